@@ -1,0 +1,106 @@
+"""Benchmark harness for self-supervised isotropic reconstruction of 3D electron microscopy."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from a2ibench.contracts import (
+    API_VERSION,
+    PROTOCOL_VERSION,
+    AxialGrid,
+    Budget,
+    Context,
+    DatasetSpec,
+    Degradation,
+    DegradationSpec,
+    Degraded,
+    Method,
+    MethodSpec,
+    Metric,
+    MetricSpec,
+    ReporterSpec,
+    Simulation,
+    Volume,
+)
+from a2ibench.errors import (
+    A2IBenchError,
+    CatalogueError,
+    DownloadError,
+    InputError,
+    PluginError,
+    UnknownNameError,
+)
+from a2ibench.hookspecs import hookimpl
+from a2ibench.settings import Configurable, Setting, setting
+
+if TYPE_CHECKING:
+    from a2ibench.api import reconstruct, run
+    from a2ibench.catalogue import load_catalogue
+    from a2ibench.degradations.base import AxialDegradation
+    from a2ibench.protocol.intensity import normalise
+    from a2ibench.protocol.resample import interpolate
+    from a2ibench.protocol.slice_network import SliceNetwork
+    from a2ibench.volumes import open_volume
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "API_VERSION",
+    "PROTOCOL_VERSION",
+    "A2IBenchError",
+    "AxialDegradation",
+    "AxialGrid",
+    "Budget",
+    "CatalogueError",
+    "Configurable",
+    "Context",
+    "DatasetSpec",
+    "Degradation",
+    "DegradationSpec",
+    "Degraded",
+    "DownloadError",
+    "InputError",
+    "Method",
+    "MethodSpec",
+    "Metric",
+    "MetricSpec",
+    "PluginError",
+    "ReporterSpec",
+    "Setting",
+    "Simulation",
+    "SliceNetwork",
+    "UnknownNameError",
+    "Volume",
+    "__version__",
+    "hookimpl",
+    "interpolate",
+    "load_catalogue",
+    "normalise",
+    "open_volume",
+    "reconstruct",
+    "run",
+    "setting",
+]
+
+# These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
+_LAZY = {
+    "AxialDegradation": "a2ibench.degradations.base",
+    "SliceNetwork": "a2ibench.protocol.slice_network",
+    "interpolate": "a2ibench.protocol.resample",
+    "load_catalogue": "a2ibench.catalogue",
+    "normalise": "a2ibench.protocol.intensity",
+    "open_volume": "a2ibench.volumes",
+    "reconstruct": "a2ibench.api",
+    "run": "a2ibench.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'a2ibench' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,50 @@
+"""Exceptions of a2ibench: one clear line each, each also a builtin error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class A2IBenchError(Exception):
+    """Base of every error that a2ibench raises on purpose."""
+
+
+class InputError(A2IBenchError, ValueError):
+    """A file, volume, setting or argument that cannot be used."""
+
+
+class CatalogueError(InputError):
+    """A datasets.toml that is malformed; names table and field."""
+
+
+class DownloadError(A2IBenchError, OSError):
+    """A file that could not be downloaded or did not match its checksum."""
+
+
+class PluginError(A2IBenchError, RuntimeError):
+    """A plugin that does not keep its contract."""
+
+
+class UnknownNameError(A2IBenchError, LookupError):
+    """A name that nothing is registered under; suggests the nearest one.
+
+    Parameters
+    ----------
+    kind : str
+        What was looked up, for example ``"method"``.
+    name : str
+        The name that was given.
+    known : iterable of str
+        The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        super().__init__(kind, name, self.known)
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self.name, self.known, n=1, cutoff=0.5)
+        if near:
+            return f"unknown {self.kind} {self.name!r}; did you mean {near[0]!r}?"
+        return f"unknown {self.kind} {self.name!r}; known: {', '.join(self.known) or 'none'}"

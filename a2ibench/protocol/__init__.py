@@ -1,0 +1,1 @@
+"""The self-supervised protocol: simulate, sample patches, train, reconstruct."""

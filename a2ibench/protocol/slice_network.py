@@ -1,0 +1,210 @@
+"""The self-supervised protocol of the paper for any network on axial slices."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from a2ibench.contracts import AxialGrid, Context, Degraded, Volume
+from a2ibench.errors import InputError
+from a2ibench.plugins import host
+from a2ibench.protocol import checkpoint, precision
+from a2ibench.protocol.intensity import normalise
+from a2ibench.protocol.planes import restore
+from a2ibench.protocol.resample import interpolate
+from a2ibench.protocol.sample import PatchSampler, training_grid
+from a2ibench.protocol.train import Schedule, train
+from a2ibench.settings import Configurable, Value, setting
+
+log = logging.getLogger("a2ibench")
+
+
+class SliceNetwork(Configurable):
+    """A method made of one network that restores interpolated axial slices (Khateri et al., 2023, II-A).
+
+    Give `build`; where you differ, override `forward`, `loss`, `optimizer`, or a setting's default. The
+    network maps (batch, 1, rows, columns), intensities in [0, 1], to the same shape, whatever that is.
+    """
+
+    degradation: str = setting("slab-average", "degradation model that makes the training pairs")
+    planes: str = setting(
+        "both", "axial planes to restore; both takes their mean", choices=("xz", "yz", "both")
+    )
+    learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
+    warmup: float = setting(0.05, "part of the training in which the learning rate rises", low=0, high=1)
+    clip: float = setting(1.0, "largest norm of the gradient", low=0)
+    average_span: float = setting(
+        0.02, "window of the weight average, as a part of the steps so far", low=0, high=1
+    )
+    slope: float = setting(-0.5, "slope of the cubic kernel that interpolates the input", low=-2, high=0)
+    bf16_on_cpu: bool = setting(True, "with precision auto, use bf16 on processors that have it")
+    reach: int = setting(24, "halo around a block", unit="output voxels", low=0)
+
+    align: ClassVar[int] = 8
+    """Period in voxels of the network's windows or strides; blocks start at its multiples."""
+
+    def build(self, size: str) -> nn.Module:
+        """Return a new network of size ``"tiny"``, ``"small"`` or ``"full"``."""
+        raise TypeError(f"{type(self).__name__} must define build(size)")
+
+    def forward(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
+        """Return the restored images, shape (batch, 1, rows, columns)."""
+        restored: torch.Tensor = network(degraded.image)
+        return restored
+
+    def loss(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the scalar training loss; by default the mean absolute error."""
+        return F.l1_loss(prediction, target)
+
+    def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer, with its peak learning rate; by default Adam."""
+        return torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+
+    @property
+    def halo(self) -> tuple[int, int]:
+        """Input slices and lateral voxels wanted around a block."""
+        return math.ceil((self.reach + self.align) / self._ratio) + 2, self.reach
+
+    def __init__(self, **values: Value) -> None:
+        super().__init__(**values)
+        self._network: nn.Module | None = None
+        self._size, self._ratio, self._side = "", 1.0, 0
+        self._nominal: dict[str, torch.Tensor] = {}
+
+    def fit(self, volume: Volume, ctx: Context) -> None:
+        """Train on pairs made from the volume's own lateral patches.
+
+        Parameters
+        ----------
+        volume : Volume
+            The anisotropic volume.
+        ctx : Context
+            Seed, device, precision, size, budget, batch and patch.
+        """
+        torch.manual_seed(ctx.seed)
+        degrade = host().build("degradation", self.degradation)
+        grid = training_grid(volume, ctx.patch)
+        if grid.n_out < ctx.patch - volume.ratio:
+            log.warning(
+                "%s: patch shrunk from %d to %d voxels to fit the volume", volume.name, ctx.patch, grid.n_out
+            )
+        self._size, self._ratio, self._side = ctx.size, volume.ratio, grid.n_out
+        self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(volume).items()}
+        network = self.build(ctx.size).to(ctx.device, memory_format=torch.channels_last)
+        network.train()
+        sampler = PatchSampler(
+            volume, degrade, grid, batch=ctx.batch, device=ctx.device, seed=ctx.seed, slope=self.slope
+        )
+
+        def step() -> torch.Tensor:
+            with torch.autocast(ctx.device.split(":")[0], enabled=False):
+                degraded, target = sampler.pairs()
+            prediction = self.forward(network, degraded)
+            with torch.autocast(ctx.device.split(":")[0], enabled=False):
+                return self.loss(prediction.float(), target)
+
+        train(
+            network,
+            self.optimizer(network.parameters()),
+            step,
+            ctx.budget,
+            schedule=Schedule(self.warmup),
+            clip=self.clip,
+            average_span=self.average_span,
+            progress=ctx.progress,
+            workdir=ctx.workdir,
+            autocast=precision.autocast(self._precision(ctx), ctx.device),
+        )
+        self._network = network.eval()
+
+    def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
+        """Interpolate, restore every axial plane, and average the plane families.
+
+        Parameters
+        ----------
+        volume : Volume, shape (grid.n_in, y, x)
+            The anisotropic volume, or a block of it.
+        grid : AxialGrid
+            The wanted output slices.
+        ctx : Context
+            Device, precision and progress.
+
+        Returns
+        -------
+        ndarray of float32, shape (grid.n_out, y, x)
+        """
+        network = self._fitted().to(ctx.device)
+        cover = grid.covering(self.align)
+        data = torch.from_numpy(normalise(interpolate(volume.data, cover, self.slope), volume))
+        nominal = {name: value.to(ctx.device) for name, value in self._nominal.items()}
+
+        def run(images: torch.Tensor) -> torch.Tensor:
+            expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
+            return self.forward(network, Degraded(images, expanded)).float()
+
+        families = ("xz", "yz") if self.planes == "both" else (self.planes,)
+        with torch.inference_mode(), precision.autocast(self._precision(ctx), ctx.device)():
+            restored = restore(run, data, families, device=ctx.device, progress=ctx.progress)
+        first = grid.first_out - cover.first_out
+        wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
+        return wanted
+
+    def save(self, path: Path) -> None:
+        """Write weights.safetensors and method.json into the folder `path`."""
+        weights = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
+        weights |= {f"nominal.{name}": value for name, value in self._nominal.items()}
+        state = {"size": self._size, "ratio": self._ratio, "settings": Configurable.configuration(self)}
+        checkpoint.save(path, type(self).__name__, weights, state)
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote; the settings it was trained with replace this object's.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no checkpoint of this method.
+        """
+        weights, state = checkpoint.load(path, type(self).__name__)
+        Configurable.__init__(self, **state["settings"])
+        self._size, self._ratio = state["size"], state["ratio"]
+        self._nominal = checkpoint.part(weights, "nominal")
+        network = self.build(self._size)
+        network.load_state_dict(checkpoint.part(weights, "network"))
+        self._network = network.to(memory_format=torch.channels_last).eval()
+
+    def configuration(self) -> dict[str, Value]:
+        """Return the resolved settings, and the side of the training patches once trained."""
+        trained: dict[str, Value] = {"patch": self._side} if self._side else {}
+        return super().configuration() | trained
+
+    def parameters(self) -> int:
+        """Return the number of trained parameters."""
+        return sum(p.numel() for p in self._fitted().parameters() if p.requires_grad)
+
+    def macs_per_voxel(self) -> float:
+        """Return the multiply-adds per output voxel, counted on a plane of 64 x 64."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        network = self._fitted()
+        device = next(network.parameters()).device
+        nominal = {name: value.to(device) for name, value in self._nominal.items()}
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            self.forward(network, Degraded(torch.zeros(1, 1, 64, 64, device=device), nominal))
+        return counter.get_total_flops() / 2 / 64**2 * (2 if self.planes == "both" else 1)
+
+    def _fitted(self) -> nn.Module:
+        if self._network is None:
+            raise InputError(f"{type(self).__name__} is not trained; call fit or load first")
+        return self._network
+
+    def _precision(self, ctx: Context) -> str:
+        return precision.resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)

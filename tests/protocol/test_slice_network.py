@@ -1,0 +1,132 @@
+"""The shared protocol around a network."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from a2ibench import AxialGrid, Budget, Context, InputError, SliceNetwork, Volume
+from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.protocol.resample import interpolate
+
+CTX = Context(budget=Budget(steps=4), batch=4, patch=24, precision="fp32")
+
+
+class Identity(SliceNetwork):
+    def build(self, size: str) -> nn.Module:
+        return nn.Conv2d(1, 1, 1)
+
+    def forward(self, network, degraded):
+        return degraded.image + 0 * network(degraded.image)
+
+
+class Convolutions(SliceNetwork):
+    reach = 4
+
+    def build(self, size: str) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.GELU(), nn.Conv2d(8, 1, 5, padding=2))
+
+
+class AxisReader(Identity):
+    def forward(self, network, degraded):
+        rows = torch.arange(degraded.image.shape[-2]).float()[:, None]
+        return rows.expand_as(degraded.image) + 0 * network(degraded.image)
+
+
+def _volume(shape=(9, 40, 33), ratio: float = 3.0) -> Volume:
+    data = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    return Volume(data, (15 * ratio, 15, 15), (0, 255))
+
+
+@pytest.mark.parametrize("planes", ["xz", "yz", "both"])
+@pytest.mark.parametrize("ratio", [2.0, 10 / 3])
+def test_an_identity_network_gives_cubic_interpolation(planes: str, ratio: float) -> None:
+    volume = _volume(ratio=ratio)
+    method = Identity(planes=planes)
+    method.fit(volume, CTX)
+    result = reconstruct_volume(method, volume, CTX)
+    wanted = interpolate(volume.data, AxialGrid(9, ratio)) / 255
+    np.testing.assert_allclose(result, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("planes", ["xz", "yz", "both"])
+def test_rows_of_the_network_are_the_axial_direction(planes: str) -> None:
+    volume = _volume()
+    method = AxisReader(planes=planes)
+    method.fit(volume, CTX)
+    result = reconstruct_volume(method, volume, CTX)
+    np.testing.assert_allclose(result, np.broadcast_to(np.arange(27.0)[:, None, None], result.shape))
+
+
+@pytest.mark.parametrize("ratio", [3.0, 10 / 3])
+def test_blocks_equal_the_whole_where_the_halo_covers_the_receptive_field(ratio: float) -> None:
+    volume = _volume(ratio=ratio)
+    method = Convolutions()
+    method.fit(volume, CTX)
+    whole = reconstruct_volume(method, volume, CTX)
+    blocks = reconstruct_volume(method, volume, CTX, max_voxels=12_000)
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_result_and_a_checkpoint_keeps_it(tmp_path) -> None:
+    volume = _volume()
+    results = []
+    for seed in (1, 1, 2):
+        method = Convolutions()
+        ctx = Context(seed=seed, budget=CTX.budget, batch=4, patch=24, precision="fp32")
+        method.fit(volume, ctx)
+        results.append(reconstruct_volume(method, volume, CTX))
+    np.testing.assert_array_equal(results[0], results[1])
+    assert np.abs(results[0] - results[2]).max() > 1e-4
+    method.save(tmp_path / "checkpoint")
+    loaded = Convolutions(planes="xz")
+    loaded.load(tmp_path / "checkpoint")
+    assert loaded.planes == "both"
+    np.testing.assert_array_equal(reconstruct_volume(loaded, volume, CTX), results[2])
+    with pytest.raises(InputError, match="not of Identity"):
+        Identity().load(tmp_path / "checkpoint")
+    (tmp_path / "checkpoint" / "weights.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="no readable checkpoint"):
+        Convolutions().load(tmp_path / "checkpoint")
+
+
+def test_a_small_volume_shrinks_the_patch_and_says_so(caplog) -> None:
+    method = Convolutions()
+    with caplog.at_level(logging.WARNING, logger="a2ibench"):
+        method.fit(_volume((4, 14, 20)), CTX)
+    assert "patch shrunk from 24 to 12" in caplog.text
+    assert method.configuration()["patch"] == 12
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    volume = _volume()
+    before = volume.data.copy()
+    method = Convolutions()
+    method.fit(volume, CTX)
+    reconstruct_volume(method, volume, CTX)
+    np.testing.assert_array_equal(volume.data, before)
+
+
+def test_macs_are_counted_for_both_plane_families() -> None:
+    method = Convolutions()
+    method.fit(_volume(), CTX)
+    assert method.macs_per_voxel() == 2 * (25 * 8 + 25 * 8)
+    assert method.parameters() == 25 * 8 + 8 + 25 * 8 + 1
+
+
+def test_an_untrained_method_says_so() -> None:
+    with pytest.raises(InputError, match="call fit or load first"):
+        Convolutions().reconstruct(_volume(), AxialGrid(9, 3.0), CTX)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_training_and_reconstruction_run_on_the_gpu() -> None:
+    volume = _volume()
+    method = Convolutions()
+    ctx = Context(device="cuda", budget=Budget(steps=4), batch=4, patch=24)
+    method.fit(volume, ctx)
+    assert np.isfinite(reconstruct_volume(method, volume, ctx)).all()
