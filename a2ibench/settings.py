@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar
 
 from a2ibench.errors import InputError, UnknownNameError
@@ -38,7 +39,7 @@ class Setting:
             if self.choices and parsed not in self.choices:
                 raise InputError(f"{name}: got {parsed!r}; choose one of {', '.join(self.choices)}")
         elif not isinstance(parsed, bool) and not self.low <= parsed <= self.high:
-            raise InputError(f"{name}: got {parsed}; give a value from {self.low:g} to {self.high:g}")
+            raise InputError(f"{name}: got {parsed}; give a value {self._range()}")
         return parsed
 
     def _convert(self, name: str, value: Value) -> Value:
@@ -48,22 +49,36 @@ class Setting:
             if str(value).lower() in words:
                 return words[str(value).lower()]
         elif kind is str:
-            return str(value)
-        elif not isinstance(value, bool):
+            if isinstance(value, str | Real):
+                return str(value)
+        elif isinstance(value, str | Real) and not isinstance(value, bool):
             try:
-                return kind(value) if isinstance(value, str) or kind is float else _whole(value)
-            except ValueError:
+                return _whole(value) if kind is int else _finite(value)
+            except (ValueError, OverflowError):
                 pass
         raise InputError(f"{name}: got {value!r}; give {_ARTICLE[kind]}")
+
+    def _range(self) -> str:
+        if math.isinf(self.high):
+            return f"of at least {self.low:.12g}"
+        if math.isinf(self.low):
+            return f"of at most {self.high:.12g}"
+        return f"from {self.low:.12g} to {self.high:.12g}"
 
 
 _ARTICLE = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 def _whole(value: Value) -> int:
-    if float(value) != int(value):
+    if not isinstance(value, str) and value != int(value):
         raise ValueError(value)
     return int(value)
+
+
+def _finite(value: Value) -> float:
+    if not math.isfinite(float(value)):
+        raise ValueError(value)
+    return float(value)
 
 
 def setting(
@@ -89,7 +104,7 @@ class Configurable:
     UnknownNameError
         If a keyword is not a setting of the class.
     InputError
-        If a value is not allowed.
+        If a value is not allowed; for a default, when the class is written.
     """
 
     settings: ClassVar[Mapping[str, Setting]] = {}
@@ -99,12 +114,14 @@ class Configurable:
         schema: dict[str, Setting] = {}
         for base in reversed(cls.__mro__[1:]):
             schema |= base.__dict__.get("settings", {})
-        for name, value in list(vars(cls).items()):
-            if isinstance(value, Setting):
-                schema[name] = value
-                setattr(cls, name, value.default)
-            elif name in schema:
-                schema[name] = replace(schema[name], default=value)
+        schema |= {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
+        for name, declared in schema.items():
+            value = getattr(cls, name)
+            value = value.default if isinstance(value, Setting) else value
+            default = declared.parse(f"{cls.__name__}.{name}", value)
+            schema[name] = replace(declared, default=default)
+            if name in vars(cls):
+                setattr(cls, name, default)
         cls.settings = schema
 
     def __init__(self, **values: Value) -> None:

@@ -99,7 +99,7 @@ class SliceNetwork(Configurable):
             )
         self._size, self._ratio, self._side = ctx.size, volume.ratio, grid.n_out
         self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(volume).items()}
-        network = self.build(ctx.size).to(ctx.device, memory_format=torch.channels_last)
+        network = self.build(ctx.size).to(ctx.device).to(memory_format=torch.channels_last)
         network.train()
         sampler = PatchSampler(
             volume, degrade, grid, batch=ctx.batch, device=ctx.device, seed=ctx.seed, slope=self.slope
@@ -197,9 +197,9 @@ class SliceNetwork(Configurable):
         network = self._fitted()
         device = next(network.parameters()).device
         nominal = {name: value.to(device) for name, value in self._nominal.items()}
-        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
             self.forward(network, Degraded(torch.zeros(1, 1, 64, 64, device=device), nominal))
-        return counter.get_total_flops() / 2 / 64**2 * (2 if self.planes == "both" else 1)
+        return float(counter.get_total_flops()) / 2 / 64**2 * (2 if self.planes == "both" else 1)
 
     def _fitted(self) -> nn.Module:
         if self._network is None:

@@ -55,7 +55,7 @@ class Average:
 
     def __init__(self, network: nn.Module, span: float) -> None:
         self._span = span
-        self._weights = [p for p in network.parameters() if p.requires_grad]
+        self._weights: list[torch.Tensor] = [p for p in network.parameters() if p.requires_grad]
         self._mean = [p.detach().clone() for p in self._weights]
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class Curve:
         PluginError
             If a loss is not finite.
         """
-        losses = torch.stack([row[3] for row in self._pending]).float().tolist()
+        losses: list[float] = torch.stack([row[3] for row in self._pending]).float().tolist()
         if self._writer is not None:
             for (step, seconds, rate, _), loss in zip(self._pending, losses, strict=True):
                 self._writer.writerow([step, f"{seconds:.3f}", f"{rate:.6g}", f"{loss:.6g}"])

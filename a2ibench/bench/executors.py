@@ -1,0 +1,114 @@
+"""Runs the jobs of a plan that are not finished yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from a2ibench.bench.events import Events, Quiet, Task
+from a2ibench.bench.files import fresh_folder
+from a2ibench.bench.folder import check_run_folder, lock_run
+from a2ibench.bench.job import run_job
+from a2ibench.bench.key import job_key
+from a2ibench.bench.process import run_in_processes
+from a2ibench.bench.provenance import failed_record
+from a2ibench.bench.record import FINISHED, JOBS, Record, read_record, write_record
+from a2ibench.bench.specs import Job
+from a2ibench.contracts import Progress
+from a2ibench.plugins import host
+
+if TYPE_CHECKING:
+    from a2ibench.bench.plan import Plan
+
+Executor = Callable[[Sequence[Task], Events, float | None], Iterator[tuple[Task, Record]]]
+"""Runs tasks within a time limit (seconds), and yields each with the record that it wrote."""
+
+
+def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Record]:
+    """Run every job of a plan that has no finished record with the same key.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    run_dir : Path
+        The folder that `prepare_run_folder` returned for the plan.
+    events : Events, optional
+        Told how the run goes.
+
+    Returns
+    -------
+    list of dict
+        The records of all jobs, in the plan's order, earlier ones included.
+
+    Raises
+    ------
+    InputError
+        If the folder is another run's, or another process runs in it.
+    KeyboardInterrupt
+        After Ctrl-C, once the running job is stopped and recorded.
+    """
+    events = events or Quiet()
+    with lock_run(run_dir):
+        check_run_folder(plan, run_dir)
+        tasks = _tasks(plan, run_dir)
+        records: dict[str, Record] = {}
+        for task in tasks:
+            record = read_record(task.folder)
+            if record is not None and _still_valid(record, task):
+                records[task.job.name] = record
+                events.job_cached(task.job, record)
+        pending = [task for task in tasks if task.job.name not in records]
+        for task, record in EXECUTORS[plan.executor](pending, events, plan.timeout):
+            records[task.job.name] = record
+            events.job_finished(task.job, record)
+            host().job_finished(record)
+    return [records[task.job.name] for task in tasks]
+
+
+def run_inline(
+    tasks: Sequence[Task], events: Events, timeout: float | None = None
+) -> Iterator[tuple[Task, Record]]:
+    """Run tasks one after another within this process, for debuggers; `timeout` has no effect.
+
+    Yields
+    ------
+    task, record
+        As each job ends.
+    """
+    for task in tasks:
+        events.job_started(task.job, task.index, task.total)
+        fresh_folder(task.folder)
+        try:
+            record = run_job(task.job, task.folder, _progress_of(task.job, events))
+        except KeyboardInterrupt:
+            record = failed_record(task.job, "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C")
+            write_record(task.folder, record)
+            yield task, record
+            raise
+        yield task, record
+
+
+def _progress_of(job: Job, events: Events) -> Progress:
+    def progress(phase: str, done: float, total: float, **values: float) -> None:
+        events.progress(job, phase, done, total, values)
+
+    return progress
+
+
+EXECUTORS: Mapping[str, Executor] = MappingProxyType({"process": run_in_processes, "inline": run_inline})
+
+
+def _tasks(plan: Plan, run_dir: Path) -> list[Task]:
+    jobs = plan.jobs()
+    return [
+        Task(replace(job, key=job_key(job)), run_dir / JOBS / job.name, index, len(jobs))
+        for index, job in enumerate(jobs, start=1)
+    ]
+
+
+def _still_valid(record: Record, task: Task) -> bool:
+    return record["status"] in FINISHED and record["provenance"].get("key") == task.job.key

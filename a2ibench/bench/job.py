@@ -1,0 +1,203 @@
+"""Runs one job from the stored volume to its record."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2ibench.bench import device
+from a2ibench.bench.provenance import (
+    configuration_of,
+    describe_dataset,
+    describe_error,
+    finish,
+    model_of,
+    new_record,
+)
+from a2ibench.bench.record import Record, read_record, write_record
+from a2ibench.bench.score import score
+from a2ibench.bench.slices import save_slices
+from a2ibench.bench.specs import Job
+from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
+from a2ibench.errors import InputError
+from a2ibench.plugins import host
+from a2ibench.protocol.profiles import PROFILES
+from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
+
+CHECKPOINT = "checkpoint"
+_SIDE = 64
+
+
+class Clock:
+    """Times phases apart, each with the device's work finished, and reports where each begins and ends."""
+
+    def __init__(self, where: str, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._device, self._progress = where, progress
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the body as phase `name`, also where it fails."""
+        self._progress(name, 0, 1)
+        device.synchronise(self._device)
+        start = time.perf_counter()
+        try:
+            yield
+            device.synchronise(self._device)
+        finally:
+            self.seconds[name] = time.perf_counter() - start
+        self._progress(name, 1, 1)
+
+
+def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
+    """Run a job and write its record, whatever comes of it.
+
+    Parameters
+    ----------
+    job : Job
+        What to run.
+    folder : Path
+        Empty folder for record.json, checkpoint/, slices.npz and scores.npz.
+    progress : Progress
+        Told about every phase: setup, (fetch,) load, simulate, fit, reconstruct, score, write.
+
+    Returns
+    -------
+    dict
+        The record, as it is read back from record.json. Timings are seconds, memory is peak bytes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user stops it; no record is written then.
+    OSError
+        If the record cannot be written.
+    """
+    record = new_record(job)
+    clock = Clock(job.device, progress)
+    try:
+        _run(job, folder, clock, progress, record)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        record |= describe_error(error)
+    record["timings"] = clock.seconds
+    record["memory"] = device.peak_memory(job.device)
+    finish(record)
+    write_record(folder, record)
+    return read_record(folder) or record
+
+
+def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Record) -> None:
+    provenance = record["provenance"]
+    with clock.phase("setup"):
+        method = _set_up(job)
+    provenance["device_name"] = device.device_name(job.device)
+    volume, reference = _open(job, clock, provenance)
+    reason = method.skip(volume) if hasattr(method, "skip") else None
+    if reason is not None:
+        record |= {"status": "skipped", "reason": " ".join(str(reason).split())}
+        return
+    ctx = _context(job, folder, progress)
+    _seed(job.seed)
+    with clock.phase("fit"):
+        method.fit(volume, ctx)
+    provenance["configuration"] = configuration_of(method)
+    if job.device == "cuda":
+        _warm_up(method, volume, ctx)
+    with clock.phase("reconstruct"):
+        output = reconstruct_volume(method, volume, ctx)
+    record["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
+    with clock.phase("score"):
+        prediction = quantise(output, volume)
+        lo, hi = volume.intensity
+        scores = score(job.metrics, prediction, reference, hi - lo)
+    record |= {"metrics": scores.metrics, "metric_errors": scores.errors}
+    with clock.phase("write"):
+        scores.save(folder)
+        save_slices(folder, prediction, reference, volume)
+        _save_checkpoint(method, folder / CHECKPOINT)
+
+
+def _set_up(job: Job) -> Method:
+    host().load("method", job.method)
+    device.warm_up(job.device)
+    _seed(job.seed)
+    method: Method = host().build("method", job.method, **job.settings)
+    return method
+
+
+def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
+    from a2ibench.volumes import open_dataset
+    from a2ibench.volumes.fetch import fetch
+
+    spec = job.dataset
+    if spec.url is not None:
+        with clock.phase("fetch"):
+            fetch(spec)
+    with clock.phase("load"):
+        stored = open_dataset(spec)
+    volume, reference = stored, None
+    if spec.simulate is not None:
+        # This imports torch, which other jobs need not wait for.
+        from a2ibench.protocol.simulate import simulate
+
+        with clock.phase("simulate"):
+            volume, kept = simulate(stored, spec.simulate)
+        reference = kept.data
+    elif volume.ratio == 1:
+        raise InputError(
+            f"{spec.name}: voxel_size {spec.voxel_size} is isotropic, so there is nothing to reconstruct; "
+            "give the dataset a simulate table"
+        )
+    n_out = AxialGrid(volume.shape[0], volume.ratio).n_out
+    provenance["dataset"] = describe_dataset(spec, stored, volume, n_out)
+    # A view would carry what it is a view of, and so perhaps the reference, to the method.
+    return replace(volume, data=np.array(volume.data)), reference
+
+
+def _context(job: Job, folder: Path, progress: Progress) -> Context:
+    profile = PROFILES[job.profile]
+    return Context(
+        seed=job.seed,
+        device=job.device,
+        precision=job.precision,
+        size=profile.size,
+        budget=job.budget,
+        batch=profile.batch,
+        patch=profile.patch,
+        progress=progress,
+        workdir=folder,
+    )
+
+
+def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:
+    # A GPU loads kernels when they are first used. Where a part this small is refused, the whole tells.
+    part = volume.crop(slice(max(2, math.ceil(_SIDE / volume.ratio))), slice(_SIDE), slice(_SIDE))
+    with suppress(Exception):
+        reconstruct_volume(method, part, replace(ctx, progress=silent, workdir=None))
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (plugins may draw from the global generator)
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+def _save_checkpoint(method: Method, folder: Path) -> None:
+    folder.mkdir()
+    method.save(folder)
+    if not any(folder.iterdir()):
+        folder.rmdir()

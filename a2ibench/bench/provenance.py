@@ -1,0 +1,183 @@
+"""Records before their results: what a job was, where it ran, and what went wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from a2ibench import __version__
+from a2ibench.bench.record import Record
+from a2ibench.bench.specs import Job
+from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
+from a2ibench.environment import environment
+from a2ibench.errors import A2IBenchError
+from a2ibench.plugins import host
+
+_logger = logging.getLogger(__name__)
+
+
+def new_record(job: Job, status: str = "ok") -> Record:
+    """Return the record of a job that has no results yet.
+
+    Parameters
+    ----------
+    job : Job
+        With its key.
+    status : str
+        One of ``STATUSES``.
+    """
+    return {
+        "dataset": job.dataset.name,
+        "method": job.method,
+        "seed": job.seed,
+        "status": status,
+        "reason": None,
+        "metrics": {},
+        "metric_errors": {},
+        "timings": {},
+        "memory": {},
+        "model": {},
+        "provenance": _provenance(job),
+        "error": None,
+    }
+
+
+def failed_record(job: Job, status: str, kind: str, message: str, trace: str = "") -> Record:
+    """Return the record of a job that came to no result.
+
+    Parameters
+    ----------
+    job : Job
+        With its key.
+    status : str
+        ``"error"``, ``"oom"``, ``"timeout"`` or ``"interrupted"``.
+    kind, message, trace : str
+        Kept as ``error``; the message in one line.
+    """
+    failed = {"error": {"type": kind, "message": " ".join(message.split()), "traceback": trace}}
+    record = new_record(job, status) | failed
+    finish(record)
+    return record
+
+
+def finish(record: Record) -> None:
+    """Note environment and time at the end of a job."""
+    record["provenance"] |= {"environment": environment(), "finished": _now()}
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """Return status and error of a record: ``"oom"`` where memory ran out, else ``"error"``."""
+    message = " ".join(str(error).split())
+    if not isinstance(error, A2IBenchError):
+        message = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    trace = "".join(traceback.format_exception(error))
+    status = "oom" if _out_of_memory(error) else "error"
+    return {"status": status, "error": {"type": type(error).__name__, "message": message, "traceback": trace}}
+
+
+def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: int) -> dict[str, Any]:
+    """Return what a job read and reconstructs.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        What was asked for.
+    stored : Volume, shape (z, y, x)
+        As opened.
+    volume : Volume, shape (n_in, y, x)
+        What the method is handed.
+    n_out : int
+        Slices of the reconstruction.
+
+    Returns
+    -------
+    dict
+        ``shape`` and ``voxel_size`` (nm, z y x) are those of the reconstruction, ``input_shape`` and
+        ``input_voxel_size`` those of the method's input; ``sha256`` is the file's, or where that is not
+        known the voxels', as ``sha256_of`` tells.
+    """
+    lateral = volume.voxel_size[1]
+    checksum, of = spec.sha256, "file"
+    if checksum is None and spec.path is not None and spec.path.is_file():
+        with spec.path.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    elif checksum is None:
+        checksum, of = hashlib.sha256(np.ascontiguousarray(stored.data).data).hexdigest(), "voxels"
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "sha256": checksum,
+        "sha256_of": of,
+        "shape": [n_out, *volume.shape[1:]],
+        "voxel_size": [lateral, lateral, lateral],
+        "input_shape": list(volume.shape),
+        "input_voxel_size": list(volume.voxel_size),
+        "intensity": list(volume.intensity),
+        "dtype": str(volume.data.dtype),
+        "ratio": volume.ratio,
+        "simulated": spec.simulate is not None,
+    }
+
+
+def _provenance(job: Job) -> dict[str, Any]:
+    method = host().methods.get(job.method)
+    return {
+        "key": job.key,
+        "plugin": method.plugin if method else None,
+        "distribution": method.distribution if method else None,
+        "version": method.version if method else None,
+        "settings": dict(job.settings),
+        "configuration": {},
+        "dataset": {"name": job.dataset.name, "sha256": job.dataset.sha256},
+        "a2ibench": __version__,
+        "protocol_version": PROTOCOL_VERSION,
+        "seed": job.seed,
+        "profile": job.profile,
+        "device": job.device,
+        "precision": job.precision,
+        "budget": str(job.budget),
+        "started": _now(),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    # By name, because torch may not be imported; its CPU allocator raises a plain RuntimeError.
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if names & {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error):
+            return True
+        error = error.__cause__
+    return False
+
+
+def configuration_of(method: Any) -> Mapping[str, Any]:
+    """Return the resolved settings of a method; nothing where it does not tell."""
+    configuration = _told(method, "configuration")
+    return configuration if isinstance(configuration, Mapping) else {}
+
+
+def model_of(method: Any) -> dict[str, float]:
+    """Return ``params`` and ``macs_per_voxel`` of a fitted method, where it tells them."""
+    told = {"params": _told(method, "parameters"), "macs_per_voxel": _told(method, "macs_per_voxel")}
+    return {name: value for name, value in told.items() if isinstance(value, int | float)}
+
+
+def _told(method: Any, member: str) -> Any:
+    # What a method tells of itself is worth less than the results of its training.
+    try:
+        return getattr(method, member)() if hasattr(method, member) else None
+    except Exception:
+        _logger.warning("%s.%s failed", type(method).__name__, member, exc_info=True)
+        return None

@@ -1,0 +1,111 @@
+"""The record of a job: checked, written in one piece, and read back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from a2ibench.bench.files import plain, read_json, write_json
+from a2ibench.errors import InputError
+
+Record = dict[str, Any]
+
+JOBS = "jobs"
+JOB, LOG, RECORD = "job.json", "log.txt", "record.json"
+STATUSES = ("ok", "skipped", "error", "oom", "timeout", "interrupted")
+FINISHED = frozenset({"ok", "skipped"})
+"""Statuses that are not tried again."""
+
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "dataset": str,
+    "method": str,
+    "seed": int,
+    "status": str,
+    "metrics": dict,
+    "timings": dict,
+    "memory": dict,
+    "model": dict,
+    "provenance": dict,
+    "error": (dict, type(None)),
+}
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write record.json into a job's folder in one piece.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's folder, which exists.
+    record : dict
+        See `check_record`. Metric values that are NaN or minus infinity are left out; plus infinity, the
+        PSNR of identical volumes, is stored as the text ``"inf"``.
+
+    Raises
+    ------
+    InputError
+        If the record has another form.
+    OSError
+        If the file cannot be written.
+    """
+    scores = record.get("metrics", {})
+    kept = {name: score for name, score in scores.items() if not _undefined(score["value"])}
+    stored = plain(record | {"metrics": kept})
+    check_record(stored)
+    write_json(folder / RECORD, stored)
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return the record in a job's folder; None where there is none, or none that is complete."""
+    try:
+        record = read_json(folder / RECORD)
+        check_record(record)
+    except (OSError, ValueError):
+        return None
+    for score in record["metrics"].values():
+        score["value"] = float(score["value"])
+    return dict(record)
+
+
+def read_records(run_dir: Path) -> list[Record]:
+    """Return every complete record of a run, in the order of the folders' names.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Folder of a run; one without jobs, or none at all, has no records.
+    """
+    records = (read_record(folder) for folder in sorted((run_dir / JOBS).glob("*")))
+    return [record for record in records if record is not None]
+
+
+def check_record(record: Any) -> None:
+    """Check the form of a record as it stands in record.json.
+
+    Raises
+    ------
+    InputError
+        If a field is missing or of another type, or the status is none of `STATUSES`.
+    """
+    if not isinstance(record, dict):
+        raise InputError(f"record: is a {type(record).__name__}; give an object")
+    for field, kind in _FIELDS.items():
+        if field not in record:
+            raise InputError(f"record: field {field!r} is missing; give all of {', '.join(_FIELDS)}")
+        if not isinstance(record[field], kind):
+            raise InputError(f"record: field {field!r} is {record[field]!r}; give another type")
+    if record["status"] not in STATUSES:
+        raise InputError(f"record: status is {record['status']!r}; give one of {', '.join(STATUSES)}")
+    for name, score in record["metrics"].items():
+        if not isinstance(score, dict) or "version" not in score or not _is_score(score.get("value")):
+            raise InputError(f"record: metric {name!r} is {score!r}; give a number as value, and a version")
+
+
+def _is_score(value: Any) -> bool:
+    return value == "inf" or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _undefined(value: float) -> bool:
+    return math.isnan(value) or value == -math.inf

@@ -1,0 +1,100 @@
+"""What plugins may register, and the check that every registration passes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from a2ibench.contracts import (
+    API_VERSION,
+    DatasetSpec,
+    DegradationSpec,
+    MethodSpec,
+    MetricSpec,
+    ReporterSpec,
+)
+from a2ibench.errors import PluginError
+
+Spec = MethodSpec | DegradationSpec | MetricSpec | DatasetSpec | ReporterSpec
+
+KINDS: Final[Mapping[str, type[Spec]]] = {
+    "method": MethodSpec,
+    "degradation": DegradationSpec,
+    "metric": MetricSpec,
+    "dataset": DatasetSpec,
+    "reporter": ReporterSpec,
+}
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+_SOURCES = ("path", "url", "phantom", "instructions")
+
+
+def check_spec(kind: str, spec: object) -> None:
+    """Check one registration.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    spec : object
+        What a plugin handed to ``register``.
+
+    Raises
+    ------
+    PluginError
+        If it is no spec of that kind, or a field of it cannot be used.
+    """
+    expected = KINDS[kind]
+    if not isinstance(spec, expected):
+        raise PluginError(f"registered a {type(spec).__name__} as a {kind}; give a {expected.__name__}")
+    _check_name(kind, spec.name)
+    if isinstance(spec, DatasetSpec):
+        _check_dataset(spec)
+    else:
+        _check_importable(kind, spec)
+
+
+def _check_name(kind: str, name: object) -> None:
+    # A job's folder is called dataset--method--s0, hence no "--" within a name.
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or "--" in name:
+        raise PluginError(
+            f"{kind} {name!r}: bad name; give lowercase letters, digits and '.', '_', '-', "
+            "with a letter or digit at both ends and without '--'"
+        )
+
+
+def _check_importable(kind: str, spec: Any) -> None:
+    if spec.api_version != API_VERSION:
+        raise PluginError(
+            f"{kind} {spec.name!r}: api_version is {spec.api_version!r}, this a2ibench supports {API_VERSION}"
+            "; install releases of both that match"
+        )
+    module, _, attribute = str(spec.target).partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise PluginError(f"{kind} {spec.name!r}: target is {spec.target!r}; give 'package.module:Class'")
+    for field in ("summary", "citation"):
+        if not isinstance(getattr(spec, field), str):
+            raise PluginError(f"{kind} {spec.name!r}: {field} is {getattr(spec, field)!r}; give a text")
+
+
+def _check_dataset(spec: DatasetSpec) -> None:
+    given = [source for source in _SOURCES if getattr(spec, source) not in (None, "")]
+    if len(given) != 1:
+        raise PluginError(
+            f"dataset {spec.name!r}: gives {' and '.join(given) or 'no source'}; "
+            f"give exactly one of {', '.join(_SOURCES)}"
+        )
+    if spec.path is not None and not isinstance(spec.path, Path):
+        raise PluginError(f"dataset {spec.name!r}: path is {spec.path!r}; give a pathlib.Path")
+    sizes: Any = spec.voxel_size
+    if not (isinstance(sizes, tuple | list) and len(sizes) == 3 and all(map(_is_length, sizes))):
+        raise PluginError(
+            f"dataset {spec.name!r}: voxel_size is {sizes!r}; give 3 positive numbers (z, y, x) in nm"
+        )
+
+
+def _is_length(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0

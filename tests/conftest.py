@@ -1,0 +1,71 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import Distribution
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real volumes, which the project does not ship."""
+    folder = ROOT.parent / "shared" / "data"
+    if not (folder / "datasets.toml").is_file():
+        pytest.skip("the real volumes are not present beside the repository")
+    return folder
+
+
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Distribution]]:
+    """Install genuine distributions with plugins for the length of a test, for child processes too.
+
+    ``install_plugin(name, source, *, version="1.0", files={}, entry_points=None)`` writes a package called
+    like the distribution, with the given source, further files of it by relative path, and a ``.dist-info``
+    with the text of ``entry_points.txt``, by default one that leads to the package. It returns the
+    distribution, whose ``entry_points`` a `PluginHost` takes.
+    """
+    from a2ibench.plugins import host
+
+    def install(
+        name: str,
+        source: str,
+        *,
+        version: str = "1.0",
+        files: Mapping[str, str] = MappingProxyType({}),
+        entry_points: str | None = None,
+    ) -> Distribution:
+        package = re.sub(r"\W", "_", name)
+        site = Path(tempfile.mkdtemp(prefix="site", dir=tmp_path))
+        info = f"{package}-{version}.dist-info"
+        contents = {f"{package}/{path}": textwrap.dedent(text) for path, text in files.items()} | {
+            f"{package}/__init__.py": textwrap.dedent(source),
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{info}/entry_points.txt": entry_points or f"[a2ibench]\n{name} = {package}\n",
+        }
+        contents[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*contents, f"{info}/RECORD"))
+        for path, text in contents.items():
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / path).write_text(text, encoding="utf-8")
+        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+        host.cache_clear()
+        (distribution,) = Distribution.discover(name=name, path=[str(site)])
+        return distribution
+
+    host.cache_clear()
+    yield install
+    host.cache_clear()
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
