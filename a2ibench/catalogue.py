@@ -1,0 +1,167 @@
+"""Reads datasets.toml into `DatasetSpec`; its errors name file, table and field."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from a2ibench.catalogue_fields import (
+    Reader,
+    link,
+    literal,
+    number,
+    prose,
+    rising,
+    several,
+    sha256,
+    show,
+    table,
+    whole,
+    within,
+)
+from a2ibench.contracts import DatasetSpec, Simulation
+from a2ibench.errors import CatalogueError, UnknownNameError
+
+_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9._-]*")
+_SOURCES = ("path", "url", "phantom", "instructions")
+
+
+def load_catalogue(path: Path | None = None) -> dict[str, DatasetSpec]:
+    """Return the datasets of a catalogue by name, in the file's order.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file with one table a dataset; by default the catalogue that ships. Paths in it are
+        relative to it.
+
+    Raises
+    ------
+    CatalogueError
+        If the file is missing, is not TOML, or a table cannot be used; names file, table and field.
+    """
+    path = _shipped() if path is None else Path(path)
+    document = _document(path)
+    if not document:
+        raise CatalogueError(f"{path}: holds no dataset; add a [name] table")
+    return {name: _dataset(path, name, entry) for name, entry in document.items()}
+
+
+def find_dataset(name: str, catalogue: Mapping[str, DatasetSpec]) -> DatasetSpec:
+    """Return the dataset of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        If the catalogue does not hold it; suggests the nearest name.
+    """
+    if name not in catalogue:
+        raise UnknownNameError("dataset", name, catalogue)
+    return catalogue[name]
+
+
+def _shipped() -> Path:
+    # The wheel holds the file inside the package, a checkout at its root.
+    inside = Path(__file__).with_name("datasets.toml")
+    return inside if inside.is_file() else Path(__file__).parents[1] / "datasets.toml"
+
+
+def _document(path: Path) -> dict[str, Any]:
+    text = ""
+    try:
+        # Windows editors put a byte order mark in front, which TOML does not know.
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
+    except FileNotFoundError:
+        raise CatalogueError(f"{path}: no such file; give the path of a datasets.toml") from None
+    except OSError as error:
+        raise CatalogueError(f"{path}: {error.strerror}; give the path of a datasets.toml") from None
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    except RecursionError:
+        raise CatalogueError(f"{path.name}: not valid TOML: nested too deeply") from None
+    except ValueError as error:
+        problem = str(error).replace("at end of document", f"at the end, line {text.count(chr(10)) + 1}")
+        raise CatalogueError(f"{path.name}: not valid TOML: {' '.join(problem.split())}") from None
+
+
+def _dataset(path: Path, name: str, entry: Any) -> DatasetSpec:
+    where = f"{path.name}: [{name if name.isprintable() else ascii(name)}]"
+    if not _NAME.fullmatch(name):
+        raise CatalogueError(f"{where}: bad name; use lower-case letters, digits and . _ -, but not --")
+    if not isinstance(entry, dict):
+        raise CatalogueError(f"{where}: is {show(entry)}; write a [{name}] table")
+    try:
+        fields = {field: _field(field, value) for field, value in entry.items()}
+        _check_together(fields)
+        if "path" in fields:
+            fields["path"] = path.parent / _expanded(fields["path"])
+    except (UnknownNameError, ValueError) as error:
+        raise CatalogueError(f"{where}: {error}") from None
+    return DatasetSpec(**{"name": name, "title": name} | fields)
+
+
+def _field(field: str, value: Any) -> Any:
+    if field in _READERS:
+        return within(field, _READERS[field], value)
+    if isinstance(value, dict):
+        raise ValueError(f'unknown table {field!r}; for a dataset whose name holds a dot write ["a.b"]')
+    raise UnknownNameError("field", field, _READERS)
+
+
+def _check_together(fields: Mapping[str, Any]) -> None:
+    sources = [source for source in _SOURCES if source in fields]
+    if len(sources) != 1:
+        raise ValueError(f"has {' and '.join(sources) or 'no source'}; give one of {', '.join(_SOURCES)}")
+    if "voxel_size" not in fields:
+        raise ValueError("voxel_size is missing; give 3 numbers (z, y, x) in nm")
+    for field in ("key", "sha256"):
+        if "phantom" in fields and field in fields:
+            raise ValueError(f"{field} is given, but a phantom is generated, not read from a file; remove it")
+    z, y, x = fields["voxel_size"]
+    isotropic = math.isclose(z, y, rel_tol=1e-6) and math.isclose(y, x, rel_tol=1e-6)
+    for field in ("simulate", "phantom"):
+        if field in fields and not isotropic:
+            raise ValueError(f"voxel_size is ({z:g}, {y:g}, {x:g}); {field} needs three equal numbers")
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"path is {show(path)}, but there is no such home folder; write it out") from None
+
+
+_POSITIVE = number("a positive number", lambda value: 0 < value < math.inf)
+_RATIO = number("a number of at least 1", lambda value: 1 <= value < math.inf)
+_SIMULATE = table({"ratio": _RATIO, "degradation": literal}, "{ratio = 3.0}")
+
+
+def _simulation(value: Any) -> Simulation:
+    options = _SIMULATE(value)
+    if "ratio" not in options:
+        raise ValueError(".ratio is missing; give a number of at least 1")
+    named = {key: options.pop(key) for key in ("ratio", "degradation") if key in options}
+    return Simulation(**named, options=options)
+
+
+_READERS: Mapping[str, Reader] = {
+    "title": prose,
+    "path": literal,
+    "url": link,
+    "sha256": sha256,
+    "phantom": table({"size": whole(2), "seed": whole(0)}, "{size = 160, seed = 0}"),
+    "instructions": prose,
+    "key": literal,
+    "voxel_size": several(_POSITIVE, 3, "numbers", "(z, y, x) in nm"),
+    "bin": whole(1),
+    "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),
+    "intensity": rising(number("a finite number"), "[low, high], low below high"),
+    "simulate": _simulation,
+    "licence": prose,
+    "citation": prose,
+}
