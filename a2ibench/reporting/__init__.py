@@ -1,0 +1,1 @@
+"""Tables and figures of a run. Import the modules where they are needed: pandas and matplotlib are heavy."""

@@ -1,0 +1,129 @@
+"""Sheets as Markdown, LaTeX and tables in the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from a2ibench.reporting.sheet import ABSENT, Block, Cell, Sheet
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    ABSENT: "--",
+}
+
+
+def markdown(sheets: Sequence[Sheet]) -> str:
+    """Return all sheets as GitHub Markdown: a heading and a table for each dataset."""
+    return "\n".join(_markdown_sheet(sheet) for sheet in sheets)
+
+
+def _markdown_sheet(sheet: Sheet) -> str:
+    lines = [_markdown_text(sheet.caption), ""]
+    for block in sheet.blocks:
+        lines += [f"### {_markdown_text(block.dataset)}", ""]
+        lines.append(_markdown_row([_markdown_text(heading) for heading in sheet.headings]))
+        lines.append(_markdown_row(["---"] + ["---:"] * (len(sheet.headings) - 1)))
+        lines += [_markdown_row([_markdown_cell(cell) for cell in row]) for row in block.rows]
+        lines.append("")
+    if sheet.notes:
+        lines += [*(f"- {_markdown_text(note)}" for note in sheet.notes), ""]
+    return "\n".join(lines)
+
+
+def _markdown_row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = _markdown_text(cell.text)
+    return f"**{text}**" if cell.best else text
+
+
+def _markdown_text(text: str) -> str:
+    for character in "\\`*|<[":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def latex(sheets: Sequence[Sheet]) -> str:
+    """Return all sheets as LaTeX table environments, which need the package booktabs."""
+    tables = [_latex_sheet(sheet, number) for number, sheet in enumerate(sheets, start=1)]
+    return "\n".join(["% needs \\usepackage{booktabs}", *tables])
+
+
+def _latex_sheet(sheet: Sheet, number: int) -> str:
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{latex_text(sheet.caption)}}}",
+        rf"  \label{{tab:a2ibench-{number}}}",
+        rf"  \begin{{tabular}}{{l{'r' * (len(sheet.headings) - 1)}}}",
+        r"    \toprule",
+        f"    {_latex_row([latex_text(heading) for heading in sheet.headings])}",
+    ]
+    for block in sheet.blocks:
+        lines.append(r"    \midrule")
+        lines.append(
+            rf"    \multicolumn{{{len(sheet.headings)}}}{{l}}{{\textit{{{latex_text(block.dataset)}}}}} \\"
+        )
+        lines += [f"    {_latex_row([_latex_cell(cell) for cell in row])}" for row in block.rows]
+    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""])
+
+
+def _latex_row(texts: Sequence[str]) -> str:
+    return rf"{' & '.join(texts)} \\"
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = latex_text(cell.text)
+    if re.match(r"-\d", text):
+        text = f"$-${text[1:]}"
+    return rf"\textbf{{{text}}}" if cell.best else text
+
+
+def latex_text(text: str) -> str:
+    """Return a text with everything escaped that LaTeX would take for a command."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def terminal(sheets: Sequence[Sheet]) -> Table:
+    """Return one table for the terminal; sheets that may not be compared stand in it one below the other."""
+    if len(sheets) == 1:
+        return _terminal_sheet(sheets[0])
+    stack = Table.grid(padding=(0, 0, 1, 0))
+    for sheet in sheets:
+        stack.add_row(_terminal_sheet(sheet))
+    return stack
+
+
+def _terminal_sheet(sheet: Sheet) -> Table:
+    table = Table(caption=Text("\n".join([sheet.caption, *sheet.notes])), caption_justify="left")
+    table.add_column("dataset")
+    for column, heading in enumerate(sheet.headings):
+        table.add_column(Text(heading), justify="right" if column else "left")
+    for block in sheet.blocks:
+        _terminal_block(table, block)
+    return table
+
+
+def _terminal_block(table: Table, block: Block) -> None:
+    for index, row in enumerate(block.rows):
+        cells = [Text(cell.text, style="bold" if cell.best else "") for cell in row]
+        table.add_row(Text("" if index else block.dataset), *cells)
+    table.add_section()

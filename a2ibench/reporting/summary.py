@@ -1,0 +1,107 @@
+"""One row for each dataset and method: means and spreads over the seeds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from a2ibench.reporting.results import BASELINE, MODEL, Group, Record, metric_order, number, phase_order
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Mean, sample standard deviation (NaN for fewer than two values) and number of values."""
+
+    mean: float = math.nan
+    std: float = math.nan
+    n: int = 0
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Sample:
+        """Return the sample of the values that are numbers."""
+        known = np.array([v for v in map(number, values) if not math.isnan(v)])
+        if not known.size:
+            return cls()
+        spread = float(known.std(ddof=1)) if known.size > 1 and np.isfinite(known).all() else math.nan
+        return cls(float(known.mean()), spread, known.size)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the jobs of one method on one dataset came to.
+
+    Parameters
+    ----------
+    dataset, method : str
+        Names.
+    statuses : tuple of str
+        One for each seed.
+    metrics, seconds, model : mapping of str to Sample
+        By metric, phase and number of the model, over the seeds that are ok.
+    gain : float
+        Mean PSNR above that of the cubic baseline, dB; NaN where one of them is missing.
+    """
+
+    dataset: str
+    method: str
+    statuses: tuple[str, ...]
+    metrics: Mapping[str, Sample]
+    seconds: Mapping[str, Sample]
+    model: Mapping[str, Sample]
+    gain: float = math.nan
+
+    @property
+    def status(self) -> str:
+        """One word where all seeds ended alike, else how many ended how."""
+        counts = Counter(self.statuses)
+        if len(counts) == 1:
+            return self.statuses[0]
+        return ", ".join(
+            f"{n} {status}" for status, n in sorted(counts.items(), key=lambda c: (c[0] != OK, c))
+        )
+
+
+def summarise(group: Group) -> list[Row]:
+    """Return one row for each dataset and method of a group, in the order of its records."""
+    jobs: dict[tuple[str, str], list[Record]] = {}
+    for record in group.records:
+        jobs.setdefault((record["dataset"], record["method"]), []).append(record)
+    psnr = {place: Sample.of(_values(records, "metrics", "psnr")).mean for place, records in jobs.items()}
+    return [
+        _row(dataset, method, records, psnr[dataset, method] - psnr.get((dataset, BASELINE), math.nan))
+        for (dataset, method), records in jobs.items()
+    ]
+
+
+def _row(dataset: str, method: str, records: Sequence[Record], gain: float) -> Row:
+    return Row(
+        dataset,
+        method,
+        tuple(record["status"] for record in records),
+        {
+            name: Sample.of(_values(records, "metrics", name))
+            for name in metric_order(_names(records, "metrics"))
+        },
+        {
+            name: Sample.of(_values(records, "timings", name))
+            for name in phase_order(_names(records, "timings"))
+        },
+        {name: Sample.of(_values(records, "model", name)) for name in MODEL},
+        gain,
+    )
+
+
+def _names(records: Sequence[Record], part: str) -> set[str]:
+    return {name for record in records for name in record[part]}
+
+
+def _values(records: Sequence[Record], part: str, name: str) -> list[Any]:
+    found = [record[part].get(name) for record in records if record["status"] == OK]
+    return [value["value"] if isinstance(value, Mapping) else value for value in found]

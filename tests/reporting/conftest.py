@@ -1,0 +1,64 @@
+"""Folders of runs as a2ibench.bench leaves them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from a2ibench.bench.record import write_record
+
+
+def job(
+    dataset="cells",
+    method="cubic",
+    seed=0,
+    *,
+    status="ok",
+    scores=None,
+    version=1,
+    protocol=1,
+    timings=None,
+    model=None,
+    planes=None,
+    **fields,
+):
+    """One job: its record, and the arrays of slices.npz, if any."""
+    record = {
+        "dataset": dataset,
+        "method": method,
+        "seed": seed,
+        "status": status,
+        "metrics": {name: {"value": value, "version": version} for name, value in (scores or {}).items()},
+        "timings": timings or {},
+        "memory": {"process": 3 << 30},
+        "model": model or {},
+        "provenance": {
+            "protocol_version": protocol,
+            "profile": "smoke",
+            "device": "cpu",
+            "precision": "fp32",
+            "dataset": {"name": dataset, "voxel_size": [8.0, 8.0, 8.0]},
+        },
+        "error": None,
+    }
+    return record | fields, planes
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make(*jobs, datasets=(), methods=()):
+        for record, planes in jobs:
+            folder = tmp_path / "jobs" / f"{record['dataset']}--{record['method']}--s{record['seed']}"
+            folder.mkdir(parents=True)
+            write_record(folder, record)
+            if planes is not None:
+                np.savez_compressed(folder / "slices.npz", **planes)
+        if datasets or methods:
+            plan = {"datasets": [{"name": name} for name in datasets], "methods": list(methods)}
+            (tmp_path / "run.json").write_text(json.dumps({"plan": plan}))
+        return tmp_path
+
+    make.job = job
+    return make
