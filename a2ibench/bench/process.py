@@ -54,7 +54,8 @@ def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, s
             events.progress(task.job, event["phase"], event["done"], event["total"], event["values"])
         return "error", "WorkerDied", _cause_of_death(child.returncode)
     except TimeoutError:
-        return "timeout", "TimeoutError", f"stopped after {timeout:g} s; allow more time with --timeout"
+        limit = "its end" if timeout is None else f"{timeout:g} s"
+        return "timeout", "TimeoutError", f"stopped after {limit}; allow more time with --timeout"
     except KeyboardInterrupt:
         return "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C; run the same command to continue"
     finally:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from a2ibench.contracts import AxialGrid, Context, Degraded, Volume
+from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
 from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol import checkpoint, precision
@@ -35,7 +35,9 @@ class SliceNetwork(Configurable):
     network maps (batch, 1, rows, columns), intensities in [0, 1], to the same shape, whatever that is.
     """
 
-    degradation: str = setting("slab-average", "degradation model that makes the training pairs")
+    degradation: str = setting(
+        "slab-average", "model that makes the training pairs, with options as in slab-average:gaussian=0.01"
+    )
     planes: str = setting(
         "both", "axial planes to restore; both takes their mean", choices=("xz", "yz", "both")
     )
@@ -91,7 +93,7 @@ class SliceNetwork(Configurable):
             Seed, device, precision, size, budget, batch and patch.
         """
         torch.manual_seed(ctx.seed)
-        degrade = host().build("degradation", self.degradation)
+        degrade = _degradation(self.degradation)
         grid = training_grid(volume, ctx.patch)
         if grid.n_out < ctx.patch - volume.ratio:
             log.warning(
@@ -208,3 +210,10 @@ class SliceNetwork(Configurable):
 
     def _precision(self, ctx: Context) -> str:
         return precision.resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
+
+
+def _degradation(text: str) -> Degradation:
+    name, _, options = text.partition(":")
+    given = [option.partition("=") for option in options.split(",") if option]
+    model: Degradation = host().build("degradation", name, **{key: value for key, _, value in given})
+    return model

@@ -30,7 +30,7 @@ def test_a_block_keeps_the_positions_of_the_whole(n_in: int, ratio: float, data:
     halo = data.draw(st.integers(0, 8))
     block = whole.block(first, count, halo)
     assert block.n_out == count
-    assert 0 <= block.first_in
+    assert block.first_in >= 0
     assert block.first_in + block.n_in <= n_in
     np.testing.assert_allclose(
         block.positions + block.first_in, whole.positions[first : first + count], atol=1e-9
@@ -66,7 +66,7 @@ def test_budget_text_round_trips(steps: int) -> None:
     assert Budget.parse(str(Budget(steps=steps))) == Budget(steps=steps)
 
 
-@pytest.mark.parametrize("text", ["", "10", "steps", "-5s", "0steps", "nans", "infs", "1.5steps", "5 minutes"])
+@pytest.mark.parametrize("text", ["", "10", "steps", "-5s", "0steps", "nans", "infs", "1.5steps", "5 min"])
 def test_bad_budgets_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="budget"):
         Budget.parse(text)

@@ -62,4 +62,5 @@ def test_cubic_scores_what_an_independent_implementation_says(shared_data, datas
     spec = load_catalogue(shared_data / "datasets.toml")[dataset]
     anisotropic, reference = simulate(open_dataset(spec), spec.simulate)
     prediction = quantise(reconstruct_volume(Cubic(), anisotropic, Context()), anisotropic)
-    assert peak_signal_noise_ratio(reference.data, prediction, data_range=255) == pytest.approx(psnr, abs=0.01)
+    score = peak_signal_noise_ratio(reference.data, prediction, data_range=255)
+    assert score == pytest.approx(psnr, abs=0.01)

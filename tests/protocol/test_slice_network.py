@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from a2ibench import AxialGrid, Budget, Context, InputError, SliceNetwork, Volume
+from a2ibench import AxialGrid, Budget, Context, InputError, SliceNetwork, UnknownNameError, Volume
 from a2ibench.protocol.reconstruct import reconstruct_volume
 from a2ibench.protocol.resample import interpolate
 
@@ -116,6 +116,15 @@ def test_macs_are_counted_for_both_plane_families() -> None:
     method.fit(_volume(), CTX)
     assert method.macs_per_voxel() == 2 * (25 * 8 + 25 * 8)
     assert method.parameters() == 25 * 8 + 8 + 25 * 8 + 1
+
+
+def test_the_degradation_takes_options() -> None:
+    clean, noisy = Identity(degradation="gaussian"), Identity(degradation="gaussian:fwhm=2,gaussian=0.05")
+    volume = _volume()
+    for method in (clean, noisy):
+        method.fit(volume, CTX)
+    with pytest.raises(UnknownNameError, match="did you mean 'fwhm'"):
+        Identity(degradation="gaussian:fwhn=2").fit(volume, CTX)
 
 
 def test_an_untrained_method_says_so() -> None:

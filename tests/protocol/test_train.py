@@ -79,6 +79,10 @@ def test_the_average_follows_the_last_part_of_the_steps() -> None:
 def test_progress_ends_at_the_total() -> None:
     seen = []
     network, loss = _regression()
-    _train(network, loss, Budget(steps=7), progress=lambda phase, done, total, **v: seen.append((done, total, v)))
+
+    def progress(phase: str, done: float, total: float, **values: float) -> None:
+        seen.append((done, total, values))
+
+    _train(network, loss, Budget(steps=7), progress=progress)
     assert seen[-1][:2] == (7, 7)
     assert seen[-1][2]["loss"] > 0

@@ -1,0 +1,56 @@
+"""The command line: each command is a thin call of one core function."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from a2ibench.cli.app import app
+from a2ibench.cli.codes import ExitCode
+from a2ibench.cli.errors import CommandLineError, say_error
+from a2ibench.errors import A2IBenchError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; whatever is wrong is one line on stderr.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the program's name; by default taken from ``sys.argv``.
+
+    Returns
+    -------
+    int
+        One of `ExitCode`.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take_debug(words)
+    try:
+        code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
+    except (KeyboardInterrupt, typer.Abort):
+        code = int(ExitCode.INTERRUPTED)
+    except (A2IBenchError, OSError, CommandLineError) as error:
+        if debug:
+            traceback.print_exc()
+        say_error(error)
+        code = int(ExitCode.BAD_INPUT)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        say_error(f"{type(error).__name__}: {error}; --debug shows where it came from")
+        code = int(ExitCode.SOME_FAILED)
+    if code == ExitCode.INTERRUPTED:
+        say_error("interrupted")
+    return code
+
+
+def _take_debug(words: list[str]) -> bool:
+    # An option of the application that may also follow the command, where people append it.
+    asked = "--debug" in words
+    words[:] = [word for word in words if word != "--debug"]
+    return asked or os.environ.get("A2IBENCH_DEBUG", "") not in ("", "0")

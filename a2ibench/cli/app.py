@@ -1,0 +1,45 @@
+"""The application: its commands and the options that all of them share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from a2ibench import __version__
+from a2ibench.cli.doctor import doctor
+from a2ibench.cli.fetch import fetch_datasets
+from a2ibench.cli.listing import listing
+from a2ibench.cli.reconstruct import reconstruct_file
+from a2ibench.cli.run import run
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"a2ibench {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks (also after the command, or A2IBENCH_DEBUG=1).")
+    ] = False,
+) -> None:
+    """Compare self-supervised isotropic reconstruction of 3D electron microscopy volumes."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("run")(run)
+app.command("list")(listing)
+app.command("fetch")(fetch_datasets)
+app.command("doctor")(doctor)
+app.command("reconstruct")(reconstruct_file)

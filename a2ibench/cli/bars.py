@@ -1,0 +1,94 @@
+"""Progress of a run as bars on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from a2ibench.cli.messages import count, duration, outcome, title, values_text
+
+if TYPE_CHECKING:
+    from a2ibench.bench.specs import Job
+
+
+class BarEvents:
+    """Shows a bar of all jobs and one of the running job's phase; a context manager.
+
+    Parameters
+    ----------
+    console : Console
+        Where to draw.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[values]}"),
+            console=console,
+            transient=True,
+        )
+        self._all, self._job = self._bar("jobs"), self._bar("")
+        self._phase = ""
+        self._index, self._total, self._started = 0, 0, 0.0
+
+    def __enter__(self) -> BarEvents:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def job_started(self, job: Job, index: int, total: int) -> None:
+        """Count the jobs before this one as done, and show a bar for it."""
+        self._index, self._total, self._started, self._phase = index, total, time.monotonic(), ""
+        self._count_jobs(index - 1)
+        self._new_bar(title(job))
+
+    def progress(self, job: Job, phase: str, done: float, total: float, values: Mapping[str, float]) -> None:
+        """Move the job's bar."""
+        if phase != self._phase:
+            self._phase = phase
+            self._new_bar(f"{title(job)} {phase}")
+        # A phase that has but one unit is one whose steps are not known: the bar pulses.
+        if total > 1:
+            shown = count(done, total)
+            self._progress.update(
+                self._job, total=total, completed=done, count=shown, values=values_text(values)
+            )
+
+    def job_finished(self, job: Job, record: Mapping[str, Any]) -> None:
+        """Leave a line above the bars, and count the job."""
+        self._say(f"{title(job)}: {outcome(record)}, {duration(time.monotonic() - self._started)}")
+        self._count_jobs(self._index)
+        self._new_bar("")
+
+    def job_cached(self, job: Job, record: Mapping[str, Any]) -> None:
+        """Leave a line above the bars."""
+        self._say(f"{title(job)}: finished before ({outcome(record)})")
+
+    def _say(self, line: str) -> None:
+        self._progress.console.print(escape(line), highlight=False, soft_wrap=True)
+
+    def _count_jobs(self, done: int) -> None:
+        self._progress.update(self._all, total=self._total, completed=done, count=count(done, self._total))
+
+    def _new_bar(self, description: str) -> None:
+        # A new bar, because rich does not forget the total of an old one.
+        self._progress.remove_task(self._job)
+        self._job = self._bar(description)
+
+    def _bar(self, description: str) -> TaskID:
+        return self._progress.add_task(
+            description, visible=bool(description), total=None, count="", values=""
+        )

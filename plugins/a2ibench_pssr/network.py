@@ -1,0 +1,199 @@
+"""The PSSR network: a ResNet encoder and a U-Net decoder with pixel-shuffle up-sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from timm.models.resnet import ResNet
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+from a2ibench_pssr.layers import PointwiseBlock, SelfAttention, ShuffleUp, conv
+
+START = 0.01
+"""Scale of the last layer's first weights when the network predicts a correction: it starts near zero."""
+
+
+class Encoder(nn.Module):
+    """A weight-normalised ResNet that returns the features of every scale, finest (half size) first.
+
+    Parameters
+    ----------
+    stem_width : int
+        The stem is three 3x3 convolutions of widths stem_width, stem_width, 2 stem_width.
+    channels, blocks : sequence of int
+        Width and residual blocks of each stage.
+    """
+
+    def __init__(self, stem_width: int, channels: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        resnet = ResNet(
+            PointwiseBlock,  # type: ignore[arg-type]
+            tuple(blocks),
+            num_classes=0,
+            in_chans=1,
+            global_pool="",
+            stem_width=stem_width,
+            stem_type="deep",
+            avg_down=True,
+            channels=tuple(channels),
+            norm_layer=nn.Identity,
+        )
+        self.stem = nn.Sequential(resnet.conv1, resnet.act1)
+        self.pool = resnet.maxpool
+        self.stages = nn.ModuleList(getattr(resnet, f"layer{i + 1}") for i in range(len(channels)))
+        self.channels = (2 * stem_width, *channels)
+        for layer in list(self.modules()):
+            if isinstance(layer, nn.Conv2d) and not nn.utils.parametrize.is_parametrized(layer):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                weight_norm(layer)
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Return one map for each of `channels`, each half the size of the one before."""
+        features = [self.stem(image)]
+        x = self.pool(features[0])
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class UpLevel(nn.Module):
+    """One level of the decoder: up-sample, join the encoder's features, two convolutions.
+
+    Parameters
+    ----------
+    n_in, n_skip, n_out : int
+        Channels from below, from the encoder, and of the result.
+    attention : bool
+        Whether self-attention follows.
+    batch_norm : bool
+        Whether the encoder's features are batch-normalised first.
+    """
+
+    def __init__(self, n_in: int, n_skip: int, n_out: int, *, attention: bool, batch_norm: bool) -> None:
+        super().__init__()
+        self.up = ShuffleUp(n_in, n_in // 2, blur=True)
+        self.norm = nn.BatchNorm2d(n_skip) if batch_norm else nn.Identity()
+        self.convs = nn.Sequential(conv(n_in // 2 + n_skip, n_out), nn.ReLU(), conv(n_out, n_out), nn.ReLU())
+        self.attention = SelfAttention(n_out) if attention else nn.Identity()
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """Return the features at the size of `skip`."""
+        up = self.up(x)
+        if up.shape[-2:] != skip.shape[-2:]:  # only above the globally pooled level
+            up = F.interpolate(up, skip.shape[-2:], mode="nearest")
+        joined: torch.Tensor = self.convs(F.relu(torch.cat([up, self.norm(skip)], dim=1)))
+        attended: torch.Tensor = self.attention(joined)
+        return attended
+
+
+class Tail(nn.Module):
+    """The full-resolution end: joins the input image, then residual blocks and a 1x1 convolution."""
+
+    def __init__(self, channels: int, inner: int, blocks: int, *, gain: float) -> None:
+        super().__init__()
+        self.up = ShuffleUp(channels, channels, blur=False)
+        width = channels + 1
+        self.blocks = nn.ModuleList(
+            nn.Sequential(conv(width, inner), nn.ReLU(), conv(inner, width), nn.ReLU()) for _ in range(blocks)
+        )
+        self.last = conv(width, 1, 1, gain=gain)
+
+    def forward(self, x: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        """Return the image (batch, 1, 2 rows, 2 columns) from features (batch, channels, rows, columns)."""
+        x = torch.cat([self.up(x), image], dim=1)
+        for block in self.blocks:
+            x = x + block(x)
+        restored: torch.Tensor = self.last(x)
+        return restored
+
+
+class PSSRNet(nn.Module):
+    """Restore an image of any size.
+
+    The defaults are the published network: the widths and blocks of a ResNet-34 with a three-layer stem, and
+    a decoder that starts from globally pooled features, because the cut through the original's classifier
+    left its pooling in. It has 48,945,614 trained numbers (a weight-normalised convolution has one more for
+    each output channel). Without the pooled level, and with the widths that follow from that (last_width 96,
+    tail_width 48), it has 32,647,174.
+
+    Parameters
+    ----------
+    stem_width, channels, blocks
+        See `Encoder`.
+    pooled : bool
+        Add a level of globally pooled features below the encoder.
+    last_width : int
+        Channels of the decoder's last level, at half size, and of the tail.
+    tail_width, tail_blocks : int
+        Inner width and number of the residual blocks at full resolution.
+    attention : bool
+        Self-attention in the decoder, three levels from its end where it has that many.
+    batch_norm : bool
+        Batch-normalise the features that the decoder takes from the encoder.
+    residual : bool
+        Predict a correction of the input image; the published network predicts the image.
+    """
+
+    def __init__(
+        self,
+        *,
+        stem_width: int = 32,
+        channels: Sequence[int] = (64, 128, 256, 512),
+        blocks: Sequence[int] = (3, 4, 6, 3),
+        pooled: bool = True,
+        last_width: int = 104,
+        tail_width: int = 52,
+        tail_blocks: int = 1,
+        attention: bool = True,
+        batch_norm: bool = True,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(stem_width, channels, blocks)
+        self.multiple = 2 ** (1 + len(channels))
+        self.residual, self.pooled = residual, pooled
+        top = channels[-1]
+        self.middle = nn.Sequential(
+            nn.BatchNorm2d(top) if batch_norm else nn.Identity(),
+            nn.ReLU(),
+            conv(top, 2 * top),
+            nn.ReLU(),
+            conv(2 * top, top),
+            nn.ReLU(),
+        )
+        skips = self.encoder.channels[::-1] if pooled else self.encoder.channels[-2::-1]
+        self.levels = nn.ModuleList()
+        width = top
+        for left, skip in zip(range(len(skips) - 1, -1, -1), skips, strict=True):
+            n_out = width // 2 + skip if left else last_width
+            self.levels.append(
+                UpLevel(width, skip, n_out, attention=attention and left == 2, batch_norm=batch_norm)
+            )
+            width = n_out
+        self.tail = Tail(width, tail_width, tail_blocks, gain=START if residual else 1.0)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the restored image, shape (batch, 1, rows, columns) like the degraded one."""
+        rows, columns = image.shape[-2:]
+        padded = pad_to_multiple(image, self.multiple)
+        centred = 2 * padded - 1
+        features = self.encoder(centred)
+        if self.pooled:
+            features.append(features[-1].mean(dim=(-2, -1), keepdim=True))
+        x = self.middle(features.pop())
+        for level in self.levels:
+            x = level(x, features.pop())
+        restored: torch.Tensor = self.tail(x, centred)[..., :rows, :columns]
+        return image + restored if self.residual else restored
+
+
+def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Extend rows and columns at their ends to a multiple, mirrored, or repeated where too short."""
+    rows, columns = image.shape[-2:]
+    down, right = -rows % multiple, -columns % multiple
+    mode = "reflect" if down < rows and right < columns else "replicate"
+    return F.pad(image, (0, right, 0, down), mode=mode)

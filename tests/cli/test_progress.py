@@ -1,0 +1,125 @@
+"""What is said while jobs run."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from a2ibench.bench.specs import Job
+from a2ibench.cli import messages
+from a2ibench.cli.bars import BarEvents
+from a2ibench.cli.display import interactive
+from a2ibench.cli.plain import PlainEvents
+from a2ibench.contracts import Budget, DatasetSpec
+
+JOB = Job(DatasetSpec("d", "D", (1.0, 1.0, 1.0)), "m", 2, "smoke", Budget(steps=1))
+OK: dict[str, Any] = {"status": "ok", "metrics": {"psnr": {"value": 29.256, "version": 1}}, "error": None}
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run_steps(seconds_each: float, steps: int) -> list[str]:
+    """Return the lines about a job whose steps take so long."""
+    clock, lines = Clock(), list[str]()
+    events = PlainEvents(lines.append, clock)
+    events.job_started(JOB, 3, 7)
+    events.progress(JOB, "load", 0, 1, {})
+    events.progress(JOB, "load", 1, 1, {})
+    events.progress(JOB, "fit", 0, 1, {})
+    for step in range(1, steps + 1):
+        clock.now += seconds_each
+        events.progress(JOB, "fit", step, steps, {"loss": 0.0123456})
+    events.progress(JOB, "fit", 1, 1, {})
+    events.job_finished(JOB, OK)
+    return lines
+
+
+def test_a_line_for_every_tenth() -> None:
+    first, *between, last = run_steps(1, 100)
+    assert first == "[3/7] d m seed 2: started"
+    assert [line.split()[6] for line in between] == [f"{tenth}0/100," for tenth in range(1, 10)]
+    assert between[1] == "[3/7] d m seed 2: fit 20/100, loss 0.01235, 1 min 20 s left"
+    assert last == "[3/7] d m seed 2: ok, psnr 29.26, 1 min 40 s"
+
+
+def test_a_line_every_15_seconds_of_a_long_phase_and_none_within_2_seconds() -> None:
+    _, *slow, _ = run_steps(1, 1000)
+    assert [line.split()[6] for line in slow][:3] == ["15/1000,", "30/1000,", "45/1000,"]
+    _, *fast, _ = run_steps(0.125, 100)
+    assert [line.split()[6] for line in fast] == [f"{step}/100," for step in (16, 32, 48, 64, 80, 96)]
+    assert len(run_steps(0.001, 1000)) == 2
+
+
+def test_outcomes_are_one_line() -> None:
+    error = {"type": "ValueError", "message": "no\nluck", "traceback": "..."}
+    assert messages.outcome(OK) == "ok, psnr 29.26"
+    assert messages.outcome({"status": "error", "metrics": {}, "error": error}) == "error, no luck"
+    skipped = {"status": "skipped", "metrics": {}, "error": None, "reason": "too thin"}
+    assert messages.outcome(skipped) == "skipped, too thin"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (125, "2 min 05 s"), (4800, "1 h 20 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert messages.duration(seconds) == text
+
+
+def test_counts_are_whole_steps_or_seconds_with_a_digit() -> None:
+    assert messages.count(20, 20_000) == "20/20000"
+    assert messages.count(1.0559, 6) == "1.1/6.0"
+
+
+def test_bars_show_job_phase_steps_and_loss() -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=120, legacy_windows=False, _environ={})
+    with BarEvents(console) as events:
+        events.job_cached(JOB, OK)
+        events.job_started(JOB, 2, 4)
+        events.progress(JOB, "fit", 0, 1, {})
+        events.progress(JOB, "fit", 30, 400, {"loss": 0.5})
+        events._progress.refresh()
+        shown = text.getvalue()
+        events.job_finished(JOB, OK)
+        events._progress.refresh()
+    assert "d m seed 2: finished before (ok, psnr 29.26)" in shown
+    for part in ("jobs", "1/4", "d m seed 2 fit", "30/400", "loss 0.5"):
+        assert part in shown
+    rest = text.getvalue()[len(shown) :]
+    assert "d m seed 2: ok, psnr 29.26, 0.0 s" in rest
+    assert "2/4" in rest
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables", "expected"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"CI": "true"}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+    ],
+)
+def test_bars_only_where_somebody_watches(
+    terminal: bool, variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CI", "NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert interactive() is expected

@@ -1,0 +1,46 @@
+"""The command ``a2ibench reconstruct``."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from a2ibench.contracts import AxialGrid
+from a2ibench.protocol.resample import interpolate
+from a2ibench.volumes import open_volume
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Path, tmp_path: Path) -> None:
+    source, target = catalogue.parent / "thin.tif", tmp_path / "iso.tif"
+    done = cli("reconstruct", source, target, "--method", "cubic", "--voxel-size", "50,15,15")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{target}\n"
+    thin = tifffile.imread(source)
+    written = open_volume(target)
+    assert written.voxel_size == (15.0, 15.0, 15.0)
+    assert written.data.dtype == thin.dtype
+    assert written.shape == (40, 48, 48)
+    expected = np.clip(interpolate(thin, AxialGrid(12, 50 / 15)), 0, 255)
+    # Either of the two nearest grey levels where a value lies half-way between them.
+    assert np.abs(written.data - expected).max() < 0.5001
+    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif"]
+
+
+def test_an_existing_file_is_replaced_only_on_request(cli: Cli, catalogue: Path, tmp_path: Path) -> None:
+    source, target = catalogue.parent / "thin.tif", tmp_path / "iso.tif"
+    target.write_text("precious")
+    command = ("reconstruct", source, target, "--method", "cubic", "--voxel-size", "20,10,10")
+    assert cli(*command).returncode == 2
+    assert target.read_text() == "precious"
+    assert cli(*command, "--overwrite").returncode == 0
+    assert open_volume(target).shape == (24, 48, 48)
+    # What was written tells its voxel size itself, and is isotropic.
+    again = cli("reconstruct", target, tmp_path / "again.tif", "--method", "cubic")
+    assert again.returncode == 2
+    assert "isotropic; nothing to reconstruct" in again.stderr
