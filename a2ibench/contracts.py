@@ -136,7 +136,8 @@ class AxialGrid:
         """Input-slice coordinates of the output slices, shape (n_out,), relative to the first input slice."""
         import numpy as np
 
-        return (self.first_out + np.arange(self.n_out, dtype=np.float64) + 0.5) / self.ratio - 0.5 - self.first_in
+        k = self.first_out + np.arange(self.n_out, dtype=np.float64)
+        return (k + 0.5) / self.ratio - 0.5 - self.first_in
 
     def covering(self, multiple: int = 1) -> AxialGrid:
         """Return the grid of all output slices whose centres lie within this block's input slices.

@@ -32,7 +32,8 @@ class SliceNetwork(Configurable):
     """A method made of one network that restores interpolated axial slices (Khateri et al., 2023, II-A).
 
     Give `build`; where you differ, override `forward`, `loss`, `optimizer`, or a setting's default. The
-    network maps (batch, 1, rows, columns), intensities in [0, 1], to the same shape, whatever that is.
+    network maps (batch, 1, rows, columns) to the same shape, whatever that is; it sees and gives intensities
+    on the scale that `contrast` says. Losses are taken on intensities in [0, 1].
     """
 
     degradation: str = setting(
@@ -46,6 +47,9 @@ class SliceNetwork(Configurable):
     clip: float = setting(1.0, "largest norm of the gradient", low=0)
     average_span: float = setting(
         0.02, "window of the weight average, as a part of the steps so far", low=0, high=1
+    )
+    contrast: float = setting(
+        4.0, "the network sees (intensity - 0.5) times this; 0: the intensity itself", low=0, high=100
     )
     slope: float = setting(-0.5, "slope of the cubic kernel that interpolates the input", low=-2, high=0)
     bf16_on_cpu: bool = setting(True, "with precision auto, use bf16 on processors that have it")
@@ -110,9 +114,9 @@ class SliceNetwork(Configurable):
         def step() -> torch.Tensor:
             with torch.autocast(ctx.device.split(":")[0], enabled=False):
                 degraded, target = sampler.pairs()
-            prediction = self.forward(network, degraded)
+            prediction = self._restore(network, degraded)
             with torch.autocast(ctx.device.split(":")[0], enabled=False):
-                return self.loss(prediction.float(), target)
+                return self.loss(prediction, target)
 
         train(
             network,
@@ -151,7 +155,7 @@ class SliceNetwork(Configurable):
 
         def run(images: torch.Tensor) -> torch.Tensor:
             expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
-            return self.forward(network, Degraded(images, expanded)).float()
+            return self._restore(network, Degraded(images, expanded))
 
         families = ("xz", "yz") if self.planes == "both" else (self.planes,)
         with torch.inference_mode(), precision.autocast(self._precision(ctx), ctx.device)():
@@ -202,6 +206,13 @@ class SliceNetwork(Configurable):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             self.forward(network, Degraded(torch.zeros(1, 1, 64, 64, device=device), nominal))
         return float(counter.get_total_flops()) / 2 / 64**2 * (2 if self.planes == "both" else 1)
+
+    def _restore(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
+        if self.contrast == 0:
+            return self.forward(network, degraded).float()
+        # A mean grey that outweighs the contrast would leave layer normalisation little to work on.
+        centred = Degraded((degraded.image - 0.5) * self.contrast, degraded.parameters)
+        return self.forward(network, centred).float() / self.contrast + 0.5
 
     def _fitted(self) -> nn.Module:
         if self._network is None:

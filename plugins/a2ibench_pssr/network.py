@@ -180,14 +180,13 @@ class PSSRNet(nn.Module):
         """Return the restored image, shape (batch, 1, rows, columns) like the degraded one."""
         rows, columns = image.shape[-2:]
         padded = pad_to_multiple(image, self.multiple)
-        centred = 2 * padded - 1
-        features = self.encoder(centred)
+        features = self.encoder(padded)
         if self.pooled:
             features.append(features[-1].mean(dim=(-2, -1), keepdim=True))
         x = self.middle(features.pop())
         for level in self.levels:
             x = level(x, features.pop())
-        restored: torch.Tensor = self.tail(x, centred)[..., :rows, :columns]
+        restored: torch.Tensor = self.tail(x, padded)[..., :rows, :columns]
         return image + restored if self.residual else restored
 
 

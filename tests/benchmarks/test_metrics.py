@@ -1,0 +1,50 @@
+"""PSNR and SSIM beside scikit-image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from a2ibench.plugins import host
+
+SHAPE = (48, 96, 96)
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    reference = rng.integers(0, 255, SHAPE, np.uint8)
+    noise = rng.normal(0, 20, SHAPE)
+    return np.clip(reference + noise, 0, 255).astype(np.uint8), reference
+
+
+def _skimage_ssim(prediction: np.ndarray, reference: np.ndarray) -> float:
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    planes = [(prediction[:, i], reference[:, i]) for i in range(SHAPE[1])]
+    planes += [(prediction[:, :, i], reference[:, :, i]) for i in range(SHAPE[2])]
+    return float(np.mean([structural_similarity(a, b, **options) for a, b in planes]))
+
+
+@pytest.mark.benchmark(group="psnr")
+def test_psnr(pair, benchmark) -> None:
+    metric = host().build("metric", "psnr")
+    benchmark(metric, *pair, 255)
+
+
+@pytest.mark.benchmark(group="psnr")
+def test_psnr_of_scikit_image(pair, benchmark) -> None:
+    value = benchmark(peak_signal_noise_ratio, pair[1], pair[0], data_range=255)
+    assert host().build("metric", "psnr")(*pair, 255) == pytest.approx(value)
+
+
+@pytest.mark.benchmark(group="ssim")
+def test_ssim(pair, benchmark) -> None:
+    metric = host().build("metric", "ssim")
+    benchmark.pedantic(metric, (*pair, 255), rounds=3)
+
+
+@pytest.mark.benchmark(group="ssim")
+def test_ssim_of_scikit_image(pair, benchmark) -> None:
+    value = benchmark.pedantic(_skimage_ssim, pair, rounds=3)
+    assert host().build("metric", "ssim")(*pair, 255) == pytest.approx(value, abs=1e-5)
