@@ -8,7 +8,7 @@ import torch
 
 from a2ibench.contracts import Progress
 
-PIXELS_PER_BATCH = {"cpu": 1 << 17, "cuda": 1 << 22}
+PIXELS_PER_BATCH = {"cpu": 1 << 15, "cuda": 1 << 22}
 _TO_PLANES = {"xz": (1, 0, 2), "yz": (2, 0, 1)}
 _FROM_PLANES = {"xz": (1, 0, 2), "yz": (1, 2, 0)}
 _AXIS = {"xz": 1, "yz": 2}

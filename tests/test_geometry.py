@@ -1,0 +1,77 @@
+"""No method may shift, stretch or bend what it reconstructs."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.registration import phase_cross_correlation
+
+from a2ibench import AxialGrid, Budget, Context, Method, Simulation, Volume
+from a2ibench.plugins import host
+from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.protocol.simulate import simulate
+
+METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
+RATIOS = [2.0, 3.0, 10 / 3, 4.0, 8.0]
+CTX = Context(size="tiny", budget=Budget(steps=30), batch=4, patch=32)
+
+
+@functools.cache
+def _isotropic() -> Volume:
+    noise = np.random.default_rng(0).normal(size=(96, 64, 64))
+    smooth = sum(gaussian_filter(noise, sigma, mode="wrap") * sigma**1.5 for sigma in (1.5, 3, 6))
+    levels = np.clip(128 + 40 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+    return Volume(levels, (15.0, 15.0, 15.0), (0.0, 255.0))
+
+
+@functools.cache
+def _fitted(name: str, ratio: float) -> tuple[Method, Volume, Volume]:
+    anisotropic, reference = simulate(_isotropic(), Simulation(ratio))
+    method = host().build("method", name)
+    method.fit(anisotropic, CTX)
+    return method, anisotropic, reference
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("name", METHODS)
+def test_reconstructions_are_registered_to_the_reference(name: str, ratio: float) -> None:
+    method, anisotropic, reference = _fitted(name, ratio)
+    result = reconstruct_volume(method, anisotropic, CTX)
+    assert result.shape == reference.shape
+    shift, *_ = phase_cross_correlation(
+        reference.data / 255 - 0.5, result - 0.5, upsample_factor=200, normalization=None
+    )
+    assert abs(shift[0]) < 0.05
+    assert np.abs(shift[1:]).max() < 0.05
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("name", METHODS)
+def test_a_linear_ramp_comes_back_linear(name: str, ratio: float) -> None:
+    method, anisotropic, _ = _fitted(name, ratio)
+    n_in = 16
+    steps = np.linspace(64, 192, n_in, dtype=np.float32)
+    ramp = Volume(np.broadcast_to(steps[:, None, None], (n_in, 48, 48)), anisotropic.voxel_size, (0.0, 255.0))
+    result = 255 * reconstruct_volume(method, ramp, CTX).mean(axis=(1, 2))
+    positions = AxialGrid(n_in, ratio).positions
+    inside = (positions > 3) & (positions < n_in - 4)
+    slope, offset = np.polyfit(positions[inside], result[inside], 1)
+    bound = 1e-3 if name == "cubic" else 1.0
+    assert np.abs(result[inside] - (slope * positions[inside] + offset)).max() < bound
+    assert slope == pytest.approx(128 / (n_in - 1), rel=1e-4 if name == "cubic" else 0.05)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_block_by_block_equals_the_whole(name: str) -> None:
+    method, anisotropic, reference = _fitted(name, 10 / 3)
+    whole = 255 * reconstruct_volume(method, anisotropic, CTX)
+    blocks = 255 * reconstruct_volume(method, anisotropic, CTX, max_voxels=96 * 56 * 56)
+    if name == "cubic":
+        np.testing.assert_allclose(blocks, whole, atol=255e-6)
+        return
+    assert np.abs(blocks - whole).max() < 1
+    psnr = [20 * np.log10(255 / np.std(x - reference.data)) for x in (whole, blocks)]
+    assert abs(psnr[0] - psnr[1]) < 0.02
