@@ -35,17 +35,20 @@ def _fitted(name: str, ratio: float) -> tuple[Method, Volume, Volume]:
     return method, anisotropic, reference
 
 
+def _shift(reference: np.ndarray, result: np.ndarray) -> np.ndarray:
+    planes = (reference / 255 - 0.5, result - 0.5)
+    return phase_cross_correlation(*planes, upsample_factor=100, normalization=None)[0]
+
+
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("name", METHODS)
 def test_reconstructions_are_registered_to_the_reference(name: str, ratio: float) -> None:
     method, anisotropic, reference = _fitted(name, ratio)
     result = reconstruct_volume(method, anisotropic, CTX)
     assert result.shape == reference.shape
-    shift, *_ = phase_cross_correlation(
-        reference.data / 255 - 0.5, result - 0.5, upsample_factor=200, normalization=None
-    )
-    assert abs(shift[0]) < 0.05
-    assert np.abs(shift[1:]).max() < 0.05
+    shifts = [_shift(reference.data[:, y], result[:, y]) for y in range(8, 64, 8)]
+    shifts += [_shift(reference.data[:, :, x], result[:, :, x]) for x in range(8, 64, 8)]
+    assert np.abs(np.mean(shifts, axis=0)).max() < 0.05
 
 
 @pytest.mark.parametrize("ratio", RATIOS)

@@ -26,7 +26,7 @@ volume = phantom(int(sys.argv[1]))
 seconds = time.process_time() - start
 if len(sys.argv) > 2:
     np.save(sys.argv[2], volume)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
 digest = hashlib.sha256(volume.tobytes()).hexdigest()
 print(json.dumps({"seconds": seconds, "gibibytes": peak, "digest": digest}))
 """
