@@ -169,10 +169,10 @@ def test_changed_code_of_a_method_is_run_again(plan: Callable[..., Plan], probe:
 
 def test_a_job_that_hangs_is_stopped(plan: Callable[..., Plan], probe: Path, out: Path) -> None:
     (probe / "sleep").touch()
-    planned = plan("sleeps", "nearest", timeout=8.0)
+    planned = plan("sleeps", "nearest", timeout=20.0)
     records = execute(planned, prepare_run_folder(planned, out))
     assert [record["status"] for record in records] == ["timeout", "ok"]
-    assert records[0]["error"]["message"] == "stopped after 8 s; allow more time with --timeout"
+    assert records[0]["error"]["message"] == "stopped after 20 s; allow more time with --timeout"
     assert "in fit" in records[0]["error"]["traceback"]
     assert is_gone(int((probe / "pid.txt").read_text()))
 
