@@ -93,8 +93,9 @@ class Exits(Nearest):
 class Sleeps(Nearest):
     def fit(self, volume, ctx):
         folder = Path(os.environ["PROBE_FOLDER"])
+        (folder / "pid.new").write_text(str(os.getpid()))
+        (folder / "pid.new").replace(folder / "pid.txt")
         while (folder / "sleep").exists():
-            (folder / "pid.txt").write_text(str(os.getpid()))
             time.sleep(0.02)
         super().fit(volume, ctx)
 

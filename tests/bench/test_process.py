@@ -178,12 +178,14 @@ def test_a_job_that_hangs_is_stopped(plan: Callable[..., Plan], probe: Path, out
 
 
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
 from a2ibench.bench.executors import execute
 from a2ibench.bench.folder import prepare_run_folder
 from a2ibench.bench.plan import plan_run
 
+# A test runner in the background may have SIGINT ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 planned = plan_run(["sleeps", "nearest"], ["thin"], catalogue=Path(sys.argv[1]), metrics=["spread"],
                    profile="smoke", device="cpu")
 execute(planned, prepare_run_folder(planned, Path(sys.argv[2])))

@@ -18,15 +18,16 @@ from a2ibench.volumes.phantom import GENERATOR_VERSION, phantom
 from a2ibench.volumes.phantom.fields import cubic_weights
 
 CHILD = """
-import hashlib, json, resource, sys, time
+import hashlib, json, sys, time
 import numpy as np
+from a2ibench.bench.device import peak_memory
 from a2ibench.volumes.phantom import phantom
 start = time.process_time()
 volume = phantom(int(sys.argv[1]))
 seconds = time.process_time() - start
 if len(sys.argv) > 2:
     np.save(sys.argv[2], volume)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+peak = peak_memory("cpu")["process"] / 2**30
 digest = hashlib.sha256(volume.tobytes()).hexdigest()
 print(json.dumps({"seconds": seconds, "gibibytes": peak, "digest": digest}))
 """
