@@ -1,0 +1,38 @@
+"""What a plugin implements and what it is handed. Imports neither torch nor any other heavy library."""
+
+from a2ibench.contracts.context import Budget, Context, Progress, silent
+from a2ibench.contracts.grid import AxialGrid
+from a2ibench.contracts.interfaces import Degradation, Degraded, Method, Metric
+from a2ibench.contracts.specs import (
+    API_VERSION,
+    DatasetSpec,
+    DegradationSpec,
+    MethodSpec,
+    MetricSpec,
+    ReporterSpec,
+    Simulation,
+)
+from a2ibench.contracts.volume import Volume
+
+PROTOCOL_VERSION = 1
+
+__all__ = [
+    "API_VERSION",
+    "PROTOCOL_VERSION",
+    "AxialGrid",
+    "Budget",
+    "Context",
+    "DatasetSpec",
+    "Degradation",
+    "DegradationSpec",
+    "Degraded",
+    "Method",
+    "MethodSpec",
+    "Metric",
+    "MetricSpec",
+    "Progress",
+    "ReporterSpec",
+    "Simulation",
+    "Volume",
+    "silent",
+]

@@ -1,0 +1,86 @@
+"""What a method is told about the run it is in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from a2ibench.errors import InputError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a learned method may train: a number of steps, or of seconds."""
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        given = self.seconds if self.steps is None else self.steps
+        if (self.steps is None) == (self.seconds is None) or not given or not 0 < given < math.inf:
+            raise InputError(
+                f"budget: got {self}; give a positive number of steps (2000steps) or seconds (300s)"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read ``"2000steps"`` or ``"300s"``."""
+        try:
+            if text.endswith("steps"):
+                return cls(steps=int(text.removesuffix("steps")))
+            if text.endswith("s"):
+                return cls(seconds=float(text.removesuffix("s")))
+        except ValueError:
+            pass
+        raise InputError(f"budget: got {text!r}; give steps as 2000steps or seconds as 300s")
+
+    def __str__(self) -> str:
+        return f"{self.steps}steps" if self.steps is not None else f"{self.seconds:g}s"
+
+
+class Progress(Protocol):
+    """Told how far a phase has come."""
+
+    def __call__(self, phase: str, done: float, total: float, **values: float) -> None:
+        """Report `done` of `total` units of `phase`; `values` are shown beside it, such as the loss."""
+
+
+def silent(phase: str, done: float, total: float, **values: float) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method may know about the run it is in.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of every random draw.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    precision : str
+        ``"fp32"``, ``"bf16"`` or ``"auto"``.
+    size : str
+        ``"tiny"``, ``"small"`` or ``"full"``: which network to build.
+    budget : Budget
+        How long to train.
+    batch, patch : int
+        Patches a step, and voxels along a patch's side.
+    progress : Progress
+        To call now and then.
+    workdir : Path or None
+        A folder of this job's own, for logs; None where nothing should be written.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "auto"
+    size: str = "small"
+    budget: Budget = field(default_factory=lambda: Budget(steps=400))
+    batch: int = 16
+    patch: int = 48
+    progress: Progress = silent
+    workdir: Path | None = None

@@ -1,0 +1,81 @@
+"""The volume that everything works on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from a2ibench.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A grey-scale volume with its voxel size and the intensities that map to [0, 1].
+
+    Parameters
+    ----------
+    data : array-like, shape (z, y, x)
+        Voxels of any real dtype; may be lazy (indexable, with ``shape`` and ``dtype``).
+    voxel_size : tuple of float
+        Spacing in nanometres, (z, y, x).
+    intensity : tuple of float
+        The values (lo, hi) that map to 0 and 1.
+    name : str
+        Shown in messages.
+
+    Raises
+    ------
+    InputError
+        If the data are not 3D, or the voxel size or the intensity range make no sense.
+    """
+
+    data: Any
+    voxel_size: tuple[float, float, float]
+    intensity: tuple[float, float]
+    name: str = "volume"
+
+    def __post_init__(self) -> None:
+        if len(self.data.shape) != 3:
+            raise InputError(f"{self.name}: shape is {tuple(self.data.shape)}; give a 3D volume (z, y, x)")
+        if min(self.data.shape) < 1:
+            raise InputError(f"{self.name}: shape {tuple(self.data.shape)} holds no voxel")
+        if len(self.voxel_size) != 3 or not all(math.isfinite(v) and v > 0 for v in self.voxel_size):
+            raise InputError(
+                f"{self.name}: voxel_size is {self.voxel_size}; give 3 positive numbers (z, y, x) in nm"
+            )
+        lo, hi = self.intensity
+        if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
+            raise InputError(
+                f"{self.name}: intensity range is ({lo}, {hi}); give two finite numbers, low < high"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along (z, y, x)."""
+        z, y, x = self.data.shape
+        return int(z), int(y), int(x)
+
+    @property
+    def ratio(self) -> float:
+        """Axial over lateral spacing.
+
+        Raises
+        ------
+        InputError
+            If the y and x spacings differ, or the ratio is below 1.
+        """
+        z, y, x = self.voxel_size
+        if not math.isclose(y, x, rel_tol=1e-6):
+            raise InputError(
+                f"{self.name}: lateral spacings differ (y {y} nm, x {x} nm); resample to equal spacings first"
+            )
+        if z / y < 1 - 1e-6:
+            raise InputError(
+                f"{self.name}: axial spacing {z} nm is below lateral {y} nm; the ratio must be at least 1"
+            )
+        return max(z / y, 1.0)
+
+    def crop(self, z: slice, y: slice, x: slice) -> Volume:
+        """Return the sub-volume, with the same intensity range."""
+        return replace(self, data=self.data[z, y, x])
