@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from a2ibench.api import reconstruct, run
     from a2ibench.catalogue import load_catalogue
     from a2ibench.degradations.base import AxialDegradation
+    from a2ibench.layers.window_attention import ShiftedWindowAttention
+    from a2ibench.layers.windows import pad_to_multiple, to_image, to_map
     from a2ibench.protocol.intensity import normalise
     from a2ibench.protocol.resample import interpolate
     from a2ibench.protocol.slice_network import SliceNetwork
     from a2ibench.volumes import open_volume
+    from a2ibench.volumes.noise import noise_level
 
 __version__ = "0.1.0"
 
@@ -68,6 +71,7 @@ __all__ = [
     "PluginError",
     "ReporterSpec",
     "Setting",
+    "ShiftedWindowAttention",
     "Simulation",
     "SliceNetwork",
     "UnknownNameError",
@@ -76,23 +80,32 @@ __all__ = [
     "hookimpl",
     "interpolate",
     "load_catalogue",
+    "noise_level",
     "normalise",
     "open_volume",
+    "pad_to_multiple",
     "reconstruct",
     "run",
     "setting",
+    "to_image",
+    "to_map",
 ]
 
 # These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
 _LAZY = {
     "AxialDegradation": "a2ibench.degradations.base",
+    "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
     "interpolate": "a2ibench.protocol.resample",
     "load_catalogue": "a2ibench.catalogue",
+    "noise_level": "a2ibench.volumes.noise",
     "normalise": "a2ibench.protocol.intensity",
     "open_volume": "a2ibench.volumes",
+    "pad_to_multiple": "a2ibench.layers.windows",
     "reconstruct": "a2ibench.api",
     "run": "a2ibench.api",
+    "to_image": "a2ibench.layers.windows",
+    "to_map": "a2ibench.layers.windows",
 }
 
 

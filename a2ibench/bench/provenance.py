@@ -18,6 +18,7 @@ from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
 from a2ibench.environment import environment
 from a2ibench.errors import A2IBenchError
 from a2ibench.plugins import host
+from a2ibench.volumes.noise import noise_level
 
 _logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
     dict
         ``shape`` and ``voxel_size`` (nm, z y x) are those of the reconstruction, ``input_shape`` and
         ``input_voxel_size`` those of the method's input; ``sha256`` is the file's, or where that is not
-        known the voxels', as ``sha256_of`` tells.
+        known the voxels', as ``sha256_of`` tells; ``noise`` is the `noise_level` of the method's input.
     """
     lateral = volume.voxel_size[1]
     checksum, of = spec.sha256, "file"
@@ -121,6 +122,7 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         "intensity": list(volume.intensity),
         "dtype": str(volume.data.dtype),
         "ratio": volume.ratio,
+        "noise": noise_level(volume),
         "simulated": spec.simulate is not None,
     }
 

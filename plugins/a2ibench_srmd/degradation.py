@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 
-from a2ibench import AxialDegradation, AxialGrid, Degraded, Volume, setting
+from a2ibench import AxialDegradation, AxialGrid, Degraded, Volume, noise_level, setting
 from a2ibench_srmd.kernels import axial_operators, kernel_basis
-
-SLICES = 9
-"""Lateral slices, evenly spaced, that the noise level is estimated from."""
 
 
 class SRMDDegradation(AxialDegradation):
@@ -52,7 +48,7 @@ class SRMDDegradation(AxialDegradation):
 
         A training patch comes from the volume itself, and the slab average divides the variance of its
         noise by the ratio. What noise it must be given to be as noisy as the volume is
-        ``sigma * sqrt(1 - 1 / ratio)``, with sigma estimated from lateral slices; levels above
+        ``sigma * sqrt(1 - 1 / ratio)``, with sigma from `noise_level`; levels above
         `noise_max` were never trained on and are cut off there.
         """
         ratio = volume.ratio
@@ -62,22 +58,3 @@ class SRMDDegradation(AxialDegradation):
         missing = noise_level(volume) * math.sqrt(1 - 1 / ratio)
         level = min(missing / self.noise_max, 1.0) if self.noise_max else 0.0
         return {"kernel": coefficients.float(), "noise": torch.tensor([[level]])}
-
-
-def noise_level(volume: Volume) -> float:
-    """Estimate the white noise of lateral slices: standard deviation as a fraction of the intensity range.
-
-    The second difference along y and x cancels smooth structure; the median of its magnitude ignores
-    edges (Immerkaer, Computer Vision and Image Understanding 64:300-302, 1996, with the median in
-    place of the mean). Slices thinner than 3 voxels have no second difference: 0.
-    """
-    depth, rows, columns = volume.shape
-    if min(rows, columns) < 3:
-        return 0.0
-    lo, hi = volume.intensity
-    levels = []
-    for index in np.unique(np.linspace(0, depth - 1, SLICES).round().astype(int)):
-        plane = np.asarray(volume.data[int(index)], dtype=np.float32)
-        detail = np.diff(np.diff(plane, n=2, axis=0), n=2, axis=1)
-        levels.append(np.median(np.abs(detail)) / (6 * 0.6745))
-    return float(np.median(levels)) / (hi - lo)

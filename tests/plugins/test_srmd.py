@@ -13,7 +13,7 @@ from scipy import integrate, stats
 
 import a2ibench_srmd
 from a2ibench import AxialDegradation, AxialGrid, Budget, Context, DegradationSpec, MethodSpec, Volume
-from a2ibench_srmd.degradation import SRMDDegradation, noise_level
+from a2ibench_srmd.degradation import SRMDDegradation
 from a2ibench_srmd.kernels import COMPONENTS, axial_operators, centred_kernels, kernel_basis, slab_cdf
 from a2ibench_srmd.method import SIZES, SRMD
 from a2ibench_srmd.network import SRMDNet
@@ -203,18 +203,6 @@ def noisy_volume(sigma: float, ratio: float = 4.0) -> Volume:
     y, x = np.mgrid[:96, :80] / 9
     data = 100 + 40 * np.sin(y) * np.cos(x) + rng.normal(0, sigma, (12, 96, 80))
     return Volume(data.astype(np.float32), (ratio * 5, 5, 5), (0, 255), "noisy")
-
-
-@pytest.mark.parametrize("sigma", [1.0, 6.0])
-def test_noise_level_of_a_smooth_volume(sigma: float) -> None:
-    assert noise_level(noisy_volume(sigma)) * 255 == pytest.approx(sigma, rel=0.05)
-
-
-def test_noise_level_ignores_edges_and_thin_slices() -> None:
-    blocks = np.kron(np.arange(30).reshape(5, 6) % 7, np.ones((12, 12))) * 30
-    volume = Volume(np.stack([blocks] * 3).astype(np.uint8), (3, 1, 1), (0, 255))
-    assert noise_level(volume) == 0
-    assert noise_level(Volume(np.zeros((4, 2, 9), np.uint8), (3, 1, 1), (0, 255))) == 0
 
 
 def test_nominal_is_the_pure_slab_and_the_missing_noise() -> None:

@@ -1,0 +1,1 @@
+"""Building blocks of networks on axial slices, for methods to share."""
