@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from a2ibench import pad_to_multiple
 from a2ibench_a2i3dem.blocks import BlockOptions, Stage
-
-
-def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Extend (batch, channel, rows, columns) below and to the right to multiples, by reflection if it can."""
-    for axis, padding in ((3, (0, 1, 0, 0)), (2, (0, 0, 0, 1))):
-        extra = -image.shape[axis] % multiple
-        if extra:
-            mode = "reflect" if extra < image.shape[axis] else "replicate"
-            image = F.pad(image, [extra * p for p in padding], mode)
-    return image
 
 
 class A2INet(nn.Module):

@@ -7,32 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from timm.layers import DropPath, Mlp, trunc_normal_
 from torch import nn
-from torch.nn import functional as F
 
-from a2ibench import InputError
-from a2ibench_swinir.attention import ShiftedWindowAttention
+from a2ibench import InputError, ShiftedWindowAttention, pad_to_multiple, to_image, to_map
 
 _PUBLISHED_BUFFERS = ("relative_position_index", "attn_mask")
-
-
-def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Extend (batch, channel, rows, columns) below and to the right to multiples, by reflection if it can."""
-    for axis, padding in ((3, (0, 1, 0, 0)), (2, (0, 0, 0, 1))):
-        extra = -image.shape[axis] % multiple
-        if extra:
-            mode = "reflect" if extra < image.shape[axis] else "replicate"
-            image = F.pad(image, [extra * p for p in padding], mode)
-    return image
-
-
-def to_map(image: torch.Tensor) -> torch.Tensor:
-    """Return (batch, rows, columns, channels) of an image (batch, channels, rows, columns)."""
-    return image.permute(0, 2, 3, 1).contiguous()
-
-
-def to_image(tokens: torch.Tensor) -> torch.Tensor:
-    """Undo `to_map`, without a copy: the result is in channels-last memory order."""
-    return tokens.permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):

