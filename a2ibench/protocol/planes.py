@@ -8,14 +8,28 @@ import torch
 
 from a2ibench.contracts import Progress
 
+Run = Callable[[torch.Tensor], torch.Tensor]
+
+# The symmetries of the square, which training covers, that keep the axial direction.
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
+
 PIXELS_PER_BATCH = {"cpu": 1 << 15, "cuda": 1 << 22}
 _TO_PLANES = {"xz": (1, 0, 2), "yz": (2, 0, 1)}
 _FROM_PLANES = {"xz": (1, 0, 2), "yz": (1, 2, 0)}
 _AXIS = {"xz": 1, "yz": 2}
 
 
+def mirrored(run: Run) -> Run:
+    """Return what averages the results of `run` on planes (batch, 1, z, lateral) and their mirror images."""
+
+    def average(images: torch.Tensor) -> torch.Tensor:
+        return torch.stack([run(images.flip(axes)).flip(axes) for axes in MIRRORS]).mean(0)
+
+    return average
+
+
 def restore(
-    run: Callable[[torch.Tensor], torch.Tensor],
+    run: Run,
     data: torch.Tensor,
     families: Sequence[str],
     *,

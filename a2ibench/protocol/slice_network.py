@@ -19,7 +19,7 @@ from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol import checkpoint, precision
 from a2ibench.protocol.intensity import normalise
-from a2ibench.protocol.planes import restore
+from a2ibench.protocol.planes import MIRRORS, mirrored, restore
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sample import PatchSampler, training_grid
 from a2ibench.protocol.train import Schedule, train
@@ -53,6 +53,10 @@ class SliceNetwork(Configurable):
     )
     slope: float = setting(-0.5, "slope of the cubic kernel that interpolates the input", low=-2, high=0)
     bf16_on_cpu: bool = setting(True, "with precision auto, use bf16 on processors that have it")
+    flips: bool = setting(
+        False, "restore every plane in its four mirrored forms and average them; four times the work"
+    )
+    compile: bool = setting(False, "compile the network with torch.compile; it takes a minute to pay back")
     reach: int = setting(24, "halo around a block", unit="output voxels", low=0)
 
     align: ClassVar[int] = 8
@@ -105,8 +109,7 @@ class SliceNetwork(Configurable):
             )
         self._size, self._ratio, self._side = ctx.size, volume.ratio, grid.n_out
         self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(volume).items()}
-        network = self.build(ctx.size).to(ctx.device).to(memory_format=torch.channels_last)
-        network.train()
+        network = self._placed(self.build(ctx.size), ctx.device).train()
         sampler = PatchSampler(
             volume, degrade, grid, batch=ctx.batch, device=ctx.device, seed=ctx.seed, slope=self.slope
         )
@@ -159,7 +162,8 @@ class SliceNetwork(Configurable):
 
         families = ("xz", "yz") if self.planes == "both" else (self.planes,)
         with torch.inference_mode(), precision.autocast(self._precision(ctx), ctx.device)():
-            restored = restore(run, data, families, device=ctx.device, progress=ctx.progress)
+            whole = mirrored(run) if self.flips else run
+            restored = restore(whole, data, families, device=ctx.device, progress=ctx.progress)
         first = grid.first_out - cover.first_out
         wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
         return wanted
@@ -185,7 +189,7 @@ class SliceNetwork(Configurable):
         self._nominal = checkpoint.part(weights, "nominal")
         network = self.build(self._size)
         network.load_state_dict(checkpoint.part(weights, "network"))
-        self._network = network.to(memory_format=torch.channels_last).eval()
+        self._network = self._placed(network, "cpu").eval()
 
     def configuration(self) -> dict[str, Value]:
         """Return the resolved settings, and the side of the training patches once trained."""
@@ -203,9 +207,11 @@ class SliceNetwork(Configurable):
         network = self._fitted()
         device = next(network.parameters()).device
         nominal = {name: value.to(device) for name, value in self._nominal.items()}
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        eager = torch.compiler.set_stance("force_eager")
+        with eager, torch.no_grad(), FlopCounterMode(display=False) as counter:
             self.forward(network, Degraded(torch.zeros(1, 1, 64, 64, device=device), nominal))
-        return float(counter.get_total_flops()) / 2 / 64**2 * (2 if self.planes == "both" else 1)
+        passes = (2 if self.planes == "both" else 1) * (len(MIRRORS) if self.flips else 1)
+        return float(counter.get_total_flops()) / 2 / 64**2 * passes
 
     def _restore(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
         if self.contrast == 0:
@@ -213,6 +219,12 @@ class SliceNetwork(Configurable):
         # A mean grey that outweighs the contrast would leave layer normalisation little to work on.
         centred = Degraded((degraded.image - 0.5) * self.contrast, degraded.parameters)
         return self.forward(network, centred).float() / self.contrast + 0.5
+
+    def _placed(self, network: nn.Module, device: str) -> nn.Module:
+        network = network.to(device).to(memory_format=torch.channels_last)
+        if self.compile:
+            network.compile()
+        return network
 
     def _fitted(self) -> nn.Module:
         if self._network is None:

@@ -39,7 +39,7 @@ class SwinIR(SliceNetwork):
     charbonnier: float = setting(
         1e-9, "constant under the root of the Charbonnier loss; 0: mean absolute error", low=0
     )
-    weights: str = setting("", "safetensors file of published weights to start from; they want contrast=0")
+    weights: str = setting("", "safetensors file of published weights to start from; needs contrast=0")
 
     def __init__(self, **values: bool | int | float | str) -> None:
         super().__init__(**values)
@@ -51,12 +51,17 @@ class SwinIR(SliceNetwork):
         Raises
         ------
         InputError
-            If the file of published weights cannot be read or fits another network.
+            If the file of published weights cannot be read, fits another network, or another contrast.
         """
         shape = SIZES[size if self.variant == "auto" else self.variant]
         network = SwinIRNet(**shape, window=self.window, mlp_ratio=self.mlp_ratio, drop_path=self.drop_path)
         self.align = self.window
         if self.weights and not self._loading:
+            if self.contrast != 0:
+                raise InputError(
+                    f"swinir.weights: published weights expect intensities in [0, 1], contrast is "
+                    f"{self.contrast:g}; add --set swinir.contrast=0"
+                )
             network.load_published(_read(Path(self.weights)))
         return network
 

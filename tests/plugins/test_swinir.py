@@ -106,7 +106,7 @@ def test_weights_of_another_network_are_refused(change: dict[str, torch.Tensor |
 def test_published_file_starts_the_training_but_not_a_reload(tmp_path: Path, volume: Volume) -> None:
     file = tmp_path / "published.safetensors"
     save_file(published_state(published_shapes(16, 1, 2, 2)), file)
-    method = SwinIR(weights=str(file))
+    method = SwinIR(weights=str(file), contrast=0)
     started = method.build("tiny").state_dict()
     assert torch.equal(started["conv_last.bias"], method.build("tiny").state_dict()["conv_last.bias"])
     assert started["conv_last.bias"].abs() > 0
@@ -116,6 +116,12 @@ def test_published_file_starts_the_training_but_not_a_reload(tmp_path: Path, vol
     SwinIR().load(tmp_path / "checkpoint")
     with pytest.raises(InputError, match=r"swinir\.weights: .*published\.safetensors: cannot be read"):
         method.build("tiny")
+
+
+def test_published_weights_need_intensities_as_they_were_trained_on(tmp_path: Path) -> None:
+    save_file(published_state(published_shapes(16, 1, 2, 2)), tmp_path / "published.safetensors")
+    with pytest.raises(InputError, match=r"contrast is 4; add --set swinir\.contrast=0"):
+        SwinIR(weights=str(tmp_path / "published.safetensors")).build("tiny")
 
 
 @pytest.mark.parametrize("size", ["tiny", "small"])

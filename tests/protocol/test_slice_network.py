@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -118,6 +119,49 @@ def test_macs_are_counted_for_both_plane_families() -> None:
     method.fit(_volume(), CTX)
     assert method.macs_per_voxel() == 2 * (25 * 8 + 25 * 8)
     assert method.parameters() == 25 * 8 + 8 + 25 * 8 + 1
+
+
+class Uneven(SliceNetwork):
+    """Shifts what it sees: what is left after averaging mirror images is symmetric."""
+
+    contrast = 0.0
+    planes = "xz"
+
+    def build(self, size: str) -> nn.Module:
+        return nn.Conv2d(1, 1, 1)
+
+    def forward(self, network, degraded):
+        return degraded.image.roll((1, 2), (2, 3)) + 0 * network(degraded.image)
+
+
+def test_flips_average_the_mirrored_planes() -> None:
+    volume = _volume()
+    method = Uneven(flips=True)
+    method.fit(volume, CTX)
+    found = reconstruct_volume(method, volume, CTX)
+    seen = interpolate(volume.data, AxialGrid(9, 3.0)) / 255
+    wanted = sum(np.roll(seen, (dz, dx), (0, 2)) for dz in (1, -1) for dx in (2, -2)) / 4
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    plain = Uneven()
+    plain.fit(volume, CTX)
+    assert method.macs_per_voxel() == 4 * plain.macs_per_voxel()
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_gives_the_same(tmp_path) -> None:
+    volume = _volume()
+    results = []
+    for compiled in (False, True):
+        method = Convolutions(compile=compiled)
+        method.fit(volume, CTX)
+        results.append(reconstruct_volume(method, volume, CTX))
+        method.macs_per_voxel()
+    np.testing.assert_allclose(results[1], results[0], atol=1e-4)
+    method.save(tmp_path)
+    again = Convolutions()
+    again.load(tmp_path)
+    assert again.compile
+    np.testing.assert_allclose(reconstruct_volume(again, volume, CTX), results[1], atol=1e-6)
 
 
 def test_the_degradation_takes_options() -> None:
