@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -14,9 +16,8 @@ Run = Callable[[torch.Tensor], torch.Tensor]
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
 
 PIXELS_PER_BATCH = {"cpu": 1 << 15, "cuda": 1 << 22}
+PIXELS_PER_TILE = {"cpu": 1 << 16, "cuda": 1 << 22}
 _TO_PLANES = {"xz": (1, 0, 2), "yz": (2, 0, 1)}
-_FROM_PLANES = {"xz": (1, 0, 2), "yz": (1, 2, 0)}
-_AXIS = {"xz": 1, "yz": 2}
 
 
 def mirrored(run: Run) -> Run:
@@ -28,12 +29,51 @@ def mirrored(run: Run) -> Run:
     return average
 
 
+@dataclass(frozen=True)
+class Tile:
+    """Part of a plane's lateral extent: what is kept of it, and what is read for that."""
+
+    kept: slice
+    read: slice
+
+
+def tiles(rows: int, extent: int, *, pixels: int, reach: int, align: int) -> list[Tile]:
+    """Cut planes across their lateral direction, so that features fit in the processor's cache.
+
+    Parameters
+    ----------
+    rows, extent : int
+        Sides of a plane, axial and lateral.
+    pixels : int
+        Most pixels to read for a tile; tiles are never narrower than four times what is read around them.
+    reach : int
+        Pixels to read on either side of what is kept.
+    align : int
+        What is read begins at multiples of it, where the network would cut the whole plane, too.
+
+    Returns
+    -------
+    list of Tile
+        Their kept parts cover the extent in order.
+    """
+    if rows * extent <= pixels:
+        return [Tile(slice(0, extent), slice(0, extent))]
+    width = max(pixels // rows - 2 * reach, 8 * reach, align)
+    width = align * math.ceil(extent / math.ceil(extent / width) / align)
+    parts = [(first, min(first + width, extent)) for first in range(0, extent, width)]
+    return [
+        Tile(slice(a, b), slice(max(0, a - reach) // align * align, min(b + reach, extent))) for a, b in parts
+    ]
+
+
 def restore(
     run: Run,
     data: torch.Tensor,
     families: Sequence[str],
     *,
     device: str,
+    reach: int,
+    align: int,
     progress: Progress,
 ) -> torch.Tensor:
     """Run a network over every axial plane of a volume and average the plane families.
@@ -48,6 +88,8 @@ def restore(
         ``"xz"`` (one plane for each y), ``"yz"`` (one for each x), or both.
     device : str
         Where `run` works.
+    reach, align : int
+        How far the network sees, and the period of its windows, in pixels: see `tiles`.
     progress : Progress
         Told of planes done.
 
@@ -57,19 +99,21 @@ def restore(
         On the CPU.
     """
     out = torch.zeros_like(data)
-    total = sum(data.shape[_AXIS[family]] for family in families)
-    done = 0
-    for family in families:
-        axis = _AXIS[family]
-        count = data.shape[axis]
-        batch = max(1, PIXELS_PER_BATCH[device.split(":")[0]] * count // data.numel())
-        for start in range(0, count, batch):
-            size = min(batch, count - start)
-            planes = data.narrow(axis, start, size).permute(_TO_PLANES[family])[:, None]
-            restored = run(planes.contiguous().to(device, non_blocking=True))[:, 0].to(data.device)
-            out.narrow(axis, start, size).add_(
-                restored.permute(_FROM_PLANES[family]), alpha=1 / len(families)
-            )
-            done += size
+    kind = device.split(":")[0]
+    planes = {family: data.permute(_TO_PLANES[family]) for family in families}
+    total, done = sum(len(stack) for stack in planes.values()), 0
+    for family, stack in planes.items():
+        target = out.permute(_TO_PLANES[family])
+        rows, extent = stack.shape[1:]
+        cut = tiles(rows, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align)
+        batch = max(1, PIXELS_PER_BATCH[kind] // (rows * extent))
+        for first in range(0, len(stack), batch):
+            part = stack[first : first + batch]
+            for tile in cut:
+                images = part[:, None, :, tile.read].contiguous().to(device, non_blocking=True)
+                inner = slice(tile.kept.start - tile.read.start, tile.kept.stop - tile.read.start)
+                restored = run(images)[:, 0, :, inner].to(data.device)
+                target[first : first + batch, :, tile.kept].add_(restored, alpha=1 / len(families))
+            done += len(part)
             progress("reconstruct", done, total)
     return out

@@ -163,7 +163,15 @@ class SliceNetwork(Configurable):
         families = ("xz", "yz") if self.planes == "both" else (self.planes,)
         with torch.inference_mode(), precision.autocast(self._precision(ctx), ctx.device)():
             whole = mirrored(run) if self.flips else run
-            restored = restore(whole, data, families, device=ctx.device, progress=ctx.progress)
+            restored = restore(
+                whole,
+                data,
+                families,
+                device=ctx.device,
+                reach=self.reach,
+                align=self.align,
+                progress=ctx.progress,
+            )
         first = grid.first_out - cover.first_out
         wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
         return wanted

@@ -1,0 +1,59 @@
+"""Restoring planes in tiles."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from a2ibench.contracts import silent
+from a2ibench.protocol import planes
+from a2ibench.protocol.planes import restore, tiles
+
+
+@given(
+    rows=st.integers(1, 300),
+    extent=st.integers(1, 2000),
+    pixels=st.integers(1, 1 << 17),
+    reach=st.integers(0, 40),
+    align=st.integers(1, 32),
+)
+def test_tiles_cover_the_plane_once_with_what_the_network_sees(rows, extent, pixels, reach, align) -> None:
+    cut = tiles(rows, extent, pixels=pixels, reach=reach, align=align)
+    assert [n for tile in cut for n in range(extent)[tile.kept]] == list(range(extent))
+    for tile in cut:
+        assert tile.read.start % align == 0
+        assert tile.read.start <= max(0, tile.kept.start - reach)
+        assert tile.read.stop == min(extent, tile.kept.stop + reach) or len(cut) == 1
+    if len(cut) > 1:
+        widest = max(tile.read.stop - tile.read.start for tile in cut)
+        assert rows * (widest - 2 * align) <= pixels or widest <= 10 * reach + 2 * align
+
+
+def test_a_plane_that_fits_is_left_whole() -> None:
+    assert len(tiles(100, 100, pixels=10_000, reach=8, align=4)) == 1
+    assert len(tiles(100, 101, pixels=10_000, reach=8, align=4)) == 2
+
+
+@pytest.mark.parametrize("families", [("xz",), ("yz",), ("xz", "yz")])
+def test_tiles_change_nothing_where_the_reach_covers_the_receptive_field(monkeypatch, families) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.GELU(), nn.Conv2d(4, 1, 5, padding=2))
+    data = torch.rand(12, 70, 90)
+    seen: list[tuple[int, ...]] = []
+
+    def run(images: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(images.shape))
+        with torch.inference_mode():
+            return network(images)
+
+    options = {"device": "cpu", "reach": 4, "align": 8, "progress": silent}
+    whole = restore(run, data, families, **options)
+    assert max(shape[3] for shape in seen) in data.shape[1:]
+    seen.clear()
+    monkeypatch.setitem(planes.PIXELS_PER_TILE, "cpu", 400)
+    parts = restore(run, data, families, **options)
+    assert max(shape[3] for shape in seen) < 60
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
