@@ -69,16 +69,21 @@ def benchmark(
     from a2ibench.bench.executors import execute
     from a2ibench.bench.folder import prepare_run_folder
     from a2ibench.bench.record import read_records
+    from a2ibench.plugins.loading import one_line
 
     folder = prepare_run_folder(plan, out, fresh)
-    interrupted = False
+    interrupted, stopped = False, []
     try:
         records = execute(plan, folder, events)
     except KeyboardInterrupt:
         interrupted = True
         records = read_records(folder)
+    except OSError as error:
+        # A full disk, most likely: what was recorded until then still deserves its tables.
+        stopped = [f"the run stopped: {one_line(error)}; finished jobs are kept, the same command continues"]
+        records = read_records(folder)
     written, problems = write_reports(folder)
-    return Results(folder, records, written, problems, interrupted)
+    return Results(folder, records, written, stopped + problems, interrupted)
 
 
 def write_reports(folder: Path) -> tuple[list[Path], list[str]]:
