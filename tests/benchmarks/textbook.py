@@ -1,12 +1,14 @@
-"""Window attention as papers and their first code write it: the yardstick of the speed benchmarks.
+"""Networks as papers and first implementations write them: the yardstick of the speed benchmarks.
 
-One product, one softmax and one product more, the relative position bias gathered and the masks of shifted
-windows rebuilt in every call.
+Window attention is a product, a softmax and another product, with the relative position bias gathered and
+the masks of shifted windows rebuilt in every call. The gated feed-forward network has a layer for each
+arrow of its figure. Convolutions see channels first. Parameters are those of the network of ours.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -60,11 +62,42 @@ def _windows(x: torch.Tensor, side: int) -> torch.Tensor:
     return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, side * side, channels)
 
 
-def textbook(network: nn.Module, attention: type[nn.Module]) -> nn.Module:
-    """Return a copy of a network, in rows-last memory order, whose attention is the textbook's."""
+class TextbookGLEN(nn.Module):
+    """Gated feed-forward network with two 1x1 and two depth-wise convolutions, channels first."""
+
+    def __init__(self, ours: nn.Module) -> None:
+        super().__init__()
+        hidden, channels = ours.project.in_features, ours.project.out_features
+        both = ours.local.out_channels == 2 * hidden
+        self.linear, self.local = nn.ModuleList(), nn.ModuleList()
+        for k in range(2):
+            part = slice(k * hidden, (k + 1) * hidden)
+            linear = nn.Conv2d(channels, hidden, 1)
+            _fill(linear, ours.expand.weight[part, :, None, None], ours.expand.bias[part])
+            local = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+            if k == 0 or both:
+                _fill(local, ours.local.weight[part], ours.local.bias[part])
+            self.linear.append(linear)
+            self.local.append(local if k == 0 or both else nn.Identity())
+        self.project = nn.Conv2d(hidden, channels, 1)
+        _fill(self.project, ours.project.weight[:, :, None, None], ours.project.bias)
+        self.activation = ours.activation
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.permute(0, 3, 1, 2).contiguous()
+        gate, value = (local(linear(x)) for linear, local in zip(self.linear, self.local, strict=True))
+        return self.project(self.activation(gate) * value).permute(0, 2, 3, 1).contiguous()
+
+
+def _fill(layer: nn.Module, weight: torch.Tensor, bias: torch.Tensor) -> None:
+    layer.load_state_dict({"weight": weight.detach(), "bias": bias.detach()})
+
+
+def textbook(network: nn.Module, replaced: Mapping[type[nn.Module], type[nn.Module]]) -> nn.Module:
+    """Return a copy of a network, channels first, with textbook modules in place of some of ours."""
     plain = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     for module in list(plain.modules()):
         for name, child in module.named_children():
-            if isinstance(child, attention):
-                setattr(module, name, TextbookWindowAttention(child))
+            if type(child) in replaced:
+                setattr(module, name, replaced[type(child)](child))
     return plain

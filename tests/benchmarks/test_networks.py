@@ -1,0 +1,93 @@
+"""Window transformers of ours beside textbook implementations of the same networks, at equal precision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from textbook import TextbookGLEN, TextbookWindowAttention, textbook
+from torch import nn
+
+from a2ibench import ShiftedWindowAttention, SliceNetwork
+from a2ibench.plugins import host
+from a2ibench.protocol import precision
+from a2ibench_a2i3dem.blocks import GLEN
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+ROUNDS = 7
+CASES = [
+    ("swinir", {"variant": "light"}, 4, 48, (144, 120)),
+    ("swinir", {}, 16, 48, (144, 240)),
+    ("a2i-3dem", {}, 16, 48, (144, 240)),
+]
+TARGET = {"cpu": 1.5, "cuda": 2.0}
+NO_SLOWER = 0.9  # than a textbook, however busy the machine
+
+
+def _networks(method: SliceNetwork) -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    ours = method.build("small").to(DEVICE).to(memory_format=torch.channels_last)
+    plain = textbook(ours, {ShiftedWindowAttention: TextbookWindowAttention, GLEN: TextbookGLEN})
+    return ours, plain.to(DEVICE)
+
+
+def _cast():
+    return precision.autocast(precision.resolve("auto", DEVICE, bf16_on_cpu=True), DEVICE)()
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _ratio(benchmark, ours: Callable[[], object], plain: Callable[[], object]) -> float:
+    for work in (ours, plain, ours, plain):
+        work()
+    pairs: list[tuple[float, float]] = []
+    benchmark.pedantic(lambda: pairs.append((_seconds(ours), _seconds(plain))), rounds=ROUNDS)
+    # The least of each: what other processes take away is no property of either.
+    fast, slow = (min(times) for times in zip(*pairs, strict=True))
+    benchmark.extra_info |= {"textbook over ours": slow / fast, "ours (s)": fast, "target": TARGET[DEVICE]}
+    return slow / fast
+
+
+@pytest.mark.parametrize(("name", "settings", "batch", "side", "plane"), CASES)
+def test_training_step(benchmark, name, settings, batch, side, plane) -> None:
+    method = host().build("method", name, **settings)
+    image, target = torch.rand(2, batch, 1, side, side, device=DEVICE).unbind()
+
+    def stepper(network: nn.Module) -> Callable[[], None]:
+        optimizer = method.optimizer(network.parameters())
+
+        def step() -> None:
+            optimizer.zero_grad(set_to_none=True)
+            with _cast():
+                prediction = network(image)
+            method.loss(prediction.float(), target).backward()
+            optimizer.step()
+
+        return step
+
+    assert _ratio(benchmark, *map(stepper, _networks(method))) > NO_SLOWER
+
+
+@pytest.mark.parametrize(("name", "settings", "batch", "side", "plane"), CASES)
+def test_forward(benchmark, name, settings, batch, side, plane) -> None:
+    ours, plain = _networks(host().build("method", name, **settings))
+    image = torch.rand(1, 1, *plane, device=DEVICE)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(image), plain(image), atol=1e-4, rtol=1e-4)
+
+    def forward(network: nn.Module) -> Callable[[], None]:
+        def run() -> None:
+            with torch.inference_mode(), _cast():
+                network(image)
+
+        return run
+
+    assert _ratio(benchmark, forward(ours), forward(plain)) > NO_SLOWER
