@@ -14,10 +14,13 @@ from a2ibench.catalogue import load_catalogue
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError, UnknownNameError
 from a2ibench.plugins import host
+from a2ibench.plugins.schema import declared_settings
 from a2ibench.protocol.profiles import PROFILES
-from a2ibench.settings import Setting, Value
+from a2ibench.settings import Value
 
 Names = str | Sequence[str]
+SetTo = tuple[str, str, Value]
+"""Method, key and value of a setting."""
 
 ALL = "all"
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -132,13 +135,14 @@ def choose_one(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -
     return name
 
 
-def choose_settings(texts: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, Value]]:
-    """Read ``METHOD.KEY=VALUE`` texts into checked settings by method; only these methods are imported.
+def choose_settings(given: Sequence[str | SetTo], methods: Sequence[str]) -> dict[str, dict[str, Value]]:
+    """Return checked settings by method; only the methods that have any are imported.
 
     Parameters
     ----------
-    texts : sequence of str
-        One setting each; of two for the same key the later counts.
+    given : sequence of str or tuple
+        One setting each, ``METHOD.KEY=VALUE`` or (method, key, value); of two for the same key the later
+        counts.
     methods : sequence of str
         The methods of the run.
 
@@ -150,20 +154,20 @@ def choose_settings(texts: Sequence[str], methods: Sequence[str]) -> dict[str, d
         If a text has another form, a value is not allowed, or the method is not part of the run.
     """
     chosen: dict[str, dict[str, Value]] = {}
-    for text in texts:
-        place, equals, value = text.partition("=")
-        method, dot, key = place.strip().rpartition(".")
-        if not (equals and dot and method and key):
-            raise InputError(f"--set: got {text!r}; give METHOD.KEY=VALUE")
+    for one in given:
+        method, key, value = _split_setting(one) if isinstance(one, str) else one
         host().find("method", method)
         if method not in methods:
+            text = one if isinstance(one, str) else f"{method}.{key}={value}"
             raise InputError(f"--set: {text!r} is for {method}, which is not run; add it to --methods")
-        chosen.setdefault(method, {})[key] = parse_setting(method, key, value.strip())
+        chosen.setdefault(method, {})[key] = parse_setting(method, key, value)
     return chosen
 
 
-def parse_setting(method: str, key: str, value: str) -> Value:
+def parse_setting(method: str, key: str, value: Value) -> Value:
     """Return a setting's value, checked against what the method's class declares.
+
+    Text is read as the declared type.
 
     Classes without a `settings` table are read by the signature of their constructor.
 
@@ -175,22 +179,29 @@ def parse_setting(method: str, key: str, value: str) -> Value:
         If the value is not allowed.
     """
     target = host().load("method", method)
-    schema = getattr(target, "settings", None)
-    if isinstance(schema, Mapping) and all(isinstance(declared, Setting) for declared in schema.values()):
-        declared: Setting = schema[choose_one(f"setting of {method}", key, schema)]
-        return declared.parse(f"{method}.{key}", value)
+    schema = declared_settings(target)
+    if schema is not None:
+        return schema[choose_one(f"setting of {method}", key, schema)].parse(f"{method}.{key}", value)
     return _by_signature(target, method, key, value)
 
 
-def _by_signature(target: Callable[..., Any], method: str, key: str, value: str) -> Value:
+def _split_setting(text: str) -> SetTo:
+    place, equals, value = text.partition("=")
+    method, dot, key = place.strip().rpartition(".")
+    if not (equals and dot and method and key):
+        raise InputError(f"--set: got {text!r}; give METHOD.KEY=VALUE")
+    return method, key, value.strip()
+
+
+def _by_signature(target: Callable[..., Any], method: str, key: str, value: Value) -> Value:
     parameters = inspect.signature(target).parameters
     named = {name: p for name, p in parameters.items() if p.kind not in _COLLECTING}
     if key not in named and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         raise UnknownNameError(f"setting of {method}", key, named)
     default = named[key].default if key in named else inspect.Parameter.empty
-    read = _literal(value)
+    read = _literal(value) if isinstance(value, str) else value
     if isinstance(default, str):
-        return value
+        return str(value)
     if isinstance(default, bool) != isinstance(read, bool) and isinstance(default, bool | int | float):
         raise InputError(f"{method}.{key}: got {value!r}; give a {type(default).__name__} such as {default}")
     if isinstance(default, int | float) and isinstance(read, str):

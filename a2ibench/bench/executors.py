@@ -12,10 +12,10 @@ from a2ibench.bench.events import Events, Quiet, Task
 from a2ibench.bench.files import fresh_folder
 from a2ibench.bench.folder import check_run_folder, lock_run
 from a2ibench.bench.job import run_job
-from a2ibench.bench.key import job_key
+from a2ibench.bench.key import is_current, job_key
 from a2ibench.bench.process import run_in_processes
 from a2ibench.bench.provenance import failed_record
-from a2ibench.bench.record import FINISHED, JOBS, Record, read_record, write_record
+from a2ibench.bench.record import JOBS, Record, read_record, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
 from a2ibench.plugins import host
@@ -58,7 +58,7 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
         records: dict[str, Record] = {}
         for task in tasks:
             record = read_record(task.folder)
-            if record is not None and _still_valid(record, task):
+            if record is not None and is_current(record, task.job):
                 records[task.job.name] = record
                 events.job_cached(task.job, record)
         pending = [task for task in tasks if task.job.name not in records]
@@ -108,7 +108,3 @@ def _tasks(plan: Plan, run_dir: Path) -> list[Task]:
         Task(replace(job, key=job_key(job)), run_dir / JOBS / job.name, index, len(jobs))
         for index, job in enumerate(jobs, start=1)
     ]
-
-
-def _still_valid(record: Record, task: Task) -> bool:
-    return record["status"] in FINISHED and record["provenance"].get("key") == task.job.key

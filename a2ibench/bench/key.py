@@ -13,6 +13,7 @@ from typing import Any
 
 from a2ibench import __version__
 from a2ibench.bench.files import plain
+from a2ibench.bench.record import FINISHED, Record
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
 from a2ibench.errors import A2IBenchError
@@ -26,6 +27,13 @@ def job_key(job: Job) -> str:
     """Return 64 hexadecimal digits that differ where `ingredients` differ."""
     text = json.dumps(plain(ingredients(job)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_current(record: Record, job: Job) -> bool:
+    """Whether a job's record is finished, and of what would run now; `job` need not hold its key."""
+    if record["status"] not in FINISHED:
+        return False
+    return bool(record["provenance"].get("key") == (job.key or job_key(job)))
 
 
 def ingredients(job: Job) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from a2ibench.bench.choose import (
     PRECISIONS,
     Names,
+    SetTo,
     choose_datasets,
     choose_methods,
     choose_metrics,
@@ -142,7 +143,7 @@ def plan_run(
     device: str = "auto",
     precision: str = "auto",
     budget: str | Budget | None = None,
-    settings: Sequence[str] = (),
+    settings: Sequence[str | SetTo] = (),
     metrics: Names | None = None,
     timeout: float | None = None,
     executor: str = "process",
@@ -165,8 +166,8 @@ def plan_run(
         As in the command line.
     budget : str or Budget, optional
         Training of learned methods, such as ``"2000steps"`` or ``"300s"``, instead of the profile's.
-    settings : sequence of str
-        ``METHOD.KEY=VALUE`` each.
+    settings : sequence of str or tuple
+        ``METHOD.KEY=VALUE`` or (method, key, value) each; of two for the same key the later counts.
     metrics : str or sequence of str, optional
         Names; by default all.
     timeout : float, optional
@@ -180,10 +181,7 @@ def plan_run(
         If an option cannot be used.
     """
     chosen = choose_methods(methods)
-    if timeout is not None and not 0 < timeout < math.inf:
-        raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
-    if timeout is not None and executor == "inline":
-        raise InputError("timeout: the inline executor cannot stop a job; use the process executor")
+    check_timeout(timeout, executor)
     return Plan(
         methods=chosen,
         datasets=choose_datasets(datasets, catalogue),
@@ -198,6 +196,20 @@ def plan_run(
         executor=choose_one("executor", executor, EXECUTORS),
         timeout=timeout,
     )
+
+
+def check_timeout(timeout: float | None, executor: str) -> None:
+    """Check that an executor can keep a time limit in seconds, if there is one.
+
+    Raises
+    ------
+    InputError
+        If it cannot, or the limit is not positive.
+    """
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
+    if timeout is not None and executor == "inline":
+        raise InputError("timeout: the inline executor cannot stop a job; use the process executor")
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

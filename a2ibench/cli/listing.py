@@ -12,7 +12,7 @@ import typer
 from a2ibench.cli.columns import columns
 from a2ibench.cli.options import Catalogue
 from a2ibench.contracts import DatasetSpec
-from a2ibench.errors import UnknownNameError
+from a2ibench.errors import InputError, UnknownNameError
 
 _REGISTERED = ("name", "plugin", "version", "summary")
 _COLUMNS = {
@@ -20,20 +20,32 @@ _COLUMNS = {
     "datasets": ("name", "source", "voxel_size", "ratio", "title"),
     "metrics": _REGISTERED,
     "degradations": _REGISTERED,
+    "profiles": ("name", "size", "steps", "batch", "patch"),
     "plugins": ("name", "distribution", "version", "status"),
 }
+_WITH_SETTINGS = ("methods", "metrics", "degradations", "profiles")
 
 
 def listing(
     kind: Annotated[str, typer.Argument(metavar="|".join(_COLUMNS), help="What to list.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with more fields.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", help="Show every setting with its range and meaning (imports the classes)."
+        ),
+    ] = False,
     catalogue: Catalogue = None,
 ) -> None:
     """List what there is to run, and which plugin it comes from."""
     if kind not in _COLUMNS:
         raise UnknownNameError("kind to list", kind, _COLUMNS)
+    if verbose and kind not in _WITH_SETTINGS:
+        raise InputError(f"--verbose: {kind} have no settings; list {', '.join(_WITH_SETTINGS)}")
     entries = entries_of(kind, catalogue)
-    if as_json:
+    if verbose:
+        _show_settings(kind, entries, as_json)
+    elif as_json:
         typer.echo(json.dumps(entries, indent=2))
     else:
         names = _COLUMNS[kind]
@@ -47,7 +59,7 @@ def entries_of(kind: str, catalogue: Path | None = None) -> list[dict[str, Any]]
     Parameters
     ----------
     kind : str
-        ``"methods"``, ``"datasets"``, ``"metrics"``, ``"degradations"`` or ``"plugins"``.
+        ``"methods"``, ``"datasets"``, ``"metrics"``, ``"degradations"``, ``"profiles"`` or ``"plugins"``.
     catalogue : Path, optional
         A datasets.toml instead of the one that ships; only datasets are read from it.
     """
@@ -56,6 +68,10 @@ def entries_of(kind: str, catalogue: Path | None = None) -> list[dict[str, Any]]
 
     if kind == "datasets":
         return [_dataset(spec) for spec in known_datasets(catalogue).values()]
+    if kind == "profiles":
+        from a2ibench.protocol.profiles import PROFILES
+
+        return [asdict(profile) for profile in PROFILES.values()]
     if kind == "plugins":
         return [asdict(plugin) | {"status": _status(plugin)} for plugin in host().plugins]
     return [
@@ -69,6 +85,15 @@ def entries_of(kind: str, catalogue: Path | None = None) -> list[dict[str, Any]]
         }
         for name, entry in host().table(kind.removesuffix("s")).items()
     ]
+
+
+def _show_settings(kind: str, entries: list[dict[str, Any]], as_json: bool) -> None:
+    from a2ibench.cli.settings_listing import as_data, as_lines
+
+    if as_json:
+        typer.echo(json.dumps(as_data(kind, entries), indent=2))
+    else:
+        typer.echo("\n".join(as_lines(kind, entries)))
 
 
 def _dataset(spec: DatasetSpec) -> dict[str, Any]:

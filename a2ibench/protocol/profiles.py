@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from a2ibench.settings import Setting
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -16,6 +18,17 @@ class Profile:
     steps: int
     batch: int
     patch: int
+
+    def settings(self) -> dict[str, Setting]:
+        """Return what the profile sets, by name, with its meaning; the profile's values are the defaults."""
+        return {
+            "size": Setting(self.size, "width and depth of the networks", choices=("tiny", "small", "full")),
+            "steps": Setting(self.steps, "steps of the training, where no budget is given", low=1),
+            "batch": Setting(self.batch, "patches of a training step", low=1),
+            "patch": Setting(
+                self.patch, "side of a training patch; less where the volume is thinner", unit="voxels", low=1
+            ),
+        }
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(

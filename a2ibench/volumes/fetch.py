@@ -55,6 +55,14 @@ def fetch(spec: DatasetSpec, *, cache: Path | None = None, progress: bool = Fals
     )
 
 
+def kept_file(spec: DatasetSpec, *, cache: Path | None = None) -> Path | None:
+    """Return where the file of a dataset lies, None where there is none yet; its checksum is not verified."""
+    path = spec.path
+    if spec.url is not None:
+        path = cache_folder(cache) / "downloads" / _file_name(spec.url)
+    return path if path is not None and path.is_file() else None
+
+
 def fetch_all(
     names: Iterable[str],
     catalogue: Mapping[str, DatasetSpec],

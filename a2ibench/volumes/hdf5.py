@@ -35,6 +35,24 @@ def read(path: Path, key: str | None) -> Stored:
         raise unreadable(path, "HDF5", error) from error
 
 
+def shape(path: Path, key: str | None) -> tuple[int, int, int]:
+    """Return the voxels along (z, y, x) of the dataset that `read` would read, without reading any.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or the dataset is missing, ambiguous or not 3D.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            z, y, x = file[_only_key(path, file) if key is None else _checked_key(path, file, key)].shape
+            return int(z), int(y), int(x)
+    except Exception as error:  # damaged files raise almost anything inside h5py
+        raise unreadable(path, "HDF5", error) from error
+
+
 def _volumes(file: Any) -> dict[str, tuple[int, ...]]:
     import h5py
 

@@ -16,7 +16,7 @@ from a2ibench.volumes.fetch import fetch
 from a2ibench.volumes.generated import generated
 from a2ibench.volumes.stored import Stored, VoxelSize, native
 
-# Each module has read(path, key) -> Stored.
+# Each module has read(path, key) -> Stored, and shape(path, key).
 _TIFF, _HDF5 = "a2ibench.volumes.tiff", "a2ibench.volumes.hdf5"
 _BY_SUFFIX = {".tif": _TIFF, ".tiff": _TIFF, ".h5": _HDF5, ".hdf5": _HDF5, ".hdf": _HDF5}
 # For downloads whose link does not end in a file name.
@@ -105,14 +105,30 @@ def read_file(path: Path, key: str | None = None) -> Stored:
     InputError
         If there is no such file, or its format is not known or not readable.
     """
+    stored: Stored = _format(path).read(path, key)
+    return stored
+
+
+def file_shape(path: Path, key: str | None = None) -> tuple[int, int, int]:
+    """Return the voxels along (z, y, x) of a file's volume, without reading them.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, its format is not known, or it holds no volume.
+    """
+    shape: tuple[int, int, int] = _format(path).shape(path, key)
+    return shape
+
+
+def _format(path: Path) -> Any:
     if not path.is_file():
         problem = "is a folder; give one file" if path.is_dir() else "no such file; check the path"
         raise InputError(f"{path}: {problem}")
     module = _BY_SUFFIX.get(path.suffix.lower()) or _BY_FIRST_BYTES.get(_first_bytes(path))
     if module is None:
         raise InputError(f"{path}: unknown format; give a file that ends in {', '.join(_BY_SUFFIX)}")
-    stored: Stored = importlib.import_module(module).read(path, key)
-    return stored
+    return importlib.import_module(module)
 
 
 def _first_bytes(path: Path) -> bytes:

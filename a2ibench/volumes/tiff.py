@@ -44,6 +44,26 @@ def read(path: Path, key: str | None) -> Stored:
             raise unreadable(path, "TIFF", error) from error
 
 
+def shape(path: Path, key: str | None) -> tuple[int, int, int]:
+    """Return the voxels along (z, y, x) that the file's first pages tell, without reading any of them.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or holds no 3D grey-scale stack.
+    """
+    import tifffile
+
+    with _without_log_lines():
+        try:
+            with tifffile.TiffFile(path) as tiff:
+                axes, sizes = _axes(path, _only_series(path, tiff))
+                z, y, x = (sizes[axes.index(letter)] for letter in "ZYX")
+                return z, y, x
+        except Exception as error:  # damaged files raise almost anything inside the decoders
+            raise unreadable(path, "TIFF", error) from error
+
+
 @contextmanager
 def _without_log_lines() -> Iterator[None]:
     log = logging.getLogger("tifffile")
