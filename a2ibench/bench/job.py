@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.bench import device
+from a2ibench.bench.calibration import calibrate
 from a2ibench.bench.provenance import (
     configuration_of,
     describe_dataset,
@@ -109,6 +110,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
         record |= {"status": "skipped", "reason": " ".join(str(reason).split())}
         return
     ctx = _context(job, folder, progress)
+    record["calibration"] = calibrate(job.device)
     _seed(job.seed)
     with clock.phase("fit"):
         method.fit(volume, ctx)

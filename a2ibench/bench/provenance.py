@@ -13,11 +13,12 @@ import numpy as np
 
 from a2ibench import __version__
 from a2ibench.bench.record import Record
-from a2ibench.bench.specs import Job
+from a2ibench.bench.specs import Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
 from a2ibench.environment import environment
 from a2ibench.errors import A2IBenchError
 from a2ibench.plugins import host
+from a2ibench.protocol.profiles import PROFILES
 from a2ibench.volumes.noise import noise_level
 
 _logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def new_record(job: Job, status: str = "ok") -> Record:
         "metrics": {},
         "metric_errors": {},
         "timings": {},
+        "calibration": None,
         "memory": {},
         "model": {},
         "provenance": _provenance(job),
@@ -101,7 +103,9 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
     dict
         ``shape`` and ``voxel_size`` (nm, z y x) are those of the reconstruction, ``input_shape`` and
         ``input_voxel_size`` those of the method's input; ``sha256`` is the file's, or where that is not
-        known the voxels', as ``sha256_of`` tells; ``noise`` is the `noise_level` of the method's input.
+        known the voxels', as ``sha256_of`` tells; ``noise`` is the `noise_level` of the method's input;
+        ``definition`` is what the catalogue says about how the voxels are read, generated and degraded;
+        ``simulation`` is how the input was made, with every setting of the degradation, or None.
     """
     lateral = volume.voxel_size[1]
     checksum, of = spec.sha256, "file"
@@ -124,7 +128,28 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         "ratio": volume.ratio,
         "noise": noise_level(volume),
         "simulated": spec.simulate is not None,
+        "definition": _definition(spec),
+        "simulation": _simulation(spec),
     }
+
+
+def _definition(spec: DatasetSpec) -> dict[str, Any]:
+    fields = dataset_to_dict(spec)
+    phantom = fields["phantom"]
+    if phantom is not None:
+        from a2ibench.volumes.phantom import GENERATOR_VERSION
+
+        phantom |= {"generator_version": GENERATOR_VERSION}
+    return {name: fields[name] for name in ("key", "bin", "crop", "phantom", "simulate")}
+
+
+def _simulation(spec: DatasetSpec) -> dict[str, Any] | None:
+    given = spec.simulate
+    if given is None:
+        return None
+    model = host().build("degradation", given.degradation, **given.options)
+    settings = dict(given.options) | dict(configuration_of(model))
+    return {"ratio": given.ratio, "degradation": given.degradation, "settings": settings}
 
 
 def _provenance(job: Job) -> dict[str, Any]:
@@ -144,7 +169,19 @@ def _provenance(job: Job) -> dict[str, Any]:
         "device": job.device,
         "precision": job.precision,
         "budget": str(job.budget),
+        "protocol": _protocol(job),
         "started": _now(),
+    }
+
+
+def _protocol(job: Job) -> dict[str, Any]:
+    profile = PROFILES[job.profile]
+    return {
+        "size": profile.size,
+        "steps": job.budget.steps,
+        "seconds": job.budget.seconds,
+        "batch": profile.batch,
+        "patch": profile.patch,
     }
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from a2ibench import __version__
+from a2ibench.cli.baseline import make_baseline
+from a2ibench.cli.compare import compare_runs
 from a2ibench.cli.doctor import doctor
 from a2ibench.cli.fetch import fetch_datasets
 from a2ibench.cli.listing import listing
@@ -43,3 +45,5 @@ app.command("list")(listing)
 app.command("fetch")(fetch_datasets)
 app.command("doctor")(doctor)
 app.command("reconstruct")(reconstruct_file)
+app.command("compare")(compare_runs)
+app.command("baseline")(make_baseline)

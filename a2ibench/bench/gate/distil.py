@@ -1,0 +1,132 @@
+"""From the records of a run to what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from a2ibench.bench.files import read_json
+from a2ibench.bench.folder import RUN
+from a2ibench.bench.gate.form import parse_calibration
+from a2ibench.bench.gate.outcome import Calibration, Outcome, Place, RunOutcome, Score, place_text
+from a2ibench.bench.record import JOBS, Record, read_records
+from a2ibench.errors import A2IBenchError, InputError
+
+_PROVENANCE = ("protocol_version", "profile", "budget", "device", "precision")
+_DATASET = (
+    *("sha256", "sha256_of", "shape", "voxel_size", "input_shape", "input_voxel_size"),
+    *("intensity", "dtype", "ratio", "simulated", "definition"),
+)
+_LIBRARIES = ("torch", "numpy")
+_SCORE_DIGITS, _TIME_DIGITS = 7, 4
+
+
+def distil(run_dir: Path) -> RunOutcome:
+    """Return what the run in a folder came to, without the directions of its metrics.
+
+    Numbers are rounded here and not when they are written, so that a run agrees with its own baseline to
+    the last digit.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run.
+    """
+    records = read_records(run_dir)
+    if not records and not ((run_dir / RUN).is_file() and (run_dir / JOBS).is_dir()):
+        raise InputError(f"{run_dir}: holds no run; give the folder that a2ibench run wrote, or a baseline")
+    return RunOutcome.of(map(_outcome, records))
+
+
+def with_directions(run: RunOutcome) -> RunOutcome:
+    """Return an outcome that knows of its metrics whether higher is better, as far as plugins tell.
+
+    Installed plugins are asked for what it does not know yet.
+    """
+    unknown = sorted(run.metrics - set(run.higher_is_better))
+    found = {name: up for name in unknown if (up := _higher_is_better(name)) is not None}
+    return replace(run, higher_is_better={**run.higher_is_better, **found})
+
+
+def planned(run_dir: Path) -> list[Place]:
+    """Return the places of all jobs that a run consists of; none where its run.json cannot be read."""
+    try:
+        plan = read_json(run_dir / RUN)["plan"]
+        return [(d["name"], m, s) for d in plan["datasets"] for m in plan["methods"] for s in plan["seeds"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def _outcome(record: Record) -> Outcome:
+    place = record["dataset"], record["method"], record["seed"]
+    return Outcome(
+        dataset=record["dataset"],
+        method=record["method"],
+        seed=record["seed"],
+        status=record["status"],
+        metrics={
+            name: Score(_rounded(score["value"], _SCORE_DIGITS), score["version"])
+            for name, score in record["metrics"].items()
+        },
+        timings={name: _rounded(value, _TIME_DIGITS) for name, value in record["timings"].items()},
+        calibration=_calibration(f"{place_text(place)}: calibration", record.get("calibration")),
+        identity=_identity(record["provenance"]),
+        information=_information(record["provenance"]),
+    )
+
+
+def _higher_is_better(metric: str) -> bool | None:
+    from a2ibench.plugins import host
+
+    try:
+        return bool(host().load("metric", metric).higher_is_better)
+    except (A2IBenchError, AttributeError):
+        return None
+
+
+def _calibration(where: str, stored: Any) -> Calibration | None:
+    found = parse_calibration(where, stored)
+    if found is None:
+        return None
+    return replace(
+        found,
+        seconds=_rounded(found.seconds, _TIME_DIGITS),
+        serial_seconds=_rounded(found.serial_seconds, _TIME_DIGITS),
+    )
+
+
+def _identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    dataset = provenance.get("dataset") or {}
+    # A method that does not tell its configuration still has the settings it was given.
+    settings = (provenance.get("settings") or {}) | (provenance.get("configuration") or {})
+    return {name: provenance.get(name) for name in _PROVENANCE} | {
+        "settings": {name: _without_folder(value) for name, value in settings.items()},
+        "dataset": {name: dataset[name] for name in _DATASET if name in dataset},
+    }
+
+
+def _information(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    environment = provenance.get("environment") or {}
+    libraries = environment.get("libraries") or {}
+    return {
+        "a2ibench": provenance.get("a2ibench"),
+        "plugin": f"{provenance.get('distribution')} {provenance.get('version')}",
+        "python": environment.get("python"),
+        **{name: libraries.get(name) for name in _LIBRARIES},
+        "machine": provenance.get("device_name"),
+        "threads": environment.get("threads"),
+    }
+
+
+def _without_folder(value: Any) -> Any:
+    # Where a file of weights lies is different on every machine.
+    for kind in (PurePosixPath, PureWindowsPath):
+        if isinstance(value, str) and kind(value).is_absolute():
+            return kind(value).name
+    return value
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{float(value):.{digits}g}")

@@ -1,0 +1,128 @@
+"""What a run came to, as far as other runs are compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT, FORMAT_VERSION = "a2ibench-baseline", 1
+
+Place = tuple[str, str, int]
+"""Dataset, method and seed of a job."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Value of a metric (plus infinity where it has no bound) and the metric's version."""
+
+    value: float
+    version: Any
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How fast the machine was in wide and in serial work, see `a2ibench.bench.calibration`."""
+
+    version: int
+    kernel: str
+    seconds: float
+    serial_seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one job came to.
+
+    Parameters
+    ----------
+    dataset, method : str
+        Names.
+    seed : int
+        Seed.
+    status : str
+        One of ``STATUSES``.
+    metrics : mapping of str to Score
+        By metric.
+    timings : mapping of str to float
+        Seconds by phase.
+    calibration : Calibration or None
+        Of the machine, right before the job trained.
+    identity : mapping
+        Nested fields that must be the same in two jobs that are compared.
+    information : mapping
+        Fields that may differ and are worth a note then: versions and the machine.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    status: str
+    metrics: Mapping[str, Score] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    information: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """Dataset, method and seed."""
+        return self.dataset, self.method, self.seed
+
+    @property
+    def ok(self) -> bool:
+        """Whether it has results."""
+        return self.status == "ok"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run came to.
+
+    Parameters
+    ----------
+    jobs : mapping of Place to Outcome
+        In the order of their places, whatever the order in which they ran.
+    higher_is_better : mapping of str to bool
+        By metric. It is kept with the scores because the plugin that could tell need not be installed where
+        they are compared, and may have changed since.
+    """
+
+    jobs: Mapping[Place, Outcome]
+    higher_is_better: Mapping[str, bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, outcomes: Iterable[Outcome], higher_is_better: Mapping[str, bool] | None = None
+    ) -> RunOutcome:
+        """Return the outcome of a run whose jobs came to `outcomes`."""
+        ordered = sorted(outcomes, key=lambda outcome: outcome.place)
+        return cls({outcome.place: outcome for outcome in ordered}, higher_is_better or {})
+
+    @property
+    def metrics(self) -> set[str]:
+        """Names of the metrics that any job has."""
+        return {name for outcome in self.jobs.values() for name in outcome.metrics}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `a2ibench.bench.gate.form.parse` reads, all keys in alphabetical order."""
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "metrics": {name: {"higher_is_better": up} for name, up in self.higher_is_better.items()},
+            "jobs": [asdict(outcome) for outcome in self.jobs.values()],
+        }
+        ordered: dict[str, Any] = _in_order(content)
+        return ordered
+
+
+def place_text(place: Place) -> str:
+    """Return a place for people."""
+    dataset, method, seed = place
+    return f"{dataset} {method} seed {seed}"
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,169 @@
+"""When a number has become worse: the rules for scores, for times, and for jobs that are gone."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from a2ibench.bench.gate.difference import Difference, Verdict
+from a2ibench.bench.gate.outcome import Calibration, Outcome
+from a2ibench.bench.record import FINISHED
+
+LEAST_SECONDS = 1.0
+"""Shorter phases are left alone: what they take is mostly the noise of their start."""
+
+_ROUNDING = 1e-12
+_TICK = 1e-6
+
+
+def judge_score(
+    dataset: str,
+    method: str,
+    metric: str,
+    old: Sequence[float],
+    new: Sequence[float],
+    higher_is_better: bool | None,
+    limit: float | None,
+) -> Difference:
+    """Compare the means over the same seeds.
+
+    Parameters
+    ----------
+    old, new : sequence of float
+        Of the baseline and the run; plus infinity where a metric has no bound.
+    higher_is_better : bool or None
+        None where that is not known; then there is no limit either.
+    limit : float or None
+        How much the mean may lose; None where nobody has said so.
+    """
+    there, here = math.fsum(old) / len(old), math.fsum(new) / len(new)
+    change = 0.0 if there == here else here - there
+    values = f"{metric} {there:.6g} -> {here:.6g}"
+    if limit is None or higher_is_better is None:
+        text = f"{values}; it has no limit"
+        return Difference(dataset, method, metric, "metric", "note", text, there, here, change)
+    loss = -change if higher_is_better else change
+    slack = _ROUNDING * max(abs(there), abs(here)) if math.isfinite(change) else 0.0
+    verdict = _verdict(loss, limit + slack)
+    way = "unchanged" if change == 0 else f"{'up' if change > 0 else 'down'} {abs(change):.3g}"
+    text = f"{values}: {way}, {limit:g} allowed"
+    excess = _excess(loss, limit)
+    return Difference(dataset, method, metric, "metric", verdict, text, there, here, change, limit, excess)
+
+
+def judge_time(
+    dataset: str, method: str, phase: str, pairs: Sequence[tuple[Outcome, Outcome]], limit: float
+) -> Difference | None:
+    """Compare a phase's times as multiples of the calibration of their own job.
+
+    Parameters
+    ----------
+    pairs : sequence of (Outcome, Outcome)
+        Baseline and run by seed, all with comparable calibrations; the median over the seeds counts.
+    limit : float
+        Allowed ratio.
+
+    Returns
+    -------
+    Difference or None
+        None where the phase is missing, or shorter than `LEAST_SECONDS` on both sides.
+    """
+    timed = [
+        (old, new)
+        for old, new in pairs
+        if phase in old.timings
+        and phase in new.timings
+        and max(old.timings[phase], new.timings[phase]) >= LEAST_SECONDS
+    ]
+    if not timed:
+        return None
+    there, here = (
+        statistics.median(pair[side].timings[phase] / calibration_of(pair[side]).seconds for pair in timed)
+        for side in (0, 1)
+    )
+    ratio = statistics.median(_slowdown(old, new, phase) for old, new in timed)
+    loss, bound = math.log(ratio), math.log(limit)
+    verdict = _verdict(loss, bound + _ROUNDING)
+    text = f"{phase} takes {ratio:.3g} times as long relative to the calibration, {limit:g} allowed"
+    return Difference(
+        *(dataset, method, phase, "time", verdict, text), *(there, here, ratio, limit, _excess(loss, bound))
+    )
+
+
+def calibration_of(outcome: Outcome) -> Calibration:
+    """Return the calibration of a job that has one.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    """
+    if outcome.calibration is None:
+        raise ValueError("the times of a job without calibration cannot be compared")
+    return outcome.calibration
+
+
+def judge_job(old: Outcome | None, new: Outcome | None) -> Difference | None:
+    """Compare what became of a job; None where it ended in the same way.
+
+    A job that had finished and now is gone or failed is worse, and so is one that had a result and is
+    skipped. One that had failed before may be gone, and a new one may do what it likes.
+    """
+    if old is None or new is None:
+        found = new or old
+        if found is None:
+            return None
+        if old is None:
+            return _job(found, "note", f"new, {found.status}; the baseline has no such job")
+        if old.status in FINISHED:
+            return _job(found, "worse", f"missing; the baseline has it, {old.status}")
+        return _job(found, "note", f"missing; in the baseline it ended as {old.status}")
+    text = f"{new.status}, was {old.status}"
+    if old.status == new.status:
+        return None if new.status in FINISHED else _job(new, "note", f"{new.status} on both sides")
+    if new.ok or (new.status in FINISHED and not old.ok):
+        return _job(new, "better", text)
+    return _job(new, "worse" if old.status in FINISHED else "note", text)
+
+
+def lost_metric(outcome: Outcome, metric: str) -> Difference:
+    """Return the difference of a job that is ok and lacks a metric that the baseline has."""
+    subject = f"{metric} of seed {outcome.seed}"
+    text = f"{subject} is missing; the baseline has it"
+    return Difference(outcome.dataset, outcome.method, subject, "metric", "worse", text, excess=math.inf)
+
+
+def _job(outcome: Outcome, verdict: Verdict, text: str) -> Difference:
+    excess = {"worse": math.inf, "better": -math.inf}.get(verdict, 0.0)
+    return Difference(
+        outcome.dataset, outcome.method, f"seed {outcome.seed}", "job", verdict, text, excess=excess
+    )
+
+
+def _slowdown(old: Outcome, new: Outcome, phase: str) -> float:
+    then, now = calibration_of(old), calibration_of(new)
+    # Beside the wide computation the job may seem slower than it is because of fewer threads, beside the
+    # serial one because of more; and a short phase because of its start. The mildest of them is certain.
+    speeds = then.seconds / now.seconds, then.serial_seconds / now.serial_seconds
+    seconds = old.timings[phase], new.timings[phase]
+    ratios = [
+        max(seconds[1], least) / max(seconds[0], least) * speed
+        for speed in speeds
+        for least in (LEAST_SECONDS, _TICK)
+    ]
+    if min(ratios) < 1 < max(ratios):
+        return 1.0
+    return min(ratios, key=lambda ratio: abs(math.log(ratio)))
+
+
+def _verdict(loss: float, limit: float) -> Verdict:
+    if loss > limit:
+        return "worse"
+    return "better" if -loss > limit else "within"
+
+
+def _excess(loss: float, limit: float) -> float:
+    if loss == 0 or math.isinf(limit):
+        return 0.0
+    return loss / limit if limit > 0 else math.copysign(math.inf, loss)

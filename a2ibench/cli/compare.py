@@ -1,0 +1,147 @@
+"""The command ``a2ibench compare``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from a2ibench.cli.codes import ExitCode
+from a2ibench.cli.errors import in_one_line
+from a2ibench.cli.options import option
+from a2ibench.errors import A2IBenchError
+
+if TYPE_CHECKING:
+    from a2ibench.bench.compare import Comparison
+    from a2ibench.bench.gate.outcome import RunOutcome
+    from a2ibench.bench.gate.thresholds import Names, Thresholds
+
+
+def compare_runs(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a baseline of it.")],
+    baseline: Annotated[Path, typer.Argument(metavar="BASELINE", help="What to compare with: the same.")],
+    thresholds: Annotated[
+        Path | None, option("FILE", "TOML of limits by metric, dataset and method.")
+    ] = None,
+    max_drop: Annotated[
+        list[str] | None,
+        option("METRIC=VALUE", "How much a metric may lose, everywhere; repeatable. psnr=0.1, ssim=0.005."),
+    ] = None,
+    max_slowdown: Annotated[
+        float | None,
+        option("RATIO", "How many times as long a job may take, everywhere; 1.5, or inf for any."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    junit: Annotated[Path | None, option("FILE", "Also write JUnit XML.")] = None,
+    github: Annotated[
+        bool | None,
+        typer.Option(
+            "--github/--no-github",
+            help="Also print GitHub annotations; by default where GITHUB_ACTIONS is true.",
+            show_default=False,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show the values within their limits too.")
+    ] = False,
+) -> None:
+    """Say where a run is worse than a baseline: scores, times and missing jobs.
+
+    Exit codes: 0 nothing is worse than allowed; 1 something is; 2 bad input, such as runs that measured
+    different things.
+    """
+    annotated = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
+    try:
+        comparison = _compare(run, baseline, thresholds, max_drop or [], max_slowdown)
+        if junit is not None:
+            _write_junit(junit, comparison, baseline)
+    except A2IBenchError as error:
+        if annotated:
+            _annotate_error(error)
+        raise
+    if as_json:
+        from a2ibench.bench.files import plain
+
+        typer.echo(json.dumps(plain(comparison.to_dict()), indent=2, allow_nan=False))
+    else:
+        _show(comparison, everything)
+    if annotated:
+        from a2ibench.reporting.annotations import github_lines
+
+        for line in github_lines(comparison):
+            # GitHub reads both streams; whoever asks for JSON wants nothing else on stdout.
+            typer.echo(line, err=as_json)
+    if not comparison.ok:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _compare(
+    run: Path, baseline: Path, file: Path | None, drops: list[str], slowdown: float | None
+) -> Comparison:
+    from a2ibench.bench.baseline import read_outcome
+    from a2ibench.bench.compare import compare
+    from a2ibench.bench.gate.distil import with_directions
+
+    new, old = read_outcome(run), read_outcome(baseline)
+    limits = _thresholds(new, old, file, drops, slowdown)
+    return compare(new, with_directions(old), limits)
+
+
+def _thresholds(
+    run: RunOutcome, baseline: RunOutcome, file: Path | None, drops: list[str], slowdown: float | None
+) -> Thresholds:
+    from a2ibench.bench.gate.thresholds import (
+        SLOWDOWN,
+        Thresholds,
+        check_limit,
+        parse_drops,
+        read_thresholds,
+    )
+
+    forced = {} if slowdown is None else {SLOWDOWN: check_limit("--max-slowdown", SLOWDOWN, slowdown)}
+    if not drops and file is None:
+        return Thresholds(forced)
+    names = _names(run, baseline)
+    tables = {} if file is None else read_thresholds(file, names)
+    return Thresholds({**parse_drops(drops, names), **forced}, tables)
+
+
+def _names(run: RunOutcome, baseline: RunOutcome) -> Names:
+    # With what is installed, so that one file of limits serves runs of different methods and datasets.
+    from a2ibench.bench.choose import known_datasets
+    from a2ibench.bench.gate.thresholds import Names
+    from a2ibench.plugins import host
+
+    places = {*run.jobs, *baseline.jobs}
+    return Names(
+        datasets={dataset for dataset, _, _ in places} | set(known_datasets()),
+        methods={method for _, method, _ in places} | set(host().methods),
+        metrics=run.metrics | baseline.metrics | set(host().metrics),
+    )
+
+
+def _show(comparison: Comparison, everything: bool) -> None:
+    from a2ibench.cli.table import show_table
+    from a2ibench.reporting.comparison import comparison_table, conclusion
+
+    if comparison.differences:
+        show_table(comparison_table(comparison, everything))
+    for note in comparison.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(conclusion(comparison))
+
+
+def _write_junit(path: Path, comparison: Comparison, baseline: Path) -> None:
+    from a2ibench.reporting.files import replace_file
+    from a2ibench.reporting.junit import junit
+
+    replace_file(path, junit(comparison, f"comparison with {baseline.name}"))
+
+
+def _annotate_error(error: Exception) -> None:
+    from a2ibench.reporting.annotations import annotation
+
+    typer.echo(annotation("error", in_one_line(error), "a2ibench compare"), err=True)

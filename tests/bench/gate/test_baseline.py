@@ -1,0 +1,275 @@
+"""Baselines: what they hold of a run, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a2ibench.bench.baseline import read_outcome, write_baseline
+from a2ibench.bench.compare import compare
+from a2ibench.bench.files import plain
+from a2ibench.bench.gate.form import parse
+from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
+from a2ibench.bench.gate.thresholds import Thresholds
+from a2ibench.bench.record import write_record
+from a2ibench.errors import InputError
+
+Write = Callable[..., Path]
+
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | NUMBERS | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = st.dictionaries(NAMES, TREES, max_size=3)
+OUTCOMES = st.builds(
+    Outcome,
+    dataset=NAMES,
+    method=NAMES,
+    seed=st.integers(0, 99),
+    status=st.sampled_from(["ok", "error", "skipped"]),
+    metrics=st.dictionaries(NAMES, st.builds(Score, NUMBERS | st.just(math.inf), st.integers()), max_size=3),
+    timings=st.dictionaries(NAMES, st.floats(0, 1e6), max_size=3),
+    calibration=st.none()
+    | st.builds(Calibration, st.integers(1, 9), NAMES, st.floats(1e-9, 9), st.floats(1e-9, 9)),
+    identity=FIELDS,
+    information=FIELDS,
+)
+RUNS = st.builds(
+    RunOutcome.of, st.lists(OUTCOMES, max_size=4), st.dictionaries(NAMES, st.booleans(), max_size=3)
+)
+
+
+def record(method: str = "cubic", seed: int = 0, **fields: Any) -> dict[str, Any]:
+    provenance = {
+        "key": "k",
+        "plugin": "cubic",
+        "distribution": "a2ibench",
+        "version": "0.1.0",
+        "settings": {"a": -0.5},
+        "configuration": {"a": -0.5, "weights": "/home/someone/weights.safetensors"},
+        "dataset": {
+            "name": "cells",
+            "title": "Cells",
+            "sha256": "a" * 64,
+            "sha256_of": "file",
+            "shape": [9, 8, 8],
+            "ratio": 3.0,
+            "noise": 0.03,
+            "definition": {"bin": 1, "crop": None, "key": None, "phantom": None, "simulate": {"ratio": 3.0}},
+        },
+        "a2ibench": "0.1.0",
+        "protocol_version": 1,
+        "profile": "smoke",
+        "device": "cpu",
+        "precision": "auto",
+        "budget": "10steps",
+        "device_name": "A processor",
+        "environment": {
+            "python": "CPython 3.11",
+            "threads": 2,
+            "libraries": {"torch": "2.7", "numpy": "2.1", "rich": "15"},
+            "git": {"commit": "c" * 40},
+        },
+    }
+    return {
+        "dataset": "cells",
+        "method": method,
+        "seed": seed,
+        "status": "ok",
+        "metrics": {"psnr": {"value": 29.741283189992647, "version": 1}},
+        "timings": {"fit": 12.345678, "reconstruct": 0.5},
+        "calibration": {"version": 1, "kernel": "torch", "seconds": 0.0123456, "serial_seconds": 0.00345678},
+        "memory": {"process": 3 << 30},
+        "model": {},
+        "provenance": provenance,
+        "error": None,
+    } | fields
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Write:
+    """Return a writer of run folders."""
+
+    def write(*records: dict[str, Any], name: str = "run", seeds: int = 1) -> Path:
+        folder = tmp_path / name
+        for entry in records:
+            job = folder / "jobs" / f"{entry['dataset']}--{entry['method']}--s{entry['seed']}"
+            job.mkdir(parents=True)
+            write_record(job, entry)
+        methods = sorted({entry["method"] for entry in records})
+        plan = {"datasets": [{"name": "cells"}], "methods": methods, "seeds": list(range(seeds))}
+        (folder / "run.json").write_text(json.dumps({"plan": plan}))
+        return folder
+
+    return write
+
+
+@given(RUNS)
+def test_an_outcome_survives_json(run: RunOutcome) -> None:
+    text = json.dumps(plain(run.to_dict()), allow_nan=False)
+    again = parse(json.loads(text))
+    assert again == run
+    assert list(again.jobs) == list(run.jobs)
+
+
+def test_a_baseline_holds_what_is_compared_and_nothing_else(run_folder: Write, tmp_path: Path) -> None:
+    path = write_baseline(run_folder(record()), "smoke", tmp_path / "new" / "reference")
+    assert path == tmp_path / "new" / "reference" / "smoke.json"
+    content = json.loads(path.read_text())
+    assert content["metrics"] == {"psnr": {"higher_is_better": True}}
+    (job,) = content["jobs"]
+    assert job["metrics"] == {"psnr": {"value": 29.74128, "version": 1}}
+    assert job["timings"] == {"fit": 12.35, "reconstruct": 0.5}
+    assert job["calibration"] == {
+        "version": 1, "kernel": "torch", "seconds": 0.01235, "serial_seconds": 0.003457
+    }  # fmt: skip
+    assert job["identity"]["settings"] == {"a": -0.5, "weights": "weights.safetensors"}
+    assert job["identity"]["dataset"]["definition"]["simulate"] == {"ratio": 3.0}
+    assert (job["identity"]["profile"], job["identity"]["protocol_version"]) == ("smoke", 1)
+    assert job["information"] == {
+        "a2ibench": "0.1.0", "plugin": "a2ibench 0.1.0", "python": "CPython 3.11", "torch": "2.7",
+        "numpy": "2.1", "machine": "A processor", "threads": 2,
+    }  # fmt: skip
+    assert "home" not in path.read_text()
+    assert path.stat().st_size < 3000
+
+
+def test_the_same_records_give_the_same_bytes_whatever_their_order(run_folder: Write, tmp_path: Path) -> None:
+    jobs = [record(seed=0), record(seed=1), record("other")]
+    first = write_baseline(run_folder(*jobs, name="one", seeds=1), "a", tmp_path)
+    second = write_baseline(run_folder(*jobs[::-1], name="two", seeds=1), "b", tmp_path)
+    assert first.read_bytes() == second.read_bytes()
+
+    def keys(value: Any) -> list[list[str]]:
+        if isinstance(value, dict):
+            return [list(value), *(found for item in value.values() for found in keys(item))]
+        return [found for item in value for found in keys(item)] if isinstance(value, list) else []
+
+    assert all(names == sorted(names) for names in keys(json.loads(first.read_text())))
+
+
+def test_a_run_agrees_with_its_own_baseline_to_the_last_digit(run_folder: Write, tmp_path: Path) -> None:
+    folder = run_folder(record(), record("perfect", metrics={"psnr": {"value": math.inf, "version": 1}}))
+    path = write_baseline(folder, "own", tmp_path)
+    limits = Thresholds({"psnr": 0.0, "slowdown": 1.0})
+    comparison = compare(read_outcome(folder), read_outcome(path), limits)
+    assert {difference.verdict for difference in comparison.differences} == {"within"}
+    assert len(comparison.differences) == 4
+    assert comparison.notes == ()
+
+
+def test_an_existing_baseline_is_replaced_only_when_asked(run_folder: Write, tmp_path: Path) -> None:
+    folder = run_folder(record())
+    path = write_baseline(folder, "smoke.json", tmp_path)
+    assert path.name == "smoke.json"
+    path.write_text("precious")
+    with pytest.raises(InputError, match=r"smoke\.json: exists already; .* --force"):
+        write_baseline(folder, "smoke", tmp_path)
+    assert path.read_text() == "precious"
+    write_baseline(folder, "smoke", tmp_path, force=True)
+    assert json.loads(path.read_text())["format"] == "a2ibench-baseline"
+    assert list(tmp_path.glob(".*.tmp")) == []
+
+
+def test_a_run_that_did_not_finish_is_no_baseline_unless_allowed(run_folder: Write, tmp_path: Path) -> None:
+    failed = record(
+        "fails", status="error", metrics={}, calibration=None, error={"type": "E", "message": "m"}
+    )
+    folder = run_folder(record(), failed, seeds=2)
+    with pytest.raises(
+        InputError, match=r"cells fails seed 0 ended as error \(and 2 more\); .*--allow-failed"
+    ):
+        write_baseline(folder, "smoke", tmp_path)
+    path = write_baseline(folder, "smoke", tmp_path, allow_failed=True)
+    assert [job["status"] for job in json.loads(path.read_text())["jobs"]] == ["ok", "error"]
+    incomplete = run_folder(record(), name="incomplete", seeds=2)
+    with pytest.raises(InputError, match="cells cubic seed 1 has no record"):
+        write_baseline(incomplete, "other", tmp_path)
+
+
+def test_a_skipped_job_is_no_failure(run_folder: Write, tmp_path: Path) -> None:
+    skipped = record("skips", status="skipped", metrics={}, timings={}, calibration=None)
+    assert write_baseline(run_folder(record(), skipped), "smoke", tmp_path).is_file()
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", ".json"])
+def test_a_name_is_no_path(run_folder: Write, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="NAME: got"):
+        write_baseline(run_folder(record()), name, tmp_path)
+
+
+def test_what_is_no_run_is_refused(run_folder: Write, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(InputError, match="empty: holds no run"):
+        write_baseline(empty, "x", tmp_path)
+    with pytest.raises(InputError, match="nowhere: is no folder"):
+        write_baseline(tmp_path / "nowhere", "x", tmp_path)
+    with pytest.raises(InputError, match="no job has a result"):
+        write_baseline(run_folder(record(status="oom", metrics={})), "x", tmp_path, allow_failed=True)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(InputError, match="cannot be made"):
+        write_baseline(run_folder(record(), name="good"), "x", file / "reference")
+
+
+def test_a_metric_without_a_plugin_is_no_part_of_a_baseline(run_folder: Write, tmp_path: Path) -> None:
+    folder = run_folder(record(metrics={"gone": {"value": 1.0, "version": 1}}))
+    with pytest.raises(InputError, match="metric gone: no plugin tells whether higher is better"):
+        write_baseline(folder, "x", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda c: c.clear(), "format: got nothing; give a2ibench-baseline"),
+        (lambda c: c.update(format_version=9), "format_version: got 9, and this a2ibench reads 1"),
+        (lambda c: c.update(jobs={}), "jobs: got an object; give a list"),
+        (lambda c: c.update(metrics={"psnr": {}}), "metrics.psnr.higher_is_better: got nothing; give true"),
+        (lambda c: c["jobs"].append(c["jobs"][0]), "jobs: cells cubic seed 0 stands there 2 times"),
+        (lambda c: c["jobs"][0].update(seed="0"), r"jobs\[0\].seed: got '0'; give a whole number"),
+        (lambda c: c["jobs"][0].update(status="fine"), r"jobs\[0\].status: got 'fine'; give one of ok"),
+        (lambda c: c["jobs"][0].pop("identity"), r"jobs\[0\].identity: got nothing; give an object"),
+        (lambda c: c["jobs"][0]["metrics"].update(psnr=3), r"jobs\[0\].metrics.psnr: got 3; give an object"),
+        (
+            lambda c: c["jobs"][0]["metrics"]["psnr"].update(value="high"),
+            r"jobs\[0\].metrics.psnr.value: got 'high'; give a number",
+        ),
+        (lambda c: c["jobs"][0]["timings"].update(fit=None), r"jobs\[0\].timings.fit: got nothing"),
+        (
+            lambda c: c["jobs"][0]["calibration"].update(seconds=0),
+            r"jobs\[0\].calibration.seconds: got 0.0; give a positive number",
+        ),
+        (lambda c: c["jobs"][0].update(calibration={}), r"jobs\[0\].calibration: got an object; give an"),
+    ],
+)
+def test_a_wrong_field_is_named(
+    run_folder: Write, tmp_path: Path, edit: Callable[[dict[str, Any]], Any], message: str
+) -> None:
+    path = write_baseline(run_folder(record()), "smoke", tmp_path)
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"smoke\.json: {message}") as caught:
+        read_outcome(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"format": NaN}', "\udcff"])
+def test_what_is_no_baseline_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError, match=r"x\.json"):
+        read_outcome(path)
+    with pytest.raises(InputError, match=r"none\.json: does not exist"):
+        read_outcome(tmp_path / "none.json")
