@@ -62,10 +62,10 @@ def kernel(clock: list[float], times: Iterator[float]) -> Callable[[], None]:
 
 
 def test_the_first_repeats_and_the_slowest_are_left_out(clock: list[float]) -> None:
-    wide = iter([0.09] * 3 + [0.01] * 8 + [0.06] * 4 + [0.03] * 8)
-    narrow = iter([0.09] * 3 + [0.005] * 20)
+    wide = iter([0.009] * 3 + [0.001] * 8 + [0.006] * 4 + [0.003] * 8)
+    narrow = iter([0.009] * 3 + [0.0005] * 20)
     found = calibration._seconds([kernel(clock, wide), kernel(clock, narrow)], "cpu")
-    assert found == pytest.approx([0.02, 0.005])
+    assert found == pytest.approx([0.002, 0.0005])
     assert next(wide, None) is next(narrow, None) is None
 
 
