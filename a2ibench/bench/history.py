@@ -160,11 +160,11 @@ def _scaled_seconds(job: Job, size: Extent, record: Record) -> tuple[float, bool
     timings, provenance = record["timings"], record["provenance"]
     factor = size.voxels / math.prod(provenance["dataset"]["shape"])
     seconds = timings["setup"] + factor * sum(timings.get(phase, 0.0) for phase in _PER_VOXEL)
-    fit = timings["fit"]
-    same_budget = provenance["budget"] == str(job.budget)
-    if record["model"].get("params", 0) > 0:
+    fit, other_budget = timings["fit"], provenance["budget"] != str(job.budget)
+    learns = record["model"].get("params", 0) > 0
+    if learns:
         fit = _training_seconds(job, fit, provenance["budget"])
-    elif not same_budget and fit > _INSTANT:
+    elif other_budget and fit > _INSTANT:
         # It does not tell whether it learns, so nothing says what the budget changes.
         raise ValueError("unknown whether the method learns")
     else:
@@ -172,7 +172,7 @@ def _scaled_seconds(job: Job, size: Extent, record: Record) -> tuple[float, bool
     total = float(seconds + fit)
     if not 0 <= total < math.inf:
         raise ValueError(f"not a time: {total}")
-    return total, not same_budget or factor != 1
+    return total, factor != 1 or (learns and other_budget)
 
 
 def _training_seconds(job: Job, seconds: float, budget: str) -> float:

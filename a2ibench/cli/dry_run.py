@@ -70,6 +70,8 @@ def _why(foreseen: Foreseen) -> str:
 
 
 def _total(forecast: Forecast) -> str:
+    if all(one.action == "keep" for one in forecast.jobs):
+        return "none, since nothing is left to do"
     if forecast.seconds is None:
         return "unknown; no earlier record of the same method, settings, profile, device and machine"
     known = duration(forecast.seconds)

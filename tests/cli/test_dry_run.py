@@ -160,6 +160,9 @@ def test_the_plan_for_people(cli: Cli, command: list[str | Path]) -> None:
     assert lines[-1].startswith("estimated time: unknown")
     lines = cli(*command, "--dry-run", "--seeds", "3", "--methods", "cubic,fails").stdout.splitlines()
     assert lines[-1].endswith(" s, and 3 jobs of unknown time")
+    assert cli(*command, "--methods", "cubic,learns").returncode == 0
+    lines = cli(*command, "--methods", "cubic,learns", "--dry-run").stdout.splitlines()
+    assert lines[-2:] == ["2 jobs: 2 to keep", "estimated time: none, since nothing is left to do"]
 
 
 def test_what_the_code_of_a_finished_job_was_matters(
