@@ -15,17 +15,19 @@ import logging
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from a2ibench.bench import device
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a computation changes: times divided by different ones cannot be compared."""
 
-_REPEATS, _WARM_UP = 20, 3
+_WARM_UP, _AT_ONCE = 3, 10
 # On a machine that is very busy, fewer will do.
 _LEAST, _PATIENCE = 5, 1.0
+_INTERVAL = 1.0
 # Convolutions, the shape of their input, and the side of the matrices. One image at a time on a CPU: where
 # memory for a larger one comes from depends on what the process did before.
 _CPU = (12, (1, 32, 48, 48), 512)
@@ -38,41 +40,84 @@ _Kernel = Callable[[], object]
 _logger = logging.getLogger(__name__)
 
 
-def calibrate(where: str) -> dict[str, Any] | None:
-    """Measure the computations on a device, in about 0.3 s, and hardly more than 1 s, on two CPU cores.
+class Calibration:
+    """Measures the computations before a job's work, about once a second during it, and after it.
+
+    Another process that comes or goes meanwhile then slows the computations as much as it slows the job. A
+    GPU is measured before the work only: it is the job's alone, and waiting for it in between would slow
+    the job. A computation that fails costs a job no more than the comparison of its times.
 
     Parameters
     ----------
     where : str
         ``"cpu"`` or ``"cuda"``.
-
-    Returns
-    -------
-    dict or None
-        ``version``; ``kernel``, ``"torch"`` or ``"numpy"``; ``seconds`` of the wide and ``serial_seconds``
-        of the narrow computation, each the mean of `_REPEATS` without the slowest fifth. None where it
-        failed, which costs a job no more than the comparison of its times.
     """
-    kernel = "torch" if where == "cuda" or "torch" in sys.modules else "numpy"
-    try:
-        wide, narrow = _seconds(_of_torch(where) if kernel == "torch" else _of_numpy(), where)
-        return {"version": VERSION, "kernel": kernel, "seconds": wide, "serial_seconds": narrow}
-    except Exception:
-        _logger.warning("calibration failed", exc_info=True)
-        return None
-    finally:
-        _forget(where)
 
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._rounds: list[list[float]] = []
+        self._kernels: Sequence[_Kernel] = ()
+        self._last = 0.0
+        self._name = "torch" if where == "cuda" or "torch" in sys.modules else "numpy"
 
-def _seconds(kernels: Sequence[_Kernel], where: str) -> list[float]:
-    # In turns, so that a busy moment meets all of them alike.
-    rounds: list[list[float]] = []
-    start = time.perf_counter()
-    while len(rounds) < _WARM_UP + _REPEATS:
-        rounds.append([_time(kernel, where) for kernel in kernels])
-        if len(rounds) >= _WARM_UP + _LEAST and time.perf_counter() - start > _PATIENCE:
-            break
-    return [_usual(times) for times in zip(*rounds[_WARM_UP:], strict=True)]
+    def begin(self) -> None:
+        """Measure before the work, in about 0.2 s, and hardly more than 1 s, on two CPU cores."""
+        with self._tolerant():
+            self._kernels = _of_torch(self._where) if self._name == "torch" else _of_numpy()
+            for _ in range(_WARM_UP):
+                self._round()
+            self._measure(_AT_ONCE)
+        if self._where == "cuda":
+            self._kernels = ()
+            _forget()
+
+    def sample(self) -> float:
+        """Measure once if it is time to, and return the seconds that this took."""
+        if not self._kernels or time.perf_counter() - self._last < _INTERVAL:
+            return 0.0
+        start = time.perf_counter()
+        with self._tolerant():
+            self._measure(1)
+        return time.perf_counter() - start
+
+    def end(self) -> dict[str, Any] | None:
+        """Measure after the work and return what was found.
+
+        Returns
+        -------
+        dict or None
+            ``version``; ``kernel``, ``"torch"`` or ``"numpy"``; ``seconds`` of the wide and
+            ``serial_seconds`` of the narrow computation, each the mean of all measurements without the
+            slowest fifth; None where one failed.
+        """
+        if self._kernels:
+            with self._tolerant():
+                self._measure(_AT_ONCE)
+        if not self._rounds:
+            return None
+        wide, narrow = (_usual(times) for times in zip(*self._rounds, strict=True))
+        return {"version": VERSION, "kernel": self._name, "seconds": wide, "serial_seconds": narrow}
+
+    def _measure(self, most: int) -> None:
+        start = time.perf_counter()
+        for done in range(most):
+            if done >= _LEAST and time.perf_counter() - start > _PATIENCE:
+                break
+            self._rounds.append(self._round())
+        self._last = time.perf_counter()
+
+    def _round(self) -> list[float]:
+        # In turns, so that a busy moment meets all of them alike.
+        return [_time(kernel, self._where) for kernel in self._kernels]
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            _logger.warning("calibration failed", exc_info=True)
+            self._kernels = ()
+            self._rounds.clear()
 
 
 def _time(kernel: _Kernel, where: str) -> float:
@@ -134,9 +179,9 @@ def _of_numpy() -> tuple[_Kernel, _Kernel]:
     return lambda: left @ right, narrow
 
 
-def _forget(where: str) -> None:
+def _forget() -> None:
     torch: Any = sys.modules.get("torch")
-    if where == "cuda" and torch is not None:
+    if torch is not None:
         # What this took must not pass for the job's.
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

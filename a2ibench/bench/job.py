@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.bench import device
-from a2ibench.bench.calibration import calibrate
+from a2ibench.bench.calibration import Calibration
 from a2ibench.bench.provenance import (
     configuration_of,
     describe_dataset,
@@ -44,6 +44,8 @@ class Clock:
 
     def __init__(self, where: str, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
+        self.excluded = 0.0
+        """Seconds within phases so far that were none of the phase's own work."""
         self._device, self._progress = where, progress
 
     @contextmanager
@@ -51,12 +53,12 @@ class Clock:
         """Time the body as phase `name`, also where it fails."""
         self._progress(name, 0, 1)
         device.synchronise(self._device)
-        start = time.perf_counter()
+        start = time.perf_counter() - self.excluded
         try:
             yield
             device.synchronise(self._device)
         finally:
-            self.seconds[name] = time.perf_counter() - start
+            self.seconds[name] = time.perf_counter() - self.excluded - start
         self._progress(name, 1, 1)
 
 
@@ -109,8 +111,9 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     if reason is not None:
         record |= {"status": "skipped", "reason": " ".join(str(reason).split())}
         return
-    ctx = _context(job, folder, progress)
-    record["calibration"] = calibrate(job.device)
+    calibration = Calibration(job.device)
+    ctx = _context(job, folder, _sampling(calibration, clock, progress))
+    calibration.begin()
     _seed(job.seed)
     with clock.phase("fit"):
         method.fit(volume, ctx)
@@ -119,6 +122,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
         _warm_up(method, volume, ctx)
     with clock.phase("reconstruct"):
         output = reconstruct_volume(method, volume, ctx)
+    record["calibration"] = calibration.end()
     record["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
@@ -166,6 +170,14 @@ def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, N
     provenance["dataset"] = describe_dataset(spec, stored, volume, n_out)
     # A view would carry what it is a view of, and so perhaps the reference, to the method.
     return replace(volume, data=np.array(volume.data)), reference
+
+
+def _sampling(calibration: Calibration, clock: Clock, progress: Progress) -> Progress:
+    def report(phase: str, done: float, total: float, **values: float) -> None:
+        clock.excluded += calibration.sample()
+        progress(phase, done, total, **values)
+
+    return report
 
 
 def _context(job: Job, folder: Path, progress: Progress) -> Context:

@@ -15,15 +15,17 @@ import pytest
 import torch
 
 from a2ibench.bench import calibration
-from a2ibench.bench.calibration import VERSION, calibrate
+from a2ibench.bench.calibration import VERSION, Calibration
 from a2ibench.bench.job import run_job
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record
 
 CHILD = """
 import json, sys
-from a2ibench.bench.calibration import calibrate
-found = calibrate("cpu")
+from a2ibench.bench.calibration import Calibration
+calibration = Calibration("cpu")
+calibration.begin()
+found = calibration.end()
 print(json.dumps([found, "torch" in sys.modules]))
 """
 
@@ -38,8 +40,14 @@ def test_where_torch_is_not_loaded_it_stays_so() -> None:
     assert 0 < found["seconds"] < 5
 
 
+def measured(where: str = "cpu") -> dict[str, object] | None:
+    found = Calibration(where)
+    found.begin()
+    return found.end()
+
+
 def test_where_torch_is_loaded_it_is_measured() -> None:
-    found = calibrate("cpu")
+    found = measured()
     assert found is not None
     assert found["kernel"] == "torch"
     assert found["seconds"] > 0
@@ -54,25 +62,54 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def kernel(clock: list[float], times: Iterator[float]) -> Callable[[], None]:
-    def work() -> None:
-        clock[0] += next(times)
+def planted(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], wide: list[float], narrow: list[float]
+) -> None:
+    """Let the computations take the given times, one after the other."""
 
-    return work
+    def kernel(times: Iterator[float]) -> Callable[[], None]:
+        def work() -> None:
+            clock[0] += next(times)
+
+        return work
+
+    kernels = kernel(iter(wide)), kernel(iter(narrow))
+    monkeypatch.setattr(calibration, "_of_torch", lambda where: kernels)
 
 
-def test_the_first_repeats_and_the_slowest_are_left_out(clock: list[float]) -> None:
-    wide = iter([0.009] * 3 + [0.001] * 8 + [0.006] * 4 + [0.003] * 8)
-    narrow = iter([0.009] * 3 + [0.0005] * 20)
-    found = calibration._seconds([kernel(clock, wide), kernel(clock, narrow)], "cpu")
-    assert found == pytest.approx([0.002, 0.0005])
-    assert next(wide, None) is next(narrow, None) is None
+def test_the_first_and_the_slowest_measurements_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    planted(
+        monkeypatch, clock, [0.009] * 3 + [0.001] * 8 + [0.006] * 4 + [0.003] * 8, [0.009] * 3 + [0.0005] * 20
+    )
+    found = measured()
+    assert found is not None
+    assert (found["seconds"], found["serial_seconds"]) == pytest.approx((0.002, 0.0005))
 
 
-def test_on_a_very_busy_machine_it_ends_early(clock: list[float]) -> None:
-    found = calibration._seconds([kernel(clock, iter([2.0] * 3 + [0.5] * 5 + [3.0] * 15))], "cpu")
-    assert found == [0.5]
-    assert clock == [8.5]
+def test_on_a_very_busy_machine_it_ends_early(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    planted(monkeypatch, clock, [2.0] * 3 + [0.5] * 10, [0.0] * 13)
+    found = measured()
+    assert found is not None
+    assert found["seconds"] == 0.5
+    assert clock == [11.0]
+
+
+def test_a_busy_time_in_the_middle_of_the_work_counts(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    planted(monkeypatch, clock, [0.0] * 3 + [0.01] * 10 + [0.03] * 60 + [0.01] * 10, [0.001] * 83)
+    found = Calibration("cpu")
+    found.begin()
+    taken = []
+    for _ in range(120):
+        clock[0] += 0.55
+        taken.append(found.sample())
+    assert taken == pytest.approx([0.0, 0.031] * 60)
+    result = found.end()
+    assert result is not None
+    assert result["seconds"] == pytest.approx((20 * 0.01 + 44 * 0.03) / 64)
 
 
 def test_no_random_number_is_drawn_from_a_global_generator() -> None:
@@ -80,37 +117,51 @@ def test_no_random_number_is_drawn_from_a_global_generator() -> None:
         return [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]  # noqa: NPY002
 
     before, threads = state(), torch.get_num_threads()
-    calibrate("cpu")
+    measured()
     assert state() == before
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.parametrize("good", [0, 5, 15])
 def test_a_calibration_that_fails_is_none(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    good: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(where: str) -> None:
-        raise RuntimeError("no memory on the device")
+    calls = iter(range(good))
 
-    monkeypatch.setattr(calibration, "_of_torch", fails)
-    assert calibrate("cpu") is None
+    def fails() -> None:
+        if next(calls, None) is None:
+            raise RuntimeError("no memory on the device")
+
+    monkeypatch.setattr(calibration, "_of_torch", lambda where: [fails, lambda: None])
+    assert measured() is None
     assert "no memory on the device" in caplog.text
 
 
 def test_a_job_records_it_outside_of_its_phases(
     probe: Path, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(where: str) -> dict[str, object]:
-        time.sleep(0.6)
-        return {"version": 1, "kernel": "torch", "seconds": 0.25, "serial_seconds": 0.125, "where": where}
+    found = {"version": 1, "kernel": "torch", "seconds": 0.25, "serial_seconds": 0.125}
 
-    monkeypatch.setattr("a2ibench.bench.job.calibrate", slow)
+    class Slow(Calibration):
+        def begin(self) -> None:
+            time.sleep(0.6)
+
+        def sample(self) -> float:
+            time.sleep(0.6)
+            return 0.6
+
+        def end(self) -> dict[str, object]:
+            time.sleep(0.6)
+            return found
+
+    monkeypatch.setattr("a2ibench.bench.job.Calibration", Slow)
     (job,) = plan_run(["nearest"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu").jobs()
     folder = tmp_path / "job"
     folder.mkdir()
     record = run_job(job, folder)
     assert record["status"] == "ok"
-    assert read_record(folder)["calibration"] == slow("cpu")
-    assert record["timings"]["fit"] < 0.5
+    assert read_record(folder)["calibration"] == found
+    assert max(record["timings"][phase] for phase in ("fit", "reconstruct", "score")) < 0.5
     assert "calibration" not in record["timings"]
 
 
@@ -129,5 +180,10 @@ def test_a_gpus_peak_of_memory_starts_anew(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("a2ibench.bench.device.synchronise", lambda where: None)
     for name in ("empty_cache", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda name=name: calls.append(name))
-    assert calibrate("cuda") is not None
+    found = Calibration("cuda")
+    found.begin()
     assert calls[-2:] == ["empty_cache", "reset_peak_memory_stats"]
+    before = len(calls)
+    assert found.sample() == 0
+    assert found.end() is not None
+    assert len(calls) == before

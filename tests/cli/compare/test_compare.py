@@ -14,54 +14,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from a2ibench.bench.files import write_json
-from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
-
 Completed = subprocess.CompletedProcess[str]
 Cli = Callable[..., Completed]
 Install = Callable[..., Distribution]
 Write = Callable[..., Path]
 
-PLUGIN = """
-from a2ibench import MethodSpec, MetricSpec, hookimpl
-
-@hookimpl
-def a2ibench_register_methods(register):
-    register(MethodSpec("steady", "planted.methods:Steady", "cubic interpolation, or a regression of it"))
-
-@hookimpl
-def a2ibench_register_metrics(register):
-    register(MetricSpec("level", "planted.methods:Level", "mean intensity"))
-"""
-METHODS = """
-import os
-import numpy as np
-from scipy import ndimage
-from a2ibench_cubic.method import Cubic
-
-PLANTED = os.environ.get("PLANTED", "").split(",")
-
-class Steady(Cubic):
-    def fit(self, volume, ctx):
-        # Some seconds of one core, so that a busy machine slows it as it slows the calibration.
-        steps = 1_000_000 * int(os.environ.get("SLOWNESS", "0"))
-        small = values = np.linspace(-1, 1, 4096, dtype=np.float32)
-        for _ in range(steps):
-            values = np.tanh(values) + small
-
-    def reconstruct(self, volume, grid, ctx):
-        cubic = super().reconstruct(volume, grid, ctx)
-        if "shifted" in PLANTED:
-            cubic = ndimage.shift(cubic, (0.5, 0, 0), mode="nearest")
-        return cubic * np.float32(0.98 if "scaled" in PLANTED else 1)
-
-class Level:
-    name, higher_is_better, needs_reference = "level", True, False
-    version = 2 if "version" in PLANTED else 1
-
-    def __call__(self, prediction, reference, data_range):
-        return float(prediction.mean()) / data_range
-"""
 HEAVY = {"torch", "timm", "pandas", "matplotlib", "skimage", "scipy", "h5py", "pooch", "rich.progress"}
 PROBE = """
 import json, sys
@@ -69,39 +26,6 @@ from a2ibench.cli import main
 code = main(sys.argv[1:])
 print(json.dumps([code, sorted(sys.modules)]))
 """
-
-
-@pytest.fixture
-def bench(cli: Cli, catalogue: Path, tmp_path: Path, install_plugin: Install) -> Write:
-    """Return a function that runs jobs with the planted plugin, in a folder of the given name."""
-    install_plugin("planted", PLUGIN, files={"methods.py": METHODS})
-
-    def run(name: str, *options: str, methods: str = "cubic,steady", datasets: str = "full") -> Path:
-        done = cli("run", "--methods", methods, "--datasets", datasets, "--catalogue", catalogue,
-                   "--profile", "smoke", "--device", "cpu", "--out", tmp_path / name, *options)  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return tmp_path / name
-
-    return run
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Return a writer of baselines made by hand, with the given scores of one job."""
-
-    def write_one(name: str, scores: dict[str, float], fit: float = 10.0, **identity: object) -> Path:
-        outcome = Outcome(
-            *("cells", "cubic", 0, "ok"),
-            metrics={metric: Score(value, 1) for metric, value in scores.items()},
-            timings={"fit": fit},
-            calibration=Calibration(1, "torch", 0.01, 0.005),
-            identity={"profile": "smoke"} | identity,
-        )
-        directions = dict.fromkeys(scores, True)
-        write_json(tmp_path / f"{name}.json", RunOutcome.of([outcome], directions).to_dict())
-        return tmp_path / f"{name}.json"
-
-    return write_one
 
 
 def found(done: Completed) -> dict[tuple[str, str], str]:
@@ -162,42 +86,6 @@ def test_planted_regressions_are_caught_and_cost_nobody_else(
         word for metric in found(done["scaled"]) for word in ("--max-drop", f"{metric[1]}=99")
     ))  # fmt: skip
     assert allowed.returncode == 0, allowed.stdout
-
-
-def test_a_method_much_slower_is_caught(bench: Write, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"methods": "steady", "datasets": "thin"}
-    monkeypatch.setenv("SLOWNESS", "1")
-    usual, again = (bench(name, "--seeds", "3", **options) for name in ("usual", "again"))
-    monkeypatch.setenv("SLOWNESS", "4")
-    slow = bench("slow", "--seeds", "3", **options)
-    assert cli("compare", again, usual, "--max-slowdown", "3").returncode == 0
-    done = cli("compare", slow, usual, "--json")
-    assert done.returncode == 1, done.stdout
-    assert found(done)["steady", "fit"] == "worse"
-    assert cli("compare", slow, usual, "--max-slowdown", "inf").returncode == 0
-    record = json.loads((slow / "jobs" / "thin--steady--s0" / "record.json").read_text())
-    assert record["calibration"]["kernel"] == "numpy"
-
-
-@pytest.mark.timeout(1500)
-def test_other_threads_and_another_order_raise_no_alarm(
-    bench: Write, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SLOWNESS", "1")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    bench("one", methods="cubic,srmd,steady", datasets="full,thin")
-    assert cli("baseline", tmp_path / "one", "one", "--out", tmp_path).returncode == 0
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    bench("two", methods="steady,cubic,srmd", datasets="thin,full")
-    # Scores only: what other threads do to times is not steady enough to be a test.
-    scores = ("--max-slowdown", "inf")
-    done = cli("compare", tmp_path / "two", tmp_path / "one.json", "--all", *scores)
-    assert done.returncode == 0, done.stdout
-    assert "note: threads: 1 in BASELINE, 2 in RUN" in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1].startswith("no regression: ")
-    back = cli("compare", tmp_path / "one", tmp_path / "two", "--json", *scores)
-    assert back.returncode == 0, back.stdout
-    assert {verdict for (_, subject), verdict in found(back).items() if subject == "psnr"} == {"within"}
 
 
 def test_limits_come_from_the_file_and_the_command_line(write: Write, cli: Cli, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Runs with a planted plugin, and baselines made by hand."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+
+from a2ibench.bench.files import write_json
+from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
+
+Completed = subprocess.CompletedProcess[str]
+Cli = Callable[..., Completed]
+Install = Callable[..., Distribution]
+Write = Callable[..., Path]
+
+PLUGIN = """
+from a2ibench import MethodSpec, MetricSpec, hookimpl
+
+@hookimpl
+def a2ibench_register_methods(register):
+    register(MethodSpec("steady", "planted.methods:Steady", "cubic interpolation, or a regression of it"))
+    register(MethodSpec("broad", "planted.broad:Broad", "the same, with work for every thread"))
+
+@hookimpl
+def a2ibench_register_metrics(register):
+    register(MetricSpec("level", "planted.methods:Level", "mean intensity"))
+"""
+METHODS = """
+import os
+import numpy as np
+from scipy import ndimage
+from a2ibench_cubic.method import Cubic
+
+PLANTED = os.environ.get("PLANTED", "").split(",")
+
+class Steady(Cubic):
+    def fit(self, volume, ctx):
+        # About 1.5 s of one core for each, so that a busy machine slows it as it slows the calibration.
+        parts = 20 * int(os.environ.get("SLOWNESS", "0"))
+        for part in range(parts):
+            self.work()
+            ctx.progress("fit", part + 1, parts)
+
+    def work(self):
+        small = values = np.linspace(-1, 1, 4096, dtype=np.float32)
+        for _ in range(25_000):
+            values = np.tanh(values) + small
+
+    def reconstruct(self, volume, grid, ctx):
+        cubic = super().reconstruct(volume, grid, ctx)
+        if "shifted" in PLANTED:
+            cubic = ndimage.shift(cubic, (0.5, 0, 0), mode="nearest")
+        return cubic * np.float32(0.98 if "scaled" in PLANTED else 1)
+
+class Level:
+    name, higher_is_better, needs_reference = "level", True, False
+    version = 2 if "version" in PLANTED else 1
+
+    def __call__(self, prediction, reference, data_range):
+        return float(prediction.mean()) / data_range
+"""
+BROAD = """
+import torch
+from planted.methods import Steady
+
+class Broad(Steady):
+    def work(self):
+        images, weights = torch.ones(4, 32, 64, 64), torch.ones(32, 32, 3, 3)
+        with torch.inference_mode():
+            for _ in range(20):
+                torch.nn.functional.conv2d(images, weights, padding=1)
+"""
+
+
+@pytest.fixture
+def bench(cli: Cli, catalogue: Path, tmp_path: Path, install_plugin: Install) -> Write:
+    """Return a function that runs jobs with the planted plugin, in a folder of the given name."""
+    install_plugin("planted", PLUGIN, files={"methods.py": METHODS, "broad.py": BROAD})
+
+    def run(name: str, *options: str, methods: str = "cubic,steady", datasets: str = "full") -> Path:
+        done = cli("run", "--methods", methods, "--datasets", datasets, "--catalogue", catalogue,
+                   "--profile", "smoke", "--device", "cpu", "--out", tmp_path / name, *options)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a writer of baselines made by hand, with the given scores of one job."""
+
+    def write_one(name: str, scores: dict[str, float], fit: float = 10.0, **identity: object) -> Path:
+        outcome = Outcome(
+            *("cells", "cubic", 0, "ok"),
+            metrics={metric: Score(value, 1) for metric, value in scores.items()},
+            timings={"fit": fit},
+            calibration=Calibration(1, "torch", 0.01, 0.005),
+            identity={"profile": "smoke"} | identity,
+        )
+        directions = dict.fromkeys(scores, True)
+        write_json(tmp_path / f"{name}.json", RunOutcome.of([outcome], directions).to_dict())
+        return tmp_path / f"{name}.json"
+
+    return write_one

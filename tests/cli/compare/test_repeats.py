@@ -1,0 +1,90 @@
+"""Times in real runs: honest repeats raise no alarm, and a method that has become slower does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Completed = subprocess.CompletedProcess[str]
+Cli = Callable[..., Completed]
+Write = Callable[..., Path]
+
+REPEATS = 20
+RUNS = """
+import random, sys
+import torch
+import a2ibench
+
+out, catalogue, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+for repeat in range(count):
+    torch.set_num_threads(1 + repeat % 2)
+    methods = ["cubic", "steady", "broad", "srmd"]
+    random.Random(repeat).shuffle(methods)
+    a2ibench.run(methods, ["full"], catalogue=catalogue, profile="smoke", device="cpu", executor="inline",
+                 out=f"{out}/{repeat}")
+"""
+
+
+def verdicts(done: Completed, subject: str) -> dict[str, str]:
+    """Return what ``--json`` said of a subject, by method."""
+    found = json.loads(done.stdout)["differences"]
+    return {d["method"]: d["verdict"] for d in found if d["subject"] == subject}
+
+
+@pytest.mark.timeout(1500)
+def test_honest_repeats_in_other_orders_and_with_other_threads_raise_no_alarm(
+    bench: Write, catalogue: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWNESS", "1")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    usual = bench("usual", "--executor", "inline", methods="cubic,steady,broad,srmd")
+    assert cli("baseline", usual, "usual", "--out", tmp_path).returncode == 0
+    command = [sys.executable, "-c", RUNS, str(tmp_path), str(catalogue), str(REPEATS)]
+    subprocess.run(command, check=True, capture_output=True)
+    done = [cli("compare", tmp_path / str(i), tmp_path / "usual.json", "--json") for i in range(REPEATS)]
+    assert all(verdicts(one, "fit").keys() >= {"steady", "broad"} for one in done)
+    assert [one.stdout for one in done if one.returncode] == []
+
+
+@pytest.mark.parametrize("method", ["steady", "broad"])
+def test_a_method_twice_as_slow_is_caught(
+    method: str, bench: Write, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"methods": method, "datasets": "thin"}
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setenv("SLOWNESS", "2")
+    usual, again = (bench(name, **options) for name in ("usual", "again"))
+    monkeypatch.setenv("SLOWNESS", "4")
+    slow = bench("slow", **options)
+    assert cli("compare", again, usual).returncode == 0
+    done = cli("compare", slow, usual, "--json")
+    assert done.returncode == 1, done.stdout
+    assert verdicts(done, "fit") == {method: "worse"}
+    assert cli("compare", slow, usual, "--max-slowdown", "inf").returncode == 0
+    record = json.loads((slow / "jobs" / f"thin--{method}--s0" / "record.json").read_text())
+    assert record["calibration"]["kernel"] == {"steady": "numpy", "broad": "torch"}[method]
+
+
+@pytest.mark.timeout(1500)
+def test_processes_with_other_threads_and_another_order_raise_no_alarm(
+    bench: Write, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWNESS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    bench("one", methods="cubic,srmd,steady", datasets="full,thin")
+    assert cli("baseline", tmp_path / "one", "one", "--out", tmp_path).returncode == 0
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    bench("two", methods="steady,cubic,srmd", datasets="thin,full")
+    done = cli("compare", tmp_path / "two", tmp_path / "one.json", "--all")
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert "note: threads: 1 in BASELINE, 2 in RUN" in lines
+    assert lines[-1].startswith("no regression: ")
+    back = cli("compare", tmp_path / "one", tmp_path / "two", "--json")
+    assert back.returncode == 0, back.stdout
+    assert set(verdicts(back, "psnr").values()) == {"within"}
