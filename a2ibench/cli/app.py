@@ -12,6 +12,7 @@ from a2ibench.cli.compare import compare_runs
 from a2ibench.cli.doctor import doctor
 from a2ibench.cli.fetch import fetch_datasets
 from a2ibench.cli.listing import listing
+from a2ibench.cli.plugin import plugin
 from a2ibench.cli.reconstruct import reconstruct_file
 from a2ibench.cli.run import run
 
@@ -47,3 +48,4 @@ app.command("doctor")(doctor)
 app.command("reconstruct")(reconstruct_file)
 app.command("compare")(compare_runs)
 app.command("baseline")(make_baseline)
+app.add_typer(plugin, name="plugin")

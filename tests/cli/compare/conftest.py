@@ -23,7 +23,8 @@ from a2ibench import MethodSpec, MetricSpec, hookimpl
 @hookimpl
 def a2ibench_register_methods(register):
     register(MethodSpec("steady", "planted.methods:Steady", "cubic interpolation, or a regression of it"))
-    register(MethodSpec("broad", "planted.broad:Broad", "the same, with work for every thread"))
+    register(MethodSpec("averaged", "planted.networks:Averaged", "a network that needs the weight average"))
+    register(MethodSpec("broad", "planted.networks:Broad", "the same, with work for every thread"))
 
 @hookimpl
 def a2ibench_register_metrics(register):
@@ -63,9 +64,15 @@ class Level:
     def __call__(self, prediction, reference, data_range):
         return float(prediction.mean()) / data_range
 """
-BROAD = """
+NETWORKS = """
 import torch
-from planted.methods import Steady
+from torch import nn
+from a2ibench import SliceNetwork, setting
+from a2ibench.protocol import train
+from planted.methods import PLANTED, Steady
+
+if "raw" in PLANTED:
+    train.Average.apply = lambda self: None
 
 class Broad(Steady):
     def work(self):
@@ -73,13 +80,33 @@ class Broad(Steady):
         with torch.inference_mode():
             for _ in range(20):
                 torch.nn.functional.conv2d(images, weights, padding=1)
+
+class Restless(torch.optim.Adam):
+    def step(self, closure=None):
+        super().step(closure)
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weights in group["params"]:
+                    weights.add_(torch.randn_like(weights), alpha=0.01)
+
+class Averaged(SliceNetwork):
+    average_span: float = setting(0.3, "window of the weight average", low=0, high=1)
+
+    def build(self, size):
+        return nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.GELU(), nn.Conv2d(8, 1, 5, padding=2))
+
+    def forward(self, network, degraded):
+        return degraded.image + network(degraded.image)
+
+    def optimizer(self, parameters):
+        return Restless(parameters, lr=3e-3)
 """
 
 
 @pytest.fixture
 def bench(cli: Cli, catalogue: Path, tmp_path: Path, install_plugin: Install) -> Write:
     """Return a function that runs jobs with the planted plugin, in a folder of the given name."""
-    install_plugin("planted", PLUGIN, files={"methods.py": METHODS, "broad.py": BROAD})
+    install_plugin("planted", PLUGIN, files={"methods.py": METHODS, "networks.py": NETWORKS})
 
     def run(name: str, *options: str, methods: str = "cubic,steady", datasets: str = "full") -> Path:
         done = cli("run", "--methods", methods, "--datasets", datasets, "--catalogue", catalogue,

@@ -38,26 +38,27 @@ def found(done: Completed) -> dict[tuple[str, str], str]:
 def test_planted_regressions_are_caught_and_cost_nobody_else(
     bench: Write, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inline = ("--executor", "inline")
-    whole = bench("whole", *inline)
+    inline = ("--executor", "inline", "--budget", "40steps")
+    methods = "cubic,steady,averaged"
+    whole = bench("whole", *inline, methods=methods)
     written = cli("baseline", whole, "smoke", "--out", tmp_path / "reference")
     assert written.returncode == 0, written.stderr
     baseline = tmp_path / "reference" / "smoke.json"
     assert written.stdout == f"{baseline}\n"
 
     done: dict[str, Completed] = {"nothing": cli("compare", whole, baseline, "--json")}
-    for planted in ("shifted", "scaled", "version"):
+    for planted in ("shifted", "scaled", "raw", "version"):
         monkeypatch.setenv("PLANTED", planted)
-        done[planted] = cli("compare", bench(planted, *inline), baseline, "--json")
+        done[planted] = cli("compare", bench(planted, *inline, methods=methods), baseline, "--json")
     monkeypatch.delenv("PLANTED")
     done["gone"] = cli("compare", bench("gone", *inline, methods="cubic"), baseline, "--json")
     done["new"] = cli("compare", whole, tmp_path / "gone", "--json")
 
     codes = {name: completed.returncode for name, completed in done.items()}
-    assert codes == {"nothing": 0, "shifted": 1, "scaled": 1, "version": 2, "gone": 1, "new": 0}
-    for planted in ("shifted", "scaled"):
+    assert codes == {"nothing": 0, "shifted": 1, "scaled": 1, "raw": 1, "version": 2, "gone": 1, "new": 0}
+    for planted, caught in (("shifted", "steady"), ("scaled", "steady"), ("raw", "averaged")):
         verdicts = found(done[planted])
-        assert verdicts["steady", "psnr"] == "worse"
+        assert verdicts[caught, "psnr"] == "worse"
         assert {verdict for (method, _), verdict in verdicts.items() if method == "cubic"} <= {
             "within",
             "note",
@@ -65,7 +66,7 @@ def test_planted_regressions_are_caught_and_cost_nobody_else(
     assert found(done["gone"])["steady", "seed 0"] == "worse"
     assert found(done["new"])["steady", "seed 0"] == "note"
     assert {found(done["nothing"])[m, "ssim_3d"] for m in ("cubic", "steady")} == {"within"}
-    refusal = "full cubic seed 0: version of metric level is 2 in RUN and 1 in BASELINE"
+    refusal = "full averaged seed 0: version of metric level is 2 in RUN and 1 in BASELINE"
     assert done["version"].stdout == ""
     assert done["version"].stderr.startswith(f"a2ibench: error: {refusal}")
 

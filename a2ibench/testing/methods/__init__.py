@@ -1,0 +1,27 @@
+"""What a reconstruction method has to keep to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from a2ibench.plugins import Registered
+from a2ibench.testing.check import Rule
+from a2ibench.testing.methods.trial import Trial
+
+
+def suite(registered: Registered, device: str) -> tuple[Sequence[Rule[Trial]], Trial]:
+    """Return the rules for methods, and what they are tried on."""
+    from a2ibench.testing.description import CITED, DESCRIBED
+    from a2ibench.testing.methods import blocks, geometry, interface, results, state, training
+
+    rules: tuple[Rule[Trial], ...] = (
+        *DESCRIBED,
+        CITED,
+        *interface.RULES,
+        *results.RULES,
+        *geometry.RULES,
+        *blocks.RULES,
+        *state.RULES,
+        *training.RULES,
+    )
+    return rules, Trial(registered, device)

@@ -1,0 +1,235 @@
+"""What a metric has to keep to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2ibench.contracts import Metric
+from a2ibench.plugins import Registered, host
+from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
+from a2ibench.testing.comparing import digest
+from a2ibench.testing.description import DESCRIBED, Registration
+from a2ibench.testing.texture import scene
+
+Array = NDArray[Any]
+
+SHAPE = (24, 32, 28)
+ODD = ((13, 17, 15), (3, 17, 23), (27, 5, 7), (1, 9, 11))
+PLANES = {"xy": 0, "xz": 1, "yz": 2}
+CLOSE = 1e-3
+_RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+
+
+@dataclass
+class Trial(Registration):
+    """One metric on trial."""
+
+    def build(self) -> Any:
+        """Return the metric."""
+        return host().build("metric", self.spec.name)
+
+    def score(self, prediction: Array, reference: Array | None, data_range: float) -> float:
+        """Return the score of copies of the arrays, and skip the check that asks where it is no number."""
+        metric = self.build()
+        if not metric.needs_reference:
+            reference = None
+        value = metric(prediction.copy(), None if reference is None else reference.copy(), data_range)
+        if isinstance(value, float | np.floating | int):
+            return float(value)
+        raise CheckSkipped("needs a score that is a number, see returns-float")
+
+
+def truth(shape: tuple[int, int, int] = SHAPE, dtype: str = "uint8") -> Array:
+    """Return a volume (z, y, x) with all of the dtype's intensity range."""
+    _, intensities = scene(1.0, shape)
+    scale = _RANGES[dtype]
+    return (intensities * scale if dtype == "float32" else np.rint(intensities * scale)).astype(dtype)
+
+
+def worse(reference: Array, amount: float, data_range: float) -> Array:
+    """Return a volume with white noise of a standard deviation of `amount` times the data range."""
+    noise = np.random.default_rng(0).normal(size=reference.shape) * amount * data_range
+    noisy = np.clip(reference + noise, 0, data_range)
+    return (noisy if reference.dtype.kind == "f" else np.rint(noisy)).astype(reference.dtype)
+
+
+@rule(
+    "It has a name, a version and its two properties, each of its type",
+    "give the class name, version (int), higher_is_better and needs_reference (bool); require no arguments",
+)
+def _interface(trial: Trial) -> None:
+    metric = trial.build()
+    if not isinstance(metric, Metric):
+        members = ("name", "version", "higher_is_better", "needs_reference", "__call__")
+        missing = [name for name in members if not hasattr(metric, name)]
+        raise CheckFailed(f"{type(metric).__name__} has no {', '.join(missing)}")
+    if metric.name != trial.spec.name:
+        raise CheckFailed(f"its name is {metric.name!r}, but it is registered as {trial.spec.name!r}")
+    if not isinstance(metric.version, int) or isinstance(metric.version, bool) or metric.version < 1:
+        raise CheckFailed(f"version is {metric.version!r}; it is a whole number of at least 1")
+    for name in ("higher_is_better", "needs_reference"):
+        if not isinstance(getattr(metric, name), bool):
+            raise CheckFailed(f"{name} is {getattr(metric, name)!r}; it is True or False")
+
+
+@rule(
+    "A call returns a float that is not NaN, for volumes of every usual dtype",
+    "return float(value)",
+)
+def _returns_float(trial: Trial) -> None:
+    for dtype, data_range in _RANGES.items():
+        reference = truth(dtype=dtype)
+        metric = trial.build()
+        given = reference.copy() if metric.needs_reference else None
+        value = metric(worse(reference, 0.05, data_range), given, data_range)
+        if not isinstance(value, float):
+            raise CheckFailed(f"a call returned a {type(value).__name__} for {dtype}")
+        if math.isnan(value):
+            raise CheckFailed(f"a call returned NaN for {dtype} volumes of {SHAPE}")
+
+
+@rule(
+    "Integers score the same as floats of the same values",
+    "convert to float before subtracting or squaring: prediction.astype(np.float64)",
+)
+def _dtypes(trial: Trial) -> None:
+    for dtype in ("uint8", "uint16"):
+        reference, data_range = truth(dtype=dtype), _RANGES[dtype]
+        prediction = worse(reference, 0.05, data_range)
+        whole = trial.score(prediction, reference, data_range)
+        real = trial.score(prediction.astype(np.float32), reference.astype(np.float32), data_range)
+        if not math.isclose(whole, real, rel_tol=CLOSE, abs_tol=CLOSE):
+            raise CheckFailed(f"{dtype} scores {whole:.6g}, the same values as float32 {real:.6g}")
+
+
+@rule(
+    "A perfect prediction scores best, and more noise scores worse",
+    "set higher_is_better as the values are ordered; a perfect prediction has the best value there is",
+)
+def _perfect_is_best(trial: Trial) -> None:
+    metric = _with_reference(trial)
+    reference = truth()
+    amounts = (0.0, 0.02, 0.1)
+    scores = [trial.score(worse(reference, amount, 255.0), reference, 255.0) for amount in amounts]
+    falling = scores[0] > scores[1] > scores[2]
+    if math.isnan(sum(scores)) or not (
+        falling if metric.higher_is_better else scores[0] < scores[1] < scores[2]
+    ):
+        word = "higher" if metric.higher_is_better else "lower"
+        raise CheckFailed(
+            f"{word} is better, but no noise, a little and much score {', '.join(f'{s:.4g}' for s in scores)}"
+        )
+
+
+@rule(
+    "It works without a reference if it says so, and depends on the reference if it says that",
+    "set needs_reference = False only where the reference is never used, and use it where it is True",
+)
+def _reference_honoured(trial: Trial) -> None:
+    metric = trial.build()
+    prediction = worse(truth(), 0.05, 255.0)
+    if not metric.needs_reference:
+        metric(prediction, None, 255.0)
+        return
+    scores = [trial.score(prediction, reference, 255.0) for reference in (truth(), truth()[::-1])]
+    if scores[0] == scores[1]:
+        raise CheckFailed(f"needs_reference is True, but two different references give {scores[0]:.4g}")
+
+
+@rule(
+    "Thin volumes and odd sizes give a number, or NaN",
+    "return NaN where the metric is not defined for a shape",
+)
+def _odd_shapes(trial: Trial) -> None:
+    for shape in ODD:
+        reference = truth(shape)
+        trial.score(worse(reference, 0.05, 255.0), reference, 255.0)
+
+
+@rule(
+    "Values by slice come for known plane families, one for each slice",
+    'return a dict from "xy", "xz" or "yz" to one value for each slice of the family',
+)
+def _per_slice(trial: Trial) -> None:
+    metric = trial.build()
+    if not hasattr(metric, "per_slice"):
+        raise CheckSkipped("it gives no values by slice")
+    for shape in (SHAPE, ODD[0]):
+        reference = truth(shape)
+        given = reference.copy() if metric.needs_reference else None
+        planes = metric.per_slice(worse(reference, 0.05, 255.0), given, 255.0)
+        if not isinstance(planes, dict) or not planes or not PLANES.keys() >= planes.keys():
+            named = ", ".join(map(str, planes)) if isinstance(planes, dict) else type(planes).__name__
+            raise CheckFailed(
+                f"per_slice gave {named or 'nothing'}; the plane families are {', '.join(PLANES)}"
+            )
+        for plane, values in planes.items():
+            count = shape[PLANES[plane]]
+            if np.shape(values) != (count,) or np.asarray(values).dtype.kind != "f":
+                raise CheckFailed(
+                    f"per_slice gave shape {np.shape(values)} for the {count} {plane} slices of {shape}; "
+                    "it gives one float for each"
+                )
+
+
+@rule(
+    "Prediction and reference are left as they were",
+    "work on copies; a run hands over arrays that cannot be written",
+)
+def _input_unchanged(trial: Trial) -> None:
+    metric = trial.build()
+    reference = truth()
+    arrays = [worse(reference, 0.05, 255.0), reference]
+    before = [digest(array) for array in arrays]
+    given = arrays[1] if metric.needs_reference else None
+    metric(arrays[0], given, 255.0)
+    if hasattr(metric, "per_slice"):
+        metric.per_slice(arrays[0], given, 255.0)
+    altered = [
+        name for name, a, b in zip(("prediction", "reference"), arrays, before, strict=True) if digest(a) != b
+    ]
+    if altered:
+        raise CheckFailed(f"{' and '.join(altered)} was altered")
+
+
+@rule(
+    "The same volumes give the same score",
+    "draw no random numbers, or seed them in the call",
+)
+def _determinism(trial: Trial) -> None:
+    reference = truth()
+    prediction = worse(reference, 0.05, 255.0)
+    scores = [trial.score(prediction, reference, 255.0) for _ in range(2)]
+    if scores[0] != scores[1]:
+        raise CheckFailed(f"two calls with the same volumes give {scores[0]!r} and {scores[1]!r}")
+
+
+def _with_reference(trial: Trial) -> Any:
+    metric = trial.build()
+    if not metric.needs_reference:
+        raise CheckSkipped("it needs no reference, so it knows no perfect prediction")
+    return metric
+
+
+RULES: Sequence[Rule[Trial]] = (
+    _interface,
+    _returns_float,
+    _dtypes,
+    _perfect_is_best,
+    _reference_honoured,
+    _odd_shapes,
+    _per_slice,
+    _input_unchanged,
+    _determinism,
+)
+
+
+def suite(registered: Registered, device: str) -> tuple[Sequence[Rule[Any]], Trial]:
+    """Return the rules for metrics, and what they are tried on."""
+    return (*DESCRIBED, *RULES), Trial(registered, device)

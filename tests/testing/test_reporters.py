@@ -1,0 +1,118 @@
+"""Reporters that break one rule each, and the check that says so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from a2ibench.testing import reporters, run_folder
+
+FAULTS = {
+    "texts for paths": (
+        {"returns-paths"},
+        "not a list of paths",
+        "    return [str(path) for path in sound(run_folder)]",
+    ),
+    "a file that is not there": (
+        {"returns-paths"},
+        "it returned gone.txt, which is no file",
+        "    return [*sound(run_folder), run_folder / 'gone.txt']",
+    ),
+    "an untold file": (
+        {"returns-paths"},
+        "it wrote planted.txt without returning the path",
+        "    sound(run_folder)\n    return []",
+    ),
+    "into the working directory": (
+        {"inside-the-run"},
+        "room/work/notes.txt",
+        "    open('notes.txt', 'w').close()\n    return sound(run_folder)",
+    ),
+    "beside the run": (
+        {"inside-the-run"},
+        "notes.txt",
+        "    path = run_folder.parent / 'notes.txt'\n    path.touch()\n    return [path, *sound(run_folder)]",
+    ),
+    "a table altered": (
+        {"records-unchanged"},
+        "it altered or removed table.csv",
+        """
+    table = run_folder / "table.csv"
+    if table.exists():
+        table.unlink()
+    return sound(run_folder)
+""",
+    ),
+    "the time": (
+        {"determinism"},
+        "two calls on the same run differ in planted.txt",
+        """
+    import time
+    (target,) = sound(run_folder)
+    target.write_text(str(time.time_ns()))
+    return [target]
+""",
+    ),
+    "once only": (
+        {"once-more"},
+        "the plugin raised FileExistsError",
+        "    (run_folder / 'planted.txt').touch(exist_ok=False)\n    return sound(run_folder)",
+    ),
+    "successes only": (
+        {"failures-only"},
+        "the plugin raised IndexError",
+        """
+    records = [json.loads(file.read_text()) for file in sorted(run_folder.glob("jobs/*/record.json"))]
+    [record for record in records if record["status"] == "ok"][0]
+    return sound(run_folder)
+""",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    return run_folder.make_run(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def judged(plant, template, monkeypatch):
+    def run(body):
+        monkeypatch.setattr(reporters, "make_run", lambda folder: template)
+        return plant("reporter", body)
+
+    return run
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_fails_its_check_and_no_other(fault, judged, failed, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names, message, body = FAULTS[fault]
+    outcomes = judged(body)
+    assert failed(outcomes) == names
+    assert all(message in outcomes[name].message for name in names)
+    assert not list(tmp_path.glob("*.txt"))
+
+
+def test_a_sound_reporter_passes(judged) -> None:
+    assert {outcome.status for outcome in judged("    return sound(run_folder)").values()} == {"ok"}
+
+
+def test_a_reporter_that_crashes_fails_once(judged, failed) -> None:
+    outcomes = judged("    raise KeyError('metrics')")
+    assert failed(outcomes) == {"returns-paths", "failures-only"}
+    assert outcomes["determinism"].message == "needs a report, see returns-paths"
+
+
+def test_the_run_holds_a_job_of_each_fate(template) -> None:
+    records = {file.parent.name: json.loads(file.read_text()) for file in template.glob("jobs/*/record.json")}
+    assert {name: record["status"] for name, record in records.items()} == {
+        run_folder.OK: "ok",
+        run_folder.FAILED: "error",
+        run_folder.SKIPPED: "skipped",
+    }
+    assert records[run_folder.OK]["metrics"]["psnr"]["value"] > 20
+    assert "missing.tif" in records[run_folder.FAILED]["error"]["message"]
+    assert (template / "table.csv").is_file()
+    assert list(template.glob("figures/*.png"))
