@@ -22,15 +22,31 @@ def show_table(table: Table) -> None:
     """Write a table to stdout."""
     if sys.stdout.isatty():
         console = Console()
-        unlimited = console.options.update(max_width=_UNLIMITED)
-        for column in table.columns:
-            cells = [column.header, *column.cells]
-            # Without this rich cuts words off where a terminal is narrow.
-            column.min_width = max(Measurement.get(console, unlimited, cell).minimum for cell in cells)
-        console.width = max(console.width, Measurement.get(console, unlimited, table).minimum)
+        fit_columns(table, console)
         console.print(table)
     else:
         typer.echo(plain_table(table), nl=False)
+
+
+def fit_columns(table: Table, console: Console) -> None:
+    """Make columns narrow enough for a console, the widest first, and the console wide enough for words.
+
+    Left to itself rich cuts words off where a console is narrow.
+    """
+    unlimited = console.options.update(max_width=_UNLIMITED)
+    spans = [
+        [Measurement.get(console, unlimited, cell) for cell in (column.header, *column.cells)]
+        for column in table.columns
+    ]
+    least = [max(span.minimum for span in column) for column in spans]
+    width = [max(span.maximum for span in column) for column in spans]
+    lines = 3 * len(width) + 1
+    while sum(width) + lines > console.width and width != least:
+        wide = max(range(len(width)), key=lambda k: (width[k] > least[k], width[k]))
+        width[wide] -= 1
+    for column, fitted in zip(table.columns, width, strict=True):
+        column.width = fitted
+    console.width = max(console.width, sum(width) + lines)
 
 
 def plain_table(table: Table) -> str:
@@ -40,5 +56,6 @@ def plain_table(table: Table) -> str:
     console.width = Measurement.get(console, console.options, table).maximum
     console.print(table)
     # Of equal length, so that columns stay aligned.
-    ascii_text = text.getvalue().replace("± ", "+-").replace("—", "-").encode("ascii", "replace").decode()
+    plain = text.getvalue().replace("± ", "+-").replace("—", "-").replace("≈", "~")
+    ascii_text = plain.encode("ascii", "replace").decode()
     return "\n".join(line.rstrip() for line in ascii_text.splitlines()) + "\n"

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from a2ibench.reporting.sheet import ABSENT, Block, Cell, Sheet
+from a2ibench.reporting.sheet import Block, Cell, Sheet
+from a2ibench.reporting.texts import ABSENT, TIED
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -24,8 +25,14 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "±": r"$\pm$",
+    TIED: r"$\approx$",
     ABSENT: "--",
 }
+
+_MINUS = re.compile(r"(?<!\w)-(?=\d)")
+_INTERVAL = re.compile(r"(\[-?[\d.]+), (-?[\d.]+\])")
+# A bracket may open a link, but that of an interval does not.
+_MARKDOWN = re.compile(r"[\\`*|<]|\[(?!95 % interval|-?[\d.]+, -?[\d.]+\](?!\())")
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
@@ -34,7 +41,7 @@ def markdown(sheets: Sequence[Sheet]) -> str:
 
 
 def _markdown_sheet(sheet: Sheet) -> str:
-    lines = [_markdown_text(sheet.caption), ""]
+    lines = [_markdown_text(f"{sheet.caption} {sheet.remark}".rstrip()), ""]
     for block in sheet.blocks:
         lines += [f"### {_markdown_text(block.dataset)}", ""]
         lines.append(_markdown_row([_markdown_text(heading) for heading in sheet.headings]))
@@ -52,13 +59,12 @@ def _markdown_row(texts: Sequence[str]) -> str:
 
 def _markdown_cell(cell: Cell) -> str:
     text = _markdown_text(cell.text)
-    return f"**{text}**" if cell.best else text
+    text = f"**{text}**" if cell.best else text
+    return f"{text} {_markdown_text(cell.interval)}" if cell.interval else text
 
 
 def _markdown_text(text: str) -> str:
-    for character in "\\`*|<[":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def latex(sheets: Sequence[Sheet]) -> str:
@@ -91,9 +97,7 @@ def _latex_row(texts: Sequence[str]) -> str:
 
 
 def _latex_cell(cell: Cell) -> str:
-    text = latex_text(cell.text)
-    if re.match(r"-\d", text):
-        text = f"$-${text[1:]}"
+    text = _MINUS.sub("$-$", latex_text(cell.text))
     return rf"\textbf{{{text}}}" if cell.best else text
 
 
@@ -124,6 +128,8 @@ def _terminal_sheet(sheet: Sheet) -> Table:
 
 def _terminal_block(table: Table, block: Block) -> None:
     for index, row in enumerate(block.rows):
-        cells = [Text(cell.text, style="bold" if cell.best else "") for cell in row]
+        # An interval without a blank is one word, which is not divided where room is scarce.
+        texts = [_INTERVAL.sub(r"\1,\2", cell.text) for cell in row]
+        cells = [Text(text, style="bold" if cell.best else "") for text, cell in zip(texts, row, strict=True)]
         table.add_row(Text("" if index else block.dataset), *cells)
     table.add_section()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ def _read_planes(jobs: Path, record: Record) -> dict[str, Plane] | None:
         with np.load(path, allow_pickle=False) as stored:
             names = [name for name in ("prediction", "interpolated", "reference") if name in stored]
             planes = {name: np.asarray(stored[name], np.float32) for name in names}
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         # A report is made of what there is: a job interrupted while writing leaves a damaged file.
         return None
     shapes = {plane.shape for plane in planes.values()}

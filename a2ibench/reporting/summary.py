@@ -11,17 +11,31 @@ from typing import Any
 import numpy as np
 
 from a2ibench.reporting.results import BASELINE, MODEL, Group, Record, metric_order, number, phase_order
+from a2ibench.statistics import UNKNOWN, Interval, mean_half_width
 
 OK = "ok"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Mean, sample standard deviation (NaN for fewer than two values) and number of values."""
+    """Mean of values, and how they spread.
+
+    Parameters
+    ----------
+    mean : float
+        NaN where there is no value.
+    std : float
+        Sample standard deviation; NaN for fewer than two values.
+    n : int
+        Number of values.
+    interval : Interval
+        Student's 95 % interval of the mean, without ends for fewer than two values.
+    """
 
     mean: float = math.nan
     std: float = math.nan
     n: int = 0
+    interval: Interval = UNKNOWN
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Sample:
@@ -30,7 +44,8 @@ class Sample:
         if not known.size:
             return cls()
         spread = float(known.std(ddof=1)) if known.size > 1 and np.isfinite(known).all() else math.nan
-        return cls(float(known.mean()), spread, known.size)
+        mean = float(known.mean())
+        return cls(mean, spread, known.size, Interval.around(mean, mean_half_width(known.tolist())))
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from a2ibench.bench.record import read_records
+from a2ibench.reporting.columns import summary_columns
+from a2ibench.reporting.evidence import standings
 from a2ibench.reporting.files import replace_file
 from a2ibench.reporting.markup import latex, markdown, terminal
-from a2ibench.reporting.results import (
-    MODEL,
-    Group,
-    Record,
-    frame,
-    group,
-    metric_order,
-    ordered,
-    phase_order,
-    whole,
-)
+from a2ibench.reporting.results import Record, frame, group, ordered
 from a2ibench.reporting.sheet import make_sheet
-from a2ibench.reporting.summary import OK, Row, Sample, summarise
 
 __all__ = ["console_table", "frame", "summary_frame", "timing_frame", "write_tables"]
 
@@ -52,9 +42,10 @@ def write_tables(run_dir: Path) -> list[Path]:
     records = ordered(read_records(run_dir), run_dir)
     if not records:
         return []
-    sheets = [make_sheet(part) for part in group(records)]
+    parts = [(part, standings(part, run_dir)) for part in group(records)]
+    sheets = [make_sheet(part, found=found) for part, found in parts]
     return [
-        replace_file(run_dir / "table.csv", _csv(summary_frame(records))),
+        replace_file(run_dir / "table.csv", _csv(summary_columns(parts))),
         replace_file(run_dir / "table.md", markdown(sheets)),
         replace_file(run_dir / "table.tex", latex(sheets)),
         replace_file(run_dir / "timing.csv", _csv(timing_frame(records))),
@@ -69,44 +60,33 @@ def console_table(records: Sequence[Record], run_dir: Path | None = None) -> Tab
     records : sequence of mapping
         As ``a2ibench.bench.record.read_records`` gives them.
     run_dir : Path, optional
-        Folder of their run, whose plan then gives the order; otherwise names do.
+        Folder of their run: its plan gives the order, which names do otherwise, and its jobs hold the
+        scores of the slices, without which there are no intervals of gains.
     """
-    return terminal([make_sheet(part) for part in group(ordered(records, run_dir))])
+    return terminal([make_sheet(part, run_dir) for part in group(ordered(records, run_dir))])
 
 
-def summary_frame(records: Sequence[Record]) -> pd.DataFrame:
+def summary_frame(records: Sequence[Record], run_dir: Path | None = None) -> pd.DataFrame:
     """Return one row for each dataset and method, with means over the seeds that are ok.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        As ``a2ibench.bench.record.read_records`` gives them.
+    run_dir : Path, optional
+        Folder of their run, with the scores of the slices.
 
     Returns
     -------
     pandas.DataFrame
         Columns: protocol_version, dataset, method, status, jobs, jobs_ok; for each metric ``<metric>_mean``,
-        ``<metric>_std`` (sample standard deviation), ``<metric>_n`` and ``<metric>_version``;
-        psnr_gain_over_cubic (dB); voxels_per_second, params, macs_per_voxel; ``<phase>_seconds_mean`` and
-        ``<phase>_seconds_std``. Records of different protocol or metric versions stand in different rows.
+        ``<metric>_std`` (sample standard deviation), ``<metric>_low`` and ``<metric>_high`` (95 % interval of
+        the mean over seeds), ``<metric>_n`` and ``<metric>_version``; for each metric with scores of slices
+        the comparisons of `a2ibench.reporting.columns.comparison_columns`; psnr_gain_over_cubic (dB) always;
+        voxels_per_second, params, macs_per_voxel; ``<phase>_seconds_mean`` and ``<phase>_seconds_std``.
+        Records of different protocol or metric versions stand in different rows.
     """
-    groups = group(records)
-    metrics = metric_order({name for part in groups for name in part.versions})
-    phases = phase_order({name for record in records for name in record["timings"]})
-    rows = [_summary_row(part, row, metrics, phases) for part in groups for row in summarise(part)]
-    whole_numbers = ["params", "protocol_version", *(f"{name}_version" for name in metrics)]
-    return whole(pd.DataFrame(rows), whole_numbers)
-
-
-def _summary_row(part: Group, row: Row, metrics: Sequence[str], phases: Sequence[str]) -> dict[str, Any]:
-    none = Sample()
-    out: dict[str, Any] = {"protocol_version": part.protocol, "dataset": row.dataset, "method": row.method}
-    out |= {"status": row.status, "jobs": len(row.statuses), "jobs_ok": row.statuses.count(OK)}
-    for name in metrics:
-        sample = row.metrics.get(name, none)
-        out |= {f"{name}_mean": sample.mean, f"{name}_std": sample.std, f"{name}_n": sample.n}
-        out[f"{name}_version"] = part.versions.get(name, pd.NA)
-    out["psnr_gain_over_cubic"] = row.gain
-    out |= {name: row.model[name].mean for name in MODEL}
-    for name in phases:
-        sample = row.seconds.get(name, none)
-        out |= {f"{name}_seconds_mean": sample.mean, f"{name}_seconds_std": sample.std}
-    return out
+    return summary_columns([(part, standings(part, run_dir)) for part in group(records)])
 
 
 def timing_frame(records: Sequence[Record]) -> pd.DataFrame:

@@ -44,3 +44,12 @@ def test_on_a_narrow_terminal_no_word_is_cut(monkeypatch: pytest.MonkeyPatch) ->
     show_table(wide())
     assert all(cell in stream.getvalue() for cell in CELLS)
     assert "…" not in stream.getvalue()
+
+
+def test_where_there_is_room_no_cell_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "300")
+    show_table(wide())
+    assert stream.getvalue().splitlines()[3].count("30.57 ± 0.02") == 4

@@ -22,9 +22,10 @@ def job(
     timings=None,
     model=None,
     planes=None,
+    slices=None,
     **fields,
 ):
-    """One job: its record, and the arrays of slices.npz, if any."""
+    """One job: its record, and the arrays of slices.npz and scores.npz, if any."""
     record = {
         "dataset": dataset,
         "method": method,
@@ -43,18 +44,20 @@ def job(
         },
         "error": None,
     }
-    return record | fields, planes
+    return record | fields, planes, slices
 
 
 @pytest.fixture
 def make_run(tmp_path):
     def make(*jobs, datasets=(), methods=()):
-        for record, planes in jobs:
+        for record, planes, slices in jobs:
             folder = tmp_path / "jobs" / f"{record['dataset']}--{record['method']}--s{record['seed']}"
             folder.mkdir(parents=True)
             write_record(folder, record)
             if planes is not None:
                 np.savez_compressed(folder / "slices.npz", **planes)
+            if slices is not None:
+                np.savez_compressed(folder / "scores.npz", **slices)
         if datasets or methods:
             plan = {"datasets": [{"name": name} for name in datasets], "methods": list(methods)}
             (tmp_path / "run.json").write_text(json.dumps({"plan": plan}))

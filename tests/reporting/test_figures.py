@@ -179,9 +179,9 @@ def test_scale_bar_has_a_round_length(longest):
 
 @pytest.mark.parametrize("shape", [(2, 2), (3, 50), (50, 3), (12, 16)])
 def test_tiny_planes_and_an_unknown_voxel_size(make_run, shape):
-    record, arrays = make_run.job(planes=planes(shape))
+    record, *arrays = make_run.job(planes=planes(shape))
     record["provenance"] = {"protocol_version": 1}
-    (path,) = write_figures(make_run((record, arrays)))
+    (path,) = write_figures(make_run((record, *arrays)))
     assert matplotlib.image.imread(path)[..., :3].std() > 0.01
 
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy import stats
 
-from a2ibench.reporting.sheet import count_text, metric_text, seconds_text
 from a2ibench.reporting.summary import Sample
+from a2ibench.reporting.texts import count_text, ends_text, gain_text, metric_text, seconds_text
+from a2ibench.statistics import UNKNOWN, Interval
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,27 @@ def test_metrics():
     assert metric_text("psnr", Sample.of([30.005, None])) == "30.00"
     assert metric_text("ssim", Sample.of([0.5, 0.7])) == "0.6000 ± 0.1414"
     assert metric_text("blur", Sample.of([1234.5678])) == "1235"
+
+
+def test_gains():
+    assert gain_text(math.nan, UNKNOWN) == "—"
+    assert gain_text(1.614, Interval(1.614)) == "+1.61"
+    assert gain_text(1.614, Interval(1.614, 1.52, 1.704)) == "+1.61 [1.52, 1.70]"
+    assert gain_text(-0.05, Interval(-0.05, -0.13, 0.03)) == "-0.05 [-0.13, 0.03]"
+    assert gain_text(0.0, UNKNOWN, signed=False) == "0.00"
+
+
+def test_ends_have_the_decimals_of_their_metric():
+    assert ends_text("ssim", Interval(0.5, 0.41234, 0.58766)) == "[0.4123, 0.5877]"
+    assert ends_text("blur", Interval(0.5, 0.41234, 0.58766)) == "[0.4123, 0.5877]"
+    assert ends_text("psnr", UNKNOWN) == ""
+
+
+def test_sample_of_seeds_has_the_interval_of_student():
+    sample = Sample.of([30.0, 30.5, 30.1])
+    low, high = stats.t.interval(0.95, 2, sample.mean, sample.std / math.sqrt(3))
+    assert (sample.interval.low, sample.interval.high) == pytest.approx((low, high))
+    assert not Sample.of([30.0]).interval.known
 
 
 def test_sample_of_infinite_values_has_no_spread():

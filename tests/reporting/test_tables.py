@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from a2ibench.bench.record import read_records
 from a2ibench.reporting.tables import console_table, frame, timing_frame, write_tables
 
+INTERVAL = re.compile(r"(?<=\d|\*) \[.+, .+\]")
 SEEDED = {0: (30.0, 0.80), 1: (30.5, 0.83), 2: (30.1, 0.81)}
 
 
@@ -46,11 +48,12 @@ def run(make_run):
 
 
 def markdown_tables(text):
-    """Dataset, then method, then heading to cell."""
+    """Dataset, then method, then heading to cell, without the intervals of means."""
     tables = {}
     for heading, body in re.findall(r"### (\S+)\n\n((?:\|.*\n)+)", text):
         head, _, *rows = [
-            [cell.strip() for cell in line.strip("|").split(" | ")] for line in body.splitlines()
+            [INTERVAL.sub("", cell).strip() for cell in line.strip("|").split(" | ")]
+            for line in body.splitlines()
         ]
         tables[heading] = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     return tables
@@ -79,12 +82,14 @@ def test_summary_holds_means_and_sample_spreads(run):
     assert net["psnr_mean"] == pytest.approx(psnr.mean(), abs=1e-12)
     assert net["psnr_std"] == pytest.approx(psnr.std(ddof=1), abs=1e-12)
     assert net["ssim_std"] == pytest.approx(ssim.std(ddof=1), abs=1e-12)
+    ends = stats.t.interval(0.95, 2, psnr.mean(), stats.sem(psnr))
+    assert net[["psnr_low", "psnr_high"]].tolist() == pytest.approx(ends)
     assert net["psnr_xz_mean"] == pytest.approx(psnr.mean() - 0.5, abs=1e-12)
     assert net["psnr_gain_over_cubic"] == pytest.approx(psnr.mean() - 29.0, abs=1e-12)
     assert (net["psnr_n"], net["psnr_version"], net["jobs"], net["jobs_ok"]) == (3, 1, 3, 3)
     assert (net["params"], net["fit_seconds_mean"], net["fit_seconds_std"]) == (1_496_705, 101, 1)
     cubic = table.loc["b-set", "cubic"]
-    assert math.isnan(cubic["psnr_std"])
+    assert cubic[["psnr_std", "psnr_low", "psnr_high"]].isna().all()
     assert table.loc["b-set", "broken"]["status"] == "error"
     assert math.isnan(table.loc["a-set", "cubic"]["psnr_mean"])
 
@@ -98,6 +103,9 @@ def test_markdown_shows_spread_best_gain_and_failures(run):
     psnr = np.array([values[0] for values in SEEDED.values()])
     net, cubic, broken = tables["b-set"].values()
     assert net["PSNR (dB)"] == f"**{psnr.mean():.2f} ± {psnr.std(ddof=1):.2f}**"
+    low, high = stats.t.interval(0.95, 2, psnr.mean(), stats.sem(psnr))
+    assert f"| {net['PSNR (dB)']} [{low:.2f}, {high:.2f}] |" in text
+    assert "In brackets after a mean: its 95 % interval over the seeds." in text
     assert cubic["PSNR (dB)"] == "29.00"
     assert cubic["SSIM"] == "**0.9000**"
     assert "**" not in net["SSIM"]
@@ -158,9 +166,9 @@ def test_ties_at_displayed_precision_are_both_best(make_run):
 
 
 def test_lower_is_better_is_respected_and_unknown_metrics_have_no_best(make_run, monkeypatch):
-    from a2ibench.reporting import sheet
+    from a2ibench.reporting import sense
 
-    monkeypatch.setattr(sheet, "higher_is_better", {"error": False, "other": None}.get)
+    monkeypatch.setattr(sense, "higher_is_better", {"error": False, "other": None}.get)
     job = make_run.job
     run = make_run(
         job(method="one", scores={"error": 0.5, "other": 2.0}),
@@ -173,7 +181,7 @@ def test_lower_is_better_is_respected_and_unknown_metrics_have_no_best(make_run,
 
 @pytest.mark.parametrize("name", ["psnr", "ssim_3d", "never-registered"])
 def test_sense_of_metrics_comes_from_the_plugins(name):
-    from a2ibench.reporting.sheet import higher_is_better
+    from a2ibench.reporting.sense import higher_is_better
 
     assert higher_is_better(name) is (None if name == "never-registered" else True)
 

@@ -1,0 +1,65 @@
+"""Ask how far slices of real volumes depend on each other, and what that does to intervals of gains.
+
+Run as ``python docs/studies/real_slices.py RUN...`` with folders that a2ibench run wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from a2ibench.bench.record import JOBS, read_records
+from a2ibench.reporting.evidence.slices import Rows, read_slices, shares
+from a2ibench.reporting.results import BASELINE
+from a2ibench.statistics import block_half_width, independent_half_width
+from a2ibench.statistics.blocks import segment_correlation
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--beside", default=BASELINE, help="the method to compare with")
+    chosen = parser.parse_args()
+    lines = [
+        "| dataset | method | planes | slices | neighbours | segments | gain | independent | a2ibench |",
+        "|---|---|---|" + "---:|" * 6,
+    ]
+    for run in chosen.runs:
+        lines += table(run, chosen.beside)
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def table(run: Path, beside: str) -> Iterator[str]:
+    """Yield a line for each method, metric and plane family: of its difference from another method."""
+    found: dict[tuple[str, str], dict[str, Rows]] = {}
+    for record in read_records(run):
+        dataset, method, seed = record["dataset"], record["method"], record["seed"]
+        stored = read_slices(run / JOBS / f"{dataset}--{method}--s{seed}")
+        if seed == 0 and stored:
+            values = {name: record["metrics"][name]["value"] for name in ("psnr", "ssim")}
+            found[dataset, method] = {name: shares(name, value, stored) for name, value in values.items()}
+    for (dataset, method), metrics in found.items():
+        if method == beside or (dataset, beside) not in found:
+            continue
+        for metric, families in metrics.items():
+            for plane, row in families.items():
+                gains = row - found[dataset, beside][metric][plane]
+                numbers = [len(gains), f"{neighbours(gains):.2f}", f"{float(segment_correlation(gains)):.2f}"]
+                numbers.append(f"{gains.mean():+.4f}")
+                numbers += [f"± {half(gains):.4f}" for half in (independent_half_width, block_half_width)]
+                cells = [dataset, method, f"{metric}, {plane}", *map(str, numbers)]
+                yield "| " + " | ".join(cells) + " |"
+
+
+def neighbours(row: np.ndarray) -> float:
+    """Return the correlation of neighbours."""
+    return float(np.corrcoef(row[1:], row[:-1])[0, 1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""Intervals and marks in the tables of a run."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from a2ibench.bench.record import read_records
+from a2ibench.reporting.results import group
+from a2ibench.reporting.sheet import make_sheet
+from a2ibench.reporting.tables import console_table, summary_frame, write_tables
+
+N = {"xz": 80, "yz": 64}
+SLICES = {plane: np.random.default_rng(n).normal(0, 0.5, n) for plane, n in N.items()}
+# Mean gain over cubic in dB, and how much that differs from slice to slice.
+METHODS = {"cubic": (0.0, 0.0), "clear": (1.0, 0.02), "close": (0.98, 0.15), "behind": (0.9, 0.02)}
+
+
+def scored(job, method, seed=0, noise=0.0, **fields):
+    """A job whose slices make up its scores."""
+    gain, spread = METHODS[method]
+    generator = np.random.default_rng([seed, *method.encode()])
+    errors = {
+        plane: 10 ** (-(30 + gain + noise + SLICES[plane] + generator.normal(0, spread, n)) / 10)
+        for plane, n in N.items()
+    }
+    # Both families cover all voxels, so that their errors have one mean.
+    psnr = -10 * np.log10(errors["xz"].mean())
+    errors["yz"] *= errors["xz"].mean() / errors["yz"].mean()
+    ssim = {plane: 0.8 + (gain + noise) / 10 + SLICES[plane] / 100 for plane in N}
+    slices = {f"psnr.{plane}": (-10 * np.log10(error)).astype(np.float32) for plane, error in errors.items()}
+    slices |= {f"ssim.{plane}": row.astype(np.float32) for plane, row in ssim.items()}
+    scores = {"psnr": psnr, "ssim": float(np.concatenate(list(ssim.values())).mean()), "ssim_3d": 0.9}
+    return job(method=method, seed=seed, scores=scores, slices=slices, **fields)
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run(*(scored(make_run.job, method) for method in METHODS), methods=list(METHODS))
+
+
+def cells(run):
+    """Method to the cells of table.md."""
+    lines = [line for line in (run / "table.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
+
+
+def table(run):
+    return pd.read_csv(run / "table.csv").set_index("method")
+
+
+def test_gains_have_intervals_and_what_is_level_with_the_best_is_marked(run):
+    write_tables(run)
+    rows = cells(run)
+    assert rows["clear"]["PSNR (dB)"].startswith("**3")
+    assert rows["close"]["PSNR (dB)"].startswith("≈ 3")
+    assert re.fullmatch(r"3\d\.\d\d", rows["behind"]["PSNR (dB)"])
+    assert re.fullmatch(r"\+0\.9\d \[0\.\d\d, 0\.\d\d\]", rows["behind"]["gain (dB)"])
+    assert rows["cubic"]["gain (dB)"] == "0.00"
+    text = (run / "table.md").read_text()
+    assert "gain: PSNR above that of cubic [95 % interval over axial slices]" in text
+    assert "≈ in psnr and ssim: the 95 % interval of the difference from the best contains 0" in text
+
+
+def test_table_csv_tells_gain_and_difference_from_the_best(run):
+    write_tables(run)
+    found = table(run)
+    assert set(found["psnr_best"]) == {"clear"}
+    assert found["psnr_gain_over_cubic"].tolist() == pytest.approx(
+        found["psnr_mean"] - found["psnr_mean"]["cubic"]
+    )
+    assert found["psnr_above_best"].tolist() == pytest.approx(
+        found["psnr_mean"] - found["psnr_mean"]["clear"]
+    )
+    learned = found.drop("cubic")
+    assert (learned["psnr_gain_low"] < learned["psnr_gain_over_cubic"]).all()
+    assert (learned["psnr_gain_over_cubic"] < learned["psnr_gain_high"]).all()
+    assert learned["psnr_gain_significant"].tolist() == [True, True, True]
+    assert found.loc[["cubic", "close", "behind"], "psnr_above_best_significant"].tolist() == [
+        True,
+        False,
+        True,
+    ]
+    assert pd.isna(found.loc["clear", "psnr_above_best_significant"])
+    assert pd.isna(found.loc["cubic", "psnr_gain_significant"])
+    # SSIM differs by the same amount in every slice.
+    assert found.loc["close", ["ssim_above_best_low", "ssim_above_best_high"]].tolist() == pytest.approx(
+        [-0.002, -0.002], abs=1e-6
+    )
+    assert not [name for name in found if name.startswith("ssim_3d_gain")]
+
+
+def test_latex_and_terminal_show_the_same(run):
+    write_tables(run)
+    gain = cells(run)["behind"]["gain (dB)"]
+    tex = (run / "table.tex").read_text()
+    assert f" & {gain} & " in tex
+    assert r"$\approx$ 3" in tex
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(console_table(read_records(run), run))
+    text = console.export_text()
+    assert gain.replace(", ", ",") in text
+    assert re.search("│ +≈ 3", text)
+
+
+def test_negative_ends_have_a_minus_in_latex(make_run):
+    job = make_run.job
+    run = make_run(scored(job, "cubic"), scored(job, "close", noise=-1.0))
+    write_tables(run)
+    gain = cells(run)["close"]["gain (dB)"]
+    assert re.fullmatch(r"-0\.0\d \[-0\.\d\d, 0\.\d\d\]", gain)
+    assert f" & {gain.replace('-', '$-$')} & " in (run / "table.tex").read_text()
+
+
+def test_seeds_widen_intervals_and_are_averaged(make_run):
+    job = make_run.job
+    spread = {0: -0.1, 1: 0.0, 2: 0.1}
+    jobs = [
+        scored(job, method, seed, noise * (method != "cubic"))
+        for method in METHODS
+        for seed, noise in spread.items()
+    ]
+    run = make_run(*jobs)
+    write_tables(run)
+    found, rows = table(run), cells(run)
+    half = found["psnr_gain_high"] - found["psnr_gain_over_cubic"]
+    # Student's quantile for three seeds.
+    assert half["clear"] == pytest.approx(4.303 * 0.1 / 3**0.5, rel=0.05)
+    assert {method: rows[method]["PSNR (dB)"][0] for method in METHODS if method != "cubic"} == {
+        "clear": "*",
+        "close": "≈",
+        "behind": "≈",
+    }
+    assert re.fullmatch(r"≈ 3\d\.\d\d ± 0\.1\d \[3\d\.\d\d, 3\d\.\d\d\]", rows["close"]["PSNR (dB)"])
+    assert "[95 % interval over axial slices and seeds]" in (run / "table.md").read_text()
+
+
+def spoil(folder, kind):
+    path = folder / "scores.npz"
+    if kind == "missing":
+        path.unlink()
+    elif kind == "damaged":
+        path.write_bytes(path.read_bytes()[:200])
+    else:
+        with np.load(path) as stored:
+            rows = {name: stored[name] for name in stored.files}
+        change = {"shorter": lambda row: row[:-1], "another's": lambda row: row + 1}[kind]
+        np.savez(path, **{name: change(row) for name, row in rows.items()})
+
+
+@pytest.mark.parametrize("kind", ["missing", "damaged", "shorter", "another's"])
+def test_unusable_slices_cost_their_own_interval_only(run, kind):
+    spoil(run / "jobs" / "cells--close--s0", kind)
+    write_tables(run)
+    found, rows = table(run), cells(run)
+    assert found["psnr_gain_low"].notna().tolist() == [False, True, False, True]
+    assert found["psnr_gain_over_cubic"].notna().all()
+    assert re.fullmatch(r"3\d\.\d\d", rows["close"]["PSNR (dB)"])
+    assert re.fullmatch(r"\+\d\.\d\d", rows["close"]["gain (dB)"])
+    assert "[" in rows["behind"]["gain (dB)"]
+
+
+def test_without_the_baseline_methods_are_still_compared(make_run):
+    run = make_run(*(scored(make_run.job, method) for method in ("clear", "close")))
+    write_tables(run)
+    assert cells(run)["close"]["PSNR (dB)"].startswith("≈")
+    assert table(run)["psnr_gain_low"].isna().all()
+
+
+def test_without_slices_nothing_is_claimed(make_run):
+    job = make_run.job
+    run = make_run(job(scores={"psnr": 30.0}), job(method="net", scores={"psnr": 31.0}))
+    write_tables(run)
+    assert cells(run)["net"]["gain (dB)"] == "+1.00"
+    text = (run / "table.md").read_text()
+    assert "≈" not in text
+    assert "95 %" not in text
+    assert not [name for name in table(run) if "best" in name or "gain_low" in name]
+
+
+def test_failed_jobs_and_other_versions_are_not_compared(make_run):
+    job = make_run.job
+    run = make_run(
+        scored(job, "cubic"),
+        scored(job, "clear", version=2),
+        scored(job, "close", status="error"),
+        scored(job, "behind"),
+    )
+    write_tables(run)
+    found = pd.read_csv(run / "table.csv").set_index(["psnr_version", "method"])
+    assert found["psnr_best"].dropna().to_dict() == {
+        (1, "cubic"): "behind",
+        (1, "behind"): "behind",
+        (2, "clear"): "clear",
+    }
+    assert pd.isna(found["psnr_gain_low"][2, "clear"])
+
+
+def test_records_alone_have_scores_without_intervals(run):
+    records = read_records(run)
+    assert not [name for name in summary_frame(records) if "gain_low" in name]
+    assert summary_frame(records, run)["psnr_gain_low"].notna().sum() == 3
+    (part,) = group(records)
+    assert "95 %" not in make_sheet(part).caption
+
+
+def test_same_records_give_the_same_bytes(run):
+    first = {path.name: path.read_bytes() for path in write_tables(run)}
+    assert {path.name: path.read_bytes() for path in write_tables(run)} == first
