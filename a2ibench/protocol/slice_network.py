@@ -200,9 +200,12 @@ class SliceNetwork(Configurable):
         self._network = self._placed(network, "cpu").eval()
 
     def configuration(self) -> dict[str, Value]:
-        """Return the resolved settings, and the side of the training patches once trained."""
-        trained: dict[str, Value] = {"patch": self._side} if self._side else {}
-        return super().configuration() | trained
+        """Return the resolved settings, those of the degradation, and once trained the side of its patches."""
+        resolved = super().configuration()
+        model = _degradation(self.degradation)
+        if isinstance(model, Configurable):
+            resolved |= {f"degradation.{name}": value for name, value in model.configuration().items()}
+        return resolved | ({"patch": self._side} if self._side else {})
 
     def parameters(self) -> int:
         """Return the number of trained parameters."""

@@ -17,9 +17,9 @@ from a2ibench_a2i3dem.pdl import DerivativeFilters, ProjectedDistributionLoss
 from a2ibench_a2i3dem.vgg import VGGFeatures, parse_layers
 
 SIZES: dict[str, dict[str, int]] = {
-    "tiny": {"channels": 16, "levels": 2, "depth": 1, "window": 4},
-    "small": {"channels": 32, "levels": 3, "depth": 1, "window": 6},
-    "full": {"channels": 64, "levels": 3, "depth": 4, "window": 8},
+    "tiny": {"channels": 16, "levels": 2, "depth": 1, "window": 4, "head_width": 16},
+    "small": {"channels": 32, "levels": 3, "depth": 1, "window": 6, "head_width": 32},
+    "full": {"channels": 64, "levels": 3, "depth": 4, "window": 8, "head_width": 32},
 }
 
 
@@ -35,7 +35,7 @@ class A2I3DEM(SliceNetwork):
     levels: int = setting(0, "levels of the U, the bottleneck included; 0: by size", low=0, high=6)
     depth: int = setting(0, "blocks of each encoder, decoder and the bottleneck; 0: by size", low=0)
     window: int = setting(0, "side of the attention windows; 0: by size", unit="features", low=0)
-    head_width: int = setting(16, "channels of an attention head, at every level", low=1)
+    head_width: int = setting(0, "channels of an attention head, at every level; 0: by size", low=0)
     shift: bool = setting(True, "shift the windows of every second block by half their side")
     expansion: float = setting(2.0, "hidden over outer width of a feed-forward path", low=0.1)
     local: str = setting("both", "feed-forward paths with a depth-wise convolution", choices=("both", "gate"))
@@ -59,13 +59,13 @@ class A2I3DEM(SliceNetwork):
             If the channels are no multiple of `head_width`.
         """
         shape = {name: getattr(self, name) or value for name, value in SIZES[size].items()}
-        if shape["channels"] % self.head_width:
+        if shape["channels"] % shape["head_width"]:
             raise InputError(
-                f"head_width: got {self.head_width}; give a divisor of the {shape['channels']} channels"
+                f"head_width: got {shape['head_width']}; give a divisor of the {shape['channels']} channels"
             )
         options = BlockOptions(
             window=shape.pop("window"),
-            head_width=self.head_width,
+            head_width=shape.pop("head_width"),
             expansion=self.expansion,
             local=self.local,
             gate=self.gate,

@@ -185,3 +185,10 @@ def test_training_and_reconstruction_run_on_the_gpu() -> None:
     ctx = Context(device="cuda", budget=Budget(steps=4), batch=4, patch=24)
     method.fit(volume, ctx)
     assert np.isfinite(reconstruct_volume(method, volume, ctx)).all()
+
+
+def test_the_configuration_holds_the_settings_of_the_degradation() -> None:
+    resolved = Convolutions(degradation="slab-average:gaussian=0.01").configuration()
+    assert resolved["degradation"] == "slab-average:gaussian=0.01"
+    assert resolved["degradation.gaussian"] == 0.01
+    assert resolved["degradation.poisson"] == 0
