@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from a2ibench import Degraded, SliceNetwork, setting
+from a2ibench import Degraded, InputError, SliceNetwork, setting
 from a2ibench_srmd.kernels import COMPONENTS
 from a2ibench_srmd.network import SRMDNet
 
@@ -36,6 +36,18 @@ class SRMD(SliceNetwork):
         return SRMDNet(1 + COMPONENTS + 1, **SIZES[size], residual=self.residual)
 
     def forward(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
-        """Return the restored images."""
+        """Return the restored images.
+
+        Raises
+        ------
+        InputError
+            If the degradation does not draw what the network is conditioned on.
+        """
+        drawn = sum(values.shape[1] for values in degraded.parameters.values())
+        if drawn != COMPONENTS + 1:
+            raise InputError(
+                f"srmd.degradation: {self.degradation} draws {drawn} parameters; give one that draws "
+                f"{COMPONENTS} of the blur and 1 of the noise, such as srmd"
+            )
         restored: torch.Tensor = network(degraded.image, degraded.maps())
         return restored

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 import a2ibench_srmd
-from a2ibench import AxialDegradation, AxialGrid, Budget, Context, DegradationSpec, MethodSpec, Volume
+from a2ibench import (
+    AxialDegradation,
+    AxialGrid,
+    Budget,
+    Context,
+    DegradationSpec,
+    InputError,
+    MethodSpec,
+    Volume,
+)
 from a2ibench_srmd.degradation import SRMDDegradation
 from a2ibench_srmd.kernels import COMPONENTS, axial_operators, centred_kernels, kernel_basis, slab_cdf
 from a2ibench_srmd.method import SIZES, SRMD
@@ -84,6 +93,12 @@ def test_residual_network_starts_nearer_to_its_input_than_the_published_one() ->
     ]
     assert errors[0] < 0.1
     assert errors[0] < errors[1] / 2
+
+
+def test_a_degradation_that_draws_nothing_is_refused() -> None:
+    volume = Volume(np.zeros((6, 24, 24), np.uint8), (45, 15, 15), (0, 255))
+    with pytest.raises(InputError, match=r"srmd\.degradation: slab-average draws 0 parameters; give one"):
+        SRMD(degradation="slab-average").fit(volume, Context(budget=Budget(steps=1), size="tiny"))
 
 
 def test_restoration_learns_to_depend_on_the_maps() -> None:

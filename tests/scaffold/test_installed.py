@@ -1,0 +1,70 @@
+"""New plugins as their author has them: installed, listed, checked, and passing their own tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from a2ibench.scaffold import kinds, write_plugin
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Install one plugin of each kind; return where their sources are, and an environment that has them."""
+    sources, site = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("site")
+    for kind in kinds():
+        write_plugin(kind, f"new-{kind}", sources / kind)
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--no-build-isolation"]
+    pip.append("--no-cache-dir")
+    targets = [str(sources / kind) for kind in kinds()]
+    subprocess.run([*pip, "--target", str(site), *targets], check=True, capture_output=True, timeout=500)
+    environment = dict(os.environ) | {
+        "PYTHONPATH": str(site),
+        # What is tested is what was installed, not the sources in the working directory.
+        "PYTHONSAFEPATH": "1",
+        "A2IBENCH_CACHE": str(tmp_path_factory.mktemp("cache")),
+    }
+    return sources, environment
+
+
+def _python(installed: tuple[Path, dict[str, str]], kind: str, *arguments: str) -> str:
+    sources, environment = installed
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=sources / kind,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_all_are_found_and_none_has_failed(installed: tuple[Path, dict[str, str]]) -> None:
+    plugins = json.loads(_python(installed, "method", "a2ibench", "list", "plugins", "--json"))
+    found = {plugin["name"]: plugin for plugin in plugins if plugin["name"].startswith("new-")}
+    assert set(found) == {f"new-{kind}" for kind in kinds()}
+    for name, plugin in found.items():
+        assert plugin["distribution"] == f"a2ibench-{name}"
+        assert plugin["status"] == "ok"
+
+
+@pytest.mark.parametrize("kind", ["method", "degradation", "metric", "dataset"])
+def test_each_is_listed_among_its_kind(kind: str, installed: tuple[Path, dict[str, str]]) -> None:
+    assert f"new-{kind}" in _python(installed, kind, "a2ibench", "list", f"{kind}s")
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_each_conforms_and_passes_its_own_tests(kind: str, installed: tuple[Path, dict[str, str]]) -> None:
+    report = _python(installed, kind, "pytest", "-v", "-p", "no:cacheprovider")
+    assert "test_conforms[listed-lightly] PASSED" in report
+    own = [line for line in report.splitlines() if "::test_" in line and "test_conforms" not in line]
+    assert own
+    assert all("PASSED" in line for line in own)
