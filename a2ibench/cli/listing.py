@@ -20,6 +20,7 @@ _COLUMNS = {
     "datasets": ("name", "source", "voxel_size", "ratio", "title"),
     "metrics": _REGISTERED,
     "degradations": _REGISTERED,
+    "reporters": _REGISTERED,
     "profiles": ("name", "size", "steps", "batch", "patch"),
     "plugins": ("name", "distribution", "version", "status"),
 }
@@ -59,7 +60,8 @@ def entries_of(kind: str, catalogue: Path | None = None) -> list[dict[str, Any]]
     Parameters
     ----------
     kind : str
-        ``"methods"``, ``"datasets"``, ``"metrics"``, ``"degradations"``, ``"profiles"`` or ``"plugins"``.
+        ``"methods"``, ``"datasets"``, ``"metrics"``, ``"degradations"``, ``"reporters"``, ``"profiles"`` or
+        ``"plugins"``.
     catalogue : Path, optional
         A datasets.toml instead of the one that ships; only datasets are read from it.
     """

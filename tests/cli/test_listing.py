@@ -43,6 +43,21 @@ def test_methods_are_those_of_the_host(cli: Cli) -> None:
     assert "cubic" in {entry["name"] for entry in entries}
 
 
+def test_reporters_are_those_of_plugins(cli: Cli, install_plugin: Callable[..., Distribution]) -> None:
+    assert json.loads(cli("list", "reporters", "--json").stdout) == []
+    install_plugin(
+        "scribe",
+        """
+        from a2ibench import ReporterSpec, hookimpl
+
+        @hookimpl
+        def a2ibench_register_reporters(register):
+            register(ReporterSpec("scribe", "scribe:write", "writes things down"))
+        """,
+    )
+    assert "writes things down" in cli("list", "reporters").stdout
+
+
 def test_datasets_of_a_catalogue(cli: Cli, catalogue: Path) -> None:
     entries = json.loads(cli("list", "datasets", "--json", "--catalogue", catalogue).stdout)
     found = {entry["name"]: entry for entry in entries}
