@@ -200,7 +200,7 @@ class SliceNetwork(Configurable):
         self._network = self._placed(network, "cpu").eval()
 
     def configuration(self) -> dict[str, Value]:
-        """Return the resolved settings, those of the degradation, and once trained the side of its patches."""
+        """Return the resolved settings, those of the degradation, and the side of the training patches."""
         resolved = super().configuration()
         model = _degradation(self.degradation)
         if isinstance(model, Configurable):

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
+from a2ibench import pad_to_multiple
 from a2ibench_pssr.layers import PointwiseBlock, SelfAttention, ShuffleUp, conv
 
 START = 0.01
@@ -188,11 +189,3 @@ class PSSRNet(nn.Module):
             x = level(x, features.pop())
         restored: torch.Tensor = self.tail(x, padded)[..., :rows, :columns]
         return image + restored if self.residual else restored
-
-
-def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Extend rows and columns at their ends to a multiple, mirrored, or repeated where too short."""
-    rows, columns = image.shape[-2:]
-    down, right = -rows % multiple, -columns % multiple
-    mode = "reflect" if down < rows and right < columns else "replicate"
-    return F.pad(image, (0, right, 0, down), mode=mode)

@@ -8,6 +8,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from a2ibench.plugins import host
 
+pytestmark = pytest.mark.alone
+
 SHAPE = (48, 96, 96)
 
 

@@ -15,6 +15,8 @@ from a2ibench.plugins import host
 from a2ibench.protocol import precision
 from a2ibench_a2i3dem.blocks import GLEN
 
+pytestmark = pytest.mark.alone
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 ROUNDS = 7
 CASES = [

@@ -16,6 +16,8 @@ from a2ibench.protocol import precision
 from a2ibench.protocol.reconstruct import reconstruct_volume
 from a2ibench_cubic.method import Cubic
 
+pytestmark = pytest.mark.alone
+
 CTX = Context(budget=Budget(steps=1), batch=2, patch=24)
 ROUNDS = 3
 TARGET, LEAST = 0.9, 0.75  # the least also holds on a machine that is busy with something else

@@ -15,6 +15,8 @@ from a2ibench.plugins import host
 from a2ibench.protocol import precision
 from a2ibench.protocol.sample import PatchSampler, training_grid
 
+pytestmark = pytest.mark.alone
+
 BATCH, PATCH, STEPS = 16, 48, 8
 
 

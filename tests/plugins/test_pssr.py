@@ -10,11 +10,20 @@ import torch
 from skimage.filters import gaussian
 
 import a2ibench_pssr
-from a2ibench import AxialDegradation, AxialGrid, Budget, Context, DegradationSpec, MethodSpec, Volume
+from a2ibench import (
+    AxialDegradation,
+    AxialGrid,
+    Budget,
+    Context,
+    DegradationSpec,
+    MethodSpec,
+    Volume,
+    pad_to_multiple,
+)
 from a2ibench_pssr.degradation import Crappifier, gaussian_blur
 from a2ibench_pssr.layers import PointwiseBlock, SelfAttention, ShuffleUp
 from a2ibench_pssr.method import PSSR, SIZES
-from a2ibench_pssr.network import PSSRNet, pad_to_multiple
+from a2ibench_pssr.network import PSSRNet
 
 PUBLISHED = 48.9e6
 

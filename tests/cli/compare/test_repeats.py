@@ -14,6 +14,8 @@ Completed = subprocess.CompletedProcess[str]
 Cli = Callable[..., Completed]
 Write = Callable[..., Path]
 
+pytestmark = pytest.mark.alone
+
 REPEATS = 20
 RUNS = """
 import random, sys
