@@ -24,7 +24,7 @@ from a2ibench.bench import device
 VERSION = 2
 """Raised whenever a computation changes: times divided by different ones cannot be compared."""
 
-_WARM_UP, _AT_ONCE = 3, 10
+_WARM_UP, _AT_ONCE, _ENOUGH = 3, 10, 10
 # On a machine that is very busy, fewer will do.
 _LEAST, _PATIENCE = 5, 1.0
 _INTERVAL = 1.0
@@ -56,6 +56,7 @@ class Calibration:
     def __init__(self, where: str) -> None:
         self._where = where
         self._rounds: list[list[float]] = []
+        self._during: list[list[float]] = []
         self._kernels: Sequence[_Kernel] = ()
         self._last = 0.0
         self._name = "torch" if where == "cuda" or "torch" in sys.modules else "numpy"
@@ -66,7 +67,7 @@ class Calibration:
             self._kernels = _of_torch(self._where) if self._name == "torch" else _of_numpy()
             for _ in range(_WARM_UP):
                 self._round()
-            self._measure(_AT_ONCE)
+            self._rounds += self._measure(_AT_ONCE)
         if self._where == "cuda":
             self._kernels = ()
             _forget()
@@ -77,7 +78,7 @@ class Calibration:
             return 0.0
         start = time.perf_counter()
         with self._tolerant():
-            self._measure(1)
+            self._during += self._measure(1)
         return time.perf_counter() - start
 
     def end(self) -> dict[str, Any] | None:
@@ -87,24 +88,29 @@ class Calibration:
         -------
         dict or None
             ``version``; ``kernel``, ``"torch"`` or ``"numpy"``; ``seconds`` of the wide and
-            ``serial_seconds`` of the narrow computation, each the mean of all measurements without the
-            slowest fifth; None where one failed.
+            ``serial_seconds`` of the narrow computation, each the mean without the slowest fifth: of what
+            was measured during the work where that is enough, otherwise of everything. None where a
+            measurement failed.
         """
         if self._kernels:
             with self._tolerant():
-                self._measure(_AT_ONCE)
+                self._rounds += self._measure(_AT_ONCE)
         if not self._rounds:
             return None
-        wide, narrow = (_usual(times) for times in zip(*self._rounds, strict=True))
+        # What is measured at once meets one moment, however long the work took.
+        rounds = self._during if len(self._during) >= _ENOUGH else self._rounds + self._during
+        wide, narrow = (_usual(times) for times in zip(*rounds, strict=True))
         return {"version": VERSION, "kernel": self._name, "seconds": wide, "serial_seconds": narrow}
 
-    def _measure(self, most: int) -> None:
+    def _measure(self, most: int) -> list[list[float]]:
         start = time.perf_counter()
-        for done in range(most):
-            if done >= _LEAST and time.perf_counter() - start > _PATIENCE:
+        rounds: list[list[float]] = []
+        while len(rounds) < most:
+            if len(rounds) >= _LEAST and time.perf_counter() - start > _PATIENCE:
                 break
-            self._rounds.append(self._round())
+            rounds.append(self._round())
         self._last = time.perf_counter()
+        return rounds
 
     def _round(self) -> list[float]:
         # In turns, so that a busy moment meets all of them alike.

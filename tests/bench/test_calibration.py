@@ -109,7 +109,19 @@ def test_a_busy_time_in_the_middle_of_the_work_counts(
     assert taken == pytest.approx([0.0, 0.031] * 60)
     result = found.end()
     assert result is not None
-    assert result["seconds"] == pytest.approx((20 * 0.01 + 44 * 0.03) / 64)
+    assert result["seconds"] == pytest.approx(0.03)
+
+
+def test_of_short_work_everything_counts(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    planted(monkeypatch, clock, [0.0] * 3 + [0.01] * 10 + [0.03] * 5 + [0.01] * 10, [0.001] * 28)
+    found = Calibration("cpu")
+    found.begin()
+    for _ in range(5):
+        clock[0] += 1.1
+        found.sample()
+    result = found.end()
+    assert result is not None
+    assert result["seconds"] == pytest.approx(0.01)
 
 
 def test_no_random_number_is_drawn_from_a_global_generator() -> None:
