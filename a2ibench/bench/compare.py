@@ -17,6 +17,7 @@ from a2ibench.errors import InputError
 PHASES = ("fit", "reconstruct")
 """Phases whose time is a method's own."""
 
+_THREADS = "threads"
 _Pairs = list[tuple[Outcome, Outcome]]
 
 
@@ -125,6 +126,9 @@ def _times(
             usable.append(pair)
         else:
             notes.append(f"{dataset} {method}: times are not compared: {obstacle}")
+    if any(old.information.get(_THREADS) != new.information.get(_THREADS) for old, new in usable):
+        # No two computations divide among threads alike, so the calibration explains less then.
+        limit = limit**2
     for phase in PHASES:
         if phase == "fit" and any(_trains_by_the_clock(new) for _, new in usable):
             notes.append(f"{dataset} {method}: times of fit are not compared: the budget is in seconds")

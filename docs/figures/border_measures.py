@@ -58,7 +58,7 @@ def folded(volume: Grey, axis: int, period: int) -> NDArray[np.float64]:
 def relative(volume: Grey, period: int) -> NDArray[np.float64]:
     """Return the root mean squared step at each place of the period over that of all, along x and y."""
     squares = folded(volume, 1, period) + folded(volume, 2, period)
-    return np.sqrt(squares / squares.mean())
+    return np.asarray(np.sqrt(squares / squares.mean()))
 
 
 def seam(looked: Looked, cubic: Looked, even: Looked) -> NDArray[np.float64]:
@@ -98,12 +98,14 @@ def step_at_cuts(looked: Looked) -> float:
 
 def errors(looked: Looked, truth: Grey) -> NDArray[np.float64]:
     """Return the root mean squared error of each lateral slice, in grey levels."""
-    return np.sqrt(np.square(looked.whole - truth, dtype=np.float64).mean(axis=(1, 2)))
+    squares = np.square(looked.whole - truth, dtype=np.float64)
+    return np.asarray(np.sqrt(squares.mean(axis=(1, 2))))
 
 
 def contrast(looked: Looked, truth: Grey) -> NDArray[np.float64]:
     """Return the standard deviation of each lateral slice over that of the reference."""
-    return looked.whole.std(axis=(1, 2), dtype=np.float64) / truth.std(axis=(1, 2), dtype=np.float64)
+    mine, other = (volume.std(axis=(1, 2), dtype=np.float64) for volume in (looked.whole, truth))
+    return np.asarray(mine / other)
 
 
 def ends(values: NDArray[Any]) -> float:

@@ -142,7 +142,8 @@ def draw(looked: list[Looked], truth: Grey, name: str, output: Path) -> None:
     rows = min(truth.shape[0], ROWS)
     strip = 10.5 * rows / truth.shape[2] + 0.25
     figure = Figure(figsize=(11, 2 * len(shown) * strip + 3.8), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2 * len(shown) * strip, 3.8))
+    heights = (2 * len(shown) * strip, 3.8)
+    above, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
     axes = above.subplots(2 * len(shown), 1)
     for k, each in enumerate(shown):
         draw_plane(axes[2 * k], axes[2 * k + 1], each, truth, rows)

@@ -21,7 +21,7 @@ SIDE = 72
 def draw(cases: list[Case], known: list[Case], paper: Mapping[str, tuple[float, float]], path: Path) -> None:
     """Write the figure: a plane of the last case above, gains, definitions and terms of all below."""
     figure = Figure(figsize=(11, 7.4), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.25), squeeze=False)[:, 0]
     draw_planes(above, cases[-1])
     gains, ranges, terms = below.subplots(1, 3, width_ratios=(1.35, 1, 1))
     draw_gains(gains, cases, known, paper)

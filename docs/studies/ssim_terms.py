@@ -88,6 +88,11 @@ class Moments(NamedTuple):
         contrast = (2 * both + c2) / (self.p_variance + self.r_variance + c2)
         return luminance, contrast, (self.covariance + c2 / 2) / (both + c2 / 2)
 
+    def ssim(self, width: float) -> Floats:
+        """Return the map of SSIM for a data range."""
+        luminance, contrast, structure = self.terms(width)
+        return luminance * contrast * structure
+
 
 class Similarity:
     """The SSIM of two volumes in every definition.
@@ -106,7 +111,7 @@ class Similarity:
             for planes in FAMILIES:
                 families = self._families(window, planes)
                 for name, width in widths.items():
-                    maps = [math.prod(moments.terms(width)) for moments, _ in families]
+                    maps = [moments.ssim(width) for moments, _ in families]
                     votes = [slices for _, slices in families]
                     mean = np.average([values.mean() for values in maps], weights=votes)
                     self.by_definition[Definition(window, planes, name)] = float(mean)

@@ -129,3 +129,15 @@ def test_training_that_ends_by_the_clock_has_no_time_to_compare(job: Job, run: R
     comparison = compare(new, old)
     assert list(verdicts(comparison)) == ["reconstruct"]
     assert comparison.notes == ("cells cubic: times of fit are not compared: the budget is in seconds",)
+
+
+def test_with_another_number_of_threads_more_is_allowed(job: Job, run: Run) -> None:
+    def took(seconds: float, threads: int) -> RunOutcome:
+        return run(job(timings={"fit": seconds}, information={"threads": threads}))
+
+    baseline = took(10.0, 2)
+    assert verdicts(compare(took(20.0, 2), baseline)) == {"fit": "worse"}
+    assert verdicts(compare(took(20.0, 1), baseline)) == {"fit": "within"}
+    assert verdicts(compare(took(23.0, 1), baseline)) == {"fit": "worse"}
+    unlimited = Thresholds({"slowdown": float("inf")})
+    assert verdicts(compare(took(99.0, 1), baseline, unlimited)) == {"fit": "within"}
