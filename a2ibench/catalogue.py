@@ -11,6 +11,7 @@ from typing import Any
 
 from a2ibench.catalogue_fields import (
     Reader,
+    inner_path,
     link,
     literal,
     number,
@@ -119,14 +120,25 @@ def _check_together(fields: Mapping[str, Any]) -> None:
         raise ValueError(f"has {' and '.join(sources) or 'no source'}; give one of {', '.join(_SOURCES)}")
     if "voxel_size" not in fields:
         raise ValueError("voxel_size is missing; give 3 numbers (z, y, x) in nm")
-    for field in ("key", "sha256"):
+    for field in ("key", "level", "sha256", "member"):
         if "phantom" in fields and field in fields:
             raise ValueError(f"{field} is given, but a phantom is generated, not read from a file; remove it")
+    _check_source(DatasetSpec(**{"name": "", "title": "", **fields}))
     z, y, x = fields["voxel_size"]
     isotropic = math.isclose(z, y, rel_tol=1e-6) and math.isclose(y, x, rel_tol=1e-6)
     for field in ("simulate", "phantom"):
         if field in fields and not isotropic:
             raise ValueError(f"voxel_size is ({z:g}, {y:g}, {x:g}); {field} needs three equal numbers")
+
+
+def _check_source(spec: DatasetSpec) -> None:
+    if spec.chunked and spec.crop is None:
+        raise ValueError(
+            "crop is missing; url is a chunked volume, of which only a crop is downloaded: "
+            "give 3 pairs (z, y, x) in voxels"
+        )
+    if spec.member is not None and (spec.url is None or spec.chunked):
+        raise ValueError("member is given, but url leads to no archive; give a http or https link to one")
 
 
 def _expanded(path: str) -> Path:
@@ -153,10 +165,12 @@ _READERS: Mapping[str, Reader] = {
     "title": prose,
     "path": literal,
     "url": link,
+    "member": inner_path,
     "sha256": sha256,
     "phantom": table({"size": whole(2), "seed": whole(0)}, "{size = 160, seed = 0}"),
     "instructions": prose,
     "key": literal,
+    "level": whole(0),
     "voxel_size": several(_POSITIVE, 3, "numbers", "(z, y, x) in nm"),
     "bin": whole(1),
     "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),

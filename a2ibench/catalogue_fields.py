@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS
+
 Reader = Callable[[Any], Any]
 """Returns the value to use, or raises ValueError with what the value is and what to give."""
 
@@ -121,15 +123,26 @@ def _scalar(value: Any) -> Any:
 
 
 def link(value: Any) -> str:
-    """Read a http or https link."""
+    """Read a http or https link, or that of a chunked volume: s3, gs, or a format in front of a link."""
     given = literal(value)
+    first, _, rest = given.partition("://")
+    schemes = ("http", "https", *BUCKETS)
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(rest if first.lower() in CHUNKED_FORMATS else given)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"\s", given):
-        raise ValueError(f"is {show(value)}; give a http or https link, or instructions instead")
+    if parts.scheme not in schemes or not parts.netloc or re.search(r"\s", given):
+        raise ValueError(f"is {show(value)}; give a http, https, s3 or gs link, or instructions instead")
     return given
+
+
+def inner_path(value: Any) -> str:
+    """Read the path of a file or folder within an archive."""
+    given = literal(value)
+    parts = given.rstrip("/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or re.search(r"[\\\x00-\x1f]|^[A-Za-z]:", given):
+        raise ValueError(f"is {show(value)}; give the path within the archive, such as 'data/stack.tif'")
+    return "/".join(parts)
 
 
 def sha256(value: Any) -> str:

@@ -124,8 +124,11 @@ MISTAKES = {
     "path empty": (entry(path='" "'), HERE + "path is ' '; give a text"),
     "path with nul": (entry(path='"a\\u0000b"'), HERE + "path is 'a\\x00b'; give a text"),
     "unknown home": (entry(path='"~nobody-of-that-name/a.tif"'), HERE + "path is '~nobody-of-that-name/a"),
-    "s3 link": (entry(path="", url='"s3://bucket/x"'), HERE + "url is 's3://bucket/x'; give a http or https"),
-    "broken link": (entry(path="", url='"http://[x"'), HERE + "url is 'http://[x'; give a http or https"),
+    "ftp link": (
+        entry(path="", url='"ftp://host/x"'),
+        HERE + "url is 'ftp://host/x'; give a http, https, s3",
+    ),
+    "broken link": (entry(path="", url='"http://[x"'), HERE + "url is 'http://[x'; give a http, https, s3"),
     "no host": (entry(path="", url='"http:///x"'), HERE + "url is 'http:///x'"),
     "short sha256": (entry(sha256='"abc"'), HERE + "sha256 is 'abc'; give 64 hexadecimal digits"),
     "sha256 number": (entry(sha256="12"), HERE + "sha256 is 12; give 64 hexadecimal digits"),

@@ -43,7 +43,13 @@ tables = st.fixed_dictionaries(
     optional=optional_fields | {"simulate": simulations},
 ).flatmap(
     lambda table: st.sampled_from(
-        [{"path": "a b/ü.tif"}, {"url": "https://example.org/a?b=c"}, {"instructions": "Ask."}]
+        [
+            {"path": "a b/ü.tif", "level": 1},
+            {"url": "https://example.org/a?b=c"},
+            {"url": "https://example.org/a.zip", "member": "a b/ü"},
+            {"url": "s3://bucket/a.n5", "level": 0, "crop": [[0, 9], [1, 9], [2, 9]]},
+            {"instructions": "Ask."},
+        ]
     ).map(lambda source: table | source)
 )
 

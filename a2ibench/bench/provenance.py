@@ -102,13 +102,15 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
     -------
     dict
         ``shape`` and ``voxel_size`` (nm, z y x) are those of the reconstruction, ``input_shape`` and
-        ``input_voxel_size`` those of the method's input; ``sha256`` is the file's, or where that is not
-        known the voxels', as ``sha256_of`` tells; ``noise`` is the `noise_level` of the method's input;
-        ``definition`` is what the catalogue says about how the voxels are read, generated and degraded;
+        ``input_voxel_size`` those of the method's input; ``sha256`` is what the catalogue states or the
+        file's, or where neither is known the voxels', and ``sha256_of`` tells of what it is: ``"file"``,
+        ``"folder"``, ``"archive"``, ``"crop"`` (the voxels downloaded) or ``"voxels"`` (those opened);
+        ``noise`` is the `noise_level` of the method's input; ``definition`` is what the catalogue says
+        about how the voxels are read, generated and degraded;
         ``simulation`` is how the input was made, with every setting of the degradation, or None.
     """
     lateral = volume.voxel_size[1]
-    checksum, of = spec.sha256, "file"
+    checksum, of = spec.sha256, _guarded(spec)
     if checksum is None and spec.path is not None and spec.path.is_file():
         with spec.path.open("rb") as file:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()
@@ -140,7 +142,18 @@ def _definition(spec: DatasetSpec) -> dict[str, Any]:
         from a2ibench.volumes.phantom import GENERATOR_VERSION
 
         phantom |= {"generator_version": GENERATOR_VERSION}
-    return {name: fields[name] for name in ("key", "bin", "crop", "phantom", "simulate")}
+    # Only where they are given, so that the records of entries without them stay as they were.
+    given = [name for name in ("level", "member") if fields[name] is not None]
+    return {name: fields[name] for name in ("key", "bin", "crop", "phantom", "simulate", *given)}
+
+
+def _guarded(spec: DatasetSpec) -> str:
+    """Return what the checksum of a catalogue's entry is of."""
+    if spec.member is not None:
+        return "archive"
+    if spec.chunked:
+        return "crop"
+    return "folder" if spec.path is not None and spec.path.is_dir() else "file"
 
 
 def _simulation(spec: DatasetSpec) -> dict[str, Any] | None:

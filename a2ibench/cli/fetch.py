@@ -21,6 +21,9 @@ def fetch_datasets(
 ) -> None:
     """Download datasets into the cache, verify their checksums, and print where each lies.
 
+    One that was interrupted is continued. Of archives only the wanted member is kept, and of chunked remote
+    volumes only the crop is downloaded.
+
     One that fails does not stop the others; the exit code is 3 then. Files that must be got by hand count
     as failed, with the instructions for getting them.
     """

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 API_VERSION = 1
+BUCKETS = ("s3", "gs")
+"""Schemes of links to volumes that lie in a public bucket."""
+CHUNKED_FORMATS = ("precomputed", "n5", "zarr")
+"""Formats of chunked volumes that stand in front of a link, as in Neuroglancer."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Simulation:
 class DatasetSpec:
     """One volume of a catalogue. Exactly one of `path`, `url`, `phantom` and `instructions` says where it is.
 
+    A `url` of the schemes http and https is a file, or with `member` an archive. One that begins with s3://,
+    gs://, or like Neuroglancer's with precomputed://, n5:// or zarr:// in front of a link, is a chunked
+    volume, of which only `crop` is downloaded.
+
     Parameters
     ----------
     name, title, licence, citation : str
@@ -55,23 +63,31 @@ class DatasetSpec:
     voxel_size : tuple of float
         As stored, nanometres, (z, y, x).
     path : Path or None
-        A local file.
-    url, sha256 : str or None
-        A file to download, and its checksum (which may also guard a local file).
+        A local file, or a folder of slices or chunks.
+    url : str or None
+        What to download.
+    sha256 : str or None
+        Checksum of the file, local or downloaded; of the archive where there is a `member`; of the voxels
+        of `crop`, in C order (z, y, x) and little-endian, where `url` is a chunked volume; of the list of
+        files where `path` is a folder.
     phantom : mapping or None
         Options of the generated phantom.
     instructions : str
         How to get the file by hand, where no public link exists.
     key : str or None
-        Dataset within an HDF5 file.
+        Dataset within an HDF5 file, or array within a Zarr or N5 container.
     bin : int
         Mean-bin by this factor along every axis when opened.
     crop : tuple of (start, stop) or None
-        Sub-volume in stored voxels, (z, y, x).
+        Sub-volume in stored voxels, (z, y, x); the volume's first voxel is 0, whatever offset it states.
     intensity : tuple of float or None
         Values that map to 0 and 1; None for the dtype's range, or a float volume's min and max.
     simulate : Simulation or None
         Set where the stored volume is isotropic and serves as the reference.
+    member : str or None
+        File, or folder of slices, within the archive that `url` leads to.
+    level : int or None
+        Resolution of a multiscale volume, 0 (the default) the finest.
     """
 
     name: str
@@ -89,6 +105,13 @@ class DatasetSpec:
     simulate: Simulation | None = None
     licence: str = ""
     citation: str = ""
+    member: str | None = None
+    level: int | None = None
+
+    @property
+    def chunked(self) -> bool:
+        """Whether `url` is a remote volume of which only `crop` is downloaded."""
+        return self.url is not None and self.url.partition("://")[0].lower() in (*BUCKETS, *CHUNKED_FORMATS)
 
     @property
     def local(self) -> bool:

@@ -64,8 +64,8 @@ def _source(subject: Registration) -> None:
         _read("sha256", sha256, spec.sha256)
     if spec.url is not None:
         _read("url", link, spec.url)
-    if spec.path is not None and not spec.path.is_file():
-        raise CheckFailed(f"path {spec.path} is no file")
+    if spec.path is not None and not spec.path.exists():
+        raise CheckFailed(f"path {spec.path} is no file or folder")
     if spec.phantom is not None:
         from a2ibench.volumes.phantom import phantom
 
@@ -129,7 +129,7 @@ def _opens(subject: Registration) -> None:
         raise CheckSkipped(f"the volume is not here: {how}")
     from a2ibench.volumes.opening import file_shape
 
-    shape: Sequence[int] = file_shape(spec.path, spec.key)
+    shape: Sequence[int] = file_shape(spec.path, spec.key, spec.level)
     if spec.crop is not None:
         outside = [axis for axis, (_, stop), n in zip("zyx", spec.crop, shape, strict=True) if stop > n]
         if outside:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 
 class DownloadBar:
-    """Shows how far a download has come; has the members that pooch calls.
+    """Shows how far a download has come.
 
     Parameters
     ----------
@@ -29,26 +29,23 @@ class DownloadBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        self._progress.stop()
 
-    @property
-    def total(self) -> float | None:
-        """Bytes to come; None where the server does not tell."""
-        return self._progress.tasks[self._task].total
-
-    @total.setter
-    def total(self, size: int) -> None:
-        # Set at the start of each attempt, so what an earlier attempt got does not count.
-        self._progress.reset(self._task, total=size or None)
+    def begin(self, there: int, total: int | None) -> None:
+        """Start an attempt with the bytes that are there already; the total is None where nobody tells."""
+        # What is there was not transferred now, so it does not count for the speed.
+        self._progress.reset(self._task, total=total, completed=there)
 
     def update(self, size: int) -> None:
         """Count `size` more bytes."""
         self._progress.advance(self._task, size)
 
-    def reset(self) -> None:
-        """Start counting at 0 again."""
-        self._progress.reset(self._task)
+    @property
+    def done(self) -> float:
+        """Bytes counted so far."""
+        return self._progress.tasks[self._task].completed
 
-    def close(self) -> None:
-        """Stop drawing."""
-        self._progress.stop()
+    @property
+    def total(self) -> float | None:
+        """Bytes of the whole; None where nobody tells."""
+        return self._progress.tasks[self._task].total

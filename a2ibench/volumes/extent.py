@@ -57,7 +57,7 @@ def _stored(spec: DatasetSpec) -> Shape | None:
         size = spec.phantom["size"] if "size" in spec.phantom else _default_size()
         return size, size, size
     file = kept_file(spec)
-    return None if file is None else file_shape(file, spec.key)
+    return None if file is None else file_shape(file, spec.key, spec.level)
 
 
 def _default_size() -> int:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from numpy.typing import NDArray
 
 from a2ibench.contracts import DatasetSpec, Volume
 from a2ibench.errors import InputError
 from a2ibench.volumes import prepare
 from a2ibench.volumes.fetch import fetch
+from a2ibench.volumes.fetching.checksums import CROP_KEY
 from a2ibench.volumes.generated import generated
+from a2ibench.volumes.lazy import LazyVolume, open_lazy
 from a2ibench.volumes.stored import Stored, VoxelSize, native
-
-# Each module has read(path, key) -> Stored, and shape(path, key).
-_TIFF, _HDF5 = "a2ibench.volumes.tiff", "a2ibench.volumes.hdf5"
-_BY_SUFFIX = {".tif": _TIFF, ".tiff": _TIFF, ".h5": _HDF5, ".hdf5": _HDF5, ".hdf": _HDF5}
-# For downloads whose link does not end in a file name.
-_BY_FIRST_BYTES = {b"\x89HDF": _HDF5, b"II*\0": _TIFF, b"MM\0*": _TIFF, b"II+\0": _TIFF, b"MM\0+": _TIFF}
 
 
 def open_volume(
@@ -28,23 +24,29 @@ def open_volume(
     *,
     voxel_size: VoxelSize | None = None,
     key: str | None = None,
+    level: int | None = None,
     intensity: tuple[float, float] | None = None,
     name: str | None = None,
+    fill_missing: bool = False,
 ) -> Volume:
-    """Open a TIFF or HDF5 file.
+    """Read a whole volume of any format that `open_lazy` opens.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file or folder, or its address.
     voxel_size : tuple of float, optional
         Nanometres, (z, y, x); by default what the file's metadata say.
     key : str, optional
-        Dataset within an HDF5 file; by default the only 3D one.
+        Dataset within an HDF5 file, or array within a Zarr or N5 container; by default the only 3D one.
+    level : int, optional
+        The resolution to take where there are several, 0 (by default) the finest.
     intensity : tuple of float, optional
         Values that map to 0 and 1; by default an integer dtype's range, or a float volume's min and max.
     name : str, optional
         Shown in messages; by default the file's name without suffix.
+    fill_missing : bool
+        Take chunks that are not there for the value that the metadata state for them; by default an error.
 
     Returns
     -------
@@ -56,14 +58,13 @@ def open_volume(
     InputError
         If the file cannot be read or holds no usable volume, or nobody tells the voxel size.
     """
-    path = Path(path)
-    stored = read_file(path, key)
+    stored = read_file(path, key, level, fill_missing=fill_missing)
     spacing = voxel_size or stored.voxel_size
     if spacing is None:
         raise InputError(
             f"{path}: tells no voxel size; give --voxel-size Z,Y,X in nm, or voxel_size in the catalogue"
         )
-    return _volume(stored.data, spacing, intensity, name or path.stem)
+    return _volume(stored.data, spacing, intensity, name or _name(path))
 
 
 def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
@@ -90,26 +91,31 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
     """
     if spec.phantom is not None:
         data = generated(spec, cache)
+        if spec.crop is not None:
+            data = prepare.crop(data, spec.crop, spec.name)
     else:
-        data = read_file(fetch(spec, cache=cache), spec.key).data
-    if spec.crop is not None:
-        data = prepare.crop(data, spec.crop, spec.name)
+        with _opened(fetch(spec, cache=cache), spec) as volume:
+            # Of a chunked volume nothing but the crop was downloaded.
+            crop = None if spec.chunked else spec.crop
+            data = _whole(volume) if crop is None else prepare.crop(volume, crop, spec.name)
     return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
 
 
-def read_file(path: Path, key: str | None = None) -> Stored:
-    """Return what a file holds, read by the module for its suffix.
+def read_file(
+    path: str | Path, key: str | None = None, level: int | None = None, *, fill_missing: bool = False
+) -> Stored:
+    """Return all that a file, a folder or an address holds.
 
     Raises
     ------
     InputError
-        If there is no such file, or its format is not known or not readable.
+        If there is no such volume, its format is not known or not readable, or it does not fit into memory.
     """
-    stored: Stored = _format(path).read(path, key)
-    return stored
+    with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
+        return Stored(_whole(volume), volume.voxel_size)
 
 
-def file_shape(path: Path, key: str | None = None) -> tuple[int, int, int]:
+def file_shape(path: str | Path, key: str | None = None, level: int | None = None) -> tuple[int, int, int]:
     """Return the voxels along (z, y, x) of a file's volume, without reading them.
 
     Raises
@@ -117,23 +123,29 @@ def file_shape(path: Path, key: str | None = None) -> tuple[int, int, int]:
     InputError
         If there is no such file, its format is not known, or it holds no volume.
     """
-    shape: tuple[int, int, int] = _format(path).shape(path, key)
-    return shape
+    with open_lazy(path, key=key, level=level) as volume:
+        return volume.shape
 
 
-def _format(path: Path) -> Any:
-    if not path.is_file():
-        problem = "is a folder; give one file" if path.is_dir() else "no such file; check the path"
-        raise InputError(f"{path}: {problem}")
-    module = _BY_SUFFIX.get(path.suffix.lower()) or _BY_FIRST_BYTES.get(_first_bytes(path))
-    if module is None:
-        raise InputError(f"{path}: unknown format; give a file that ends in {', '.join(_BY_SUFFIX)}")
-    return importlib.import_module(module)
+def _opened(path: Path, spec: DatasetSpec) -> LazyVolume:
+    if spec.chunked:
+        return open_lazy(path, key=CROP_KEY)
+    return open_lazy(path, key=spec.key, level=spec.level)
 
 
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)
+def _whole(volume: LazyVolume) -> NDArray[Any]:
+    available = psutil.virtual_memory().available
+    if volume.nbytes > available:
+        raise InputError(
+            f"{volume.source}: its voxels take {volume.nbytes / 2**30:.1f} GiB, but "
+            f"{available / 2**30:.1f} GiB of memory are free; give a smaller volume or a coarser level"
+        )
+    return volume[:, :, :]
+
+
+def _name(path: str | Path) -> str:
+    name = str(path).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return Path(name.partition("?")[0]).stem if "://" in str(path) else Path(path).stem
 
 
 def _volume(

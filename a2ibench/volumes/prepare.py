@@ -8,27 +8,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.errors import InputError
+from a2ibench.volumes.lazy import LazyVolume
 
 Bounds = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 Range = tuple[float, float]
 
 
-def crop(data: NDArray[Any], bounds: Bounds, name: str) -> NDArray[Any]:
-    """Return a view of the voxels within bounds, (start, stop) along (z, y, x).
+def crop(data: NDArray[Any] | LazyVolume, bounds: Bounds, name: str) -> NDArray[Any]:
+    """Return the voxels within bounds, (start, stop) along (z, y, x); of an array a view.
 
     Raises
     ------
     InputError
         If the bounds reach beyond the volume.
     """
-    for axis, (start, stop), size in zip("zyx", bounds, data.shape, strict=True):
+    check_crop(bounds, data.shape, name)
+    z, y, x = (slice(*bound) for bound in bounds)
+    voxels: NDArray[Any] = data[z, y, x]
+    return voxels
+
+
+def check_crop(bounds: Bounds, shape: tuple[int, ...], name: str) -> None:
+    """Accept bounds within a volume of that shape.
+
+    Raises
+    ------
+    InputError
+        If they reach beyond it.
+    """
+    for axis, (start, stop), size in zip("zyx", bounds, shape, strict=True):
         if not 0 <= start < stop <= size:
             raise InputError(
                 f"{name}: crop is [{start}, {stop}] along {axis}, but the volume has {size} voxels there; "
                 f"give a start below the stop, and a stop of at most {size}"
             )
-    z, y, x = (slice(*bound) for bound in bounds)
-    return data[z, y, x]
 
 
 def mean_bin(data: NDArray[Any], factor: int, name: str) -> NDArray[Any]:

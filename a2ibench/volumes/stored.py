@@ -42,12 +42,43 @@ def native(data: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(data, dtype=dtype)
 
 
-def unreadable(path: Path, kind: str, error: Exception) -> InputError:
+def unreadable(place: Path | str, kind: str, error: Exception) -> InputError:
     """Return the one line to raise when `error` stopped the reading of a file of that kind."""
     if isinstance(error, InputError):
         return error
     if isinstance(error, MemoryError):
-        return InputError(f"{path}: does not fit into memory; give a smaller volume")
+        return InputError(f"{place}: does not fit into memory; give a smaller volume")
+    if isinstance(error, PermissionError) or (is_remote(place) and _is_of_network(error)):
+        return unreachable(place, error)
+    return InputError(f"{place}: not a readable {kind} file; it is damaged, cut short or of another kind")
+
+
+def unreachable(place: Path | str, error: BaseException) -> InputError:
+    """Return the one line to raise when a file could not be got for that reason."""
+    if isinstance(error, InputError):
+        return error
+    remote = is_remote(place)
     if isinstance(error, PermissionError):
-        return InputError(f"{path}: may not be read; change its permissions")
-    return InputError(f"{path}: not a readable {kind} file; it is damaged, cut short or of another kind")
+        advice = "is not public; give one that is" if remote else "may not be read; change its permissions"
+        return InputError(f"{place}: {advice}")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(status := getattr(error, "status", None), int):
+        reason = f"its server answered {status}"
+    advice = "check the address and the connection" if remote else "check the file and its disk"
+    return InputError(f"{place}: cannot be read ({reason[:200]}); {advice}")
+
+
+def is_remote(place: Path | str) -> bool:
+    """Return whether a place is an address and not a path."""
+    return "://" in str(place)
+
+
+def _is_of_network(error: Exception) -> bool:
+    # What readers make of an error of the connection keeps it as the cause.
+    cause: BaseException | None = error
+    while cause is not None:
+        library = type(cause).__module__.partition(".")[0]
+        if isinstance(cause, OSError) or library in ("aiohttp", "botocore", "gcsfs"):
+            return not isinstance(cause, FileNotFoundError) or cause.__cause__ is not None
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -14,7 +14,8 @@ from a2ibench.catalogue import load_catalogue
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import DownloadError, InputError, UnknownNameError
 from a2ibench.volumes import open_dataset
-from a2ibench.volumes.fetch import _file_name, fetch, fetch_all
+from a2ibench.volumes.fetch import fetch, fetch_all
+from a2ibench.volumes.fetching.record import file_name
 
 NM = (45.0, 15.0, 15.0)
 
@@ -78,7 +79,7 @@ def test_a_wrong_checksum_names_dataset_and_both_sums(serve, server, volume_byte
     assert sha256(volume_bytes) in message
     assert message.isprintable()
     assert kept(tmp_path) == []
-    assert len(server.requests) == 3
+    assert len(server.requests) == 2
 
 
 def test_a_damaged_cached_file_is_downloaded_again(serve, server, volume_bytes, tmp_path):
@@ -218,7 +219,8 @@ def test_an_unknown_name_is_found_before_anything_is_downloaded(serve, server, v
 
 
 def test_the_links_that_ship_lead_to_files_of_their_own():
-    links = [spec.url for spec in load_catalogue().values() if spec.url]
-    assert len(links) >= 9
-    assert len({_file_name(link) for link in links}) == len(links)
-    assert all(link.startswith("https://") for link in links)
+    specs = [spec for spec in load_catalogue().values() if spec.url]
+    assert len(specs) >= 13
+    assert len({file_name(spec) for spec in specs}) == len(specs)
+    encrypted = ("https://", "s3://", "precomputed://https://")
+    assert all(spec.url.startswith(encrypted) for spec in specs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import logging.handlers
 import re
@@ -13,6 +14,7 @@ import pytest
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import DownloadError
 from a2ibench.volumes.fetch import fetch
+from a2ibench.volumes.fetching.patience import Patience
 
 NM = (45.0, 15.0, 15.0)
 
@@ -26,13 +28,22 @@ def kept(cache):
     return [path for path in cache.rglob("*") if path.is_file() and path.suffix not in (".lock", ".json")]
 
 
-@pytest.mark.parametrize(("status", "reason"), [(404, "404 Not Found"), (500, "500 Internal Server Error")])
-def test_an_error_of_the_server_is_one_line(serve, server, tmp_path, status, reason):
+@pytest.mark.parametrize(
+    ("status", "reason", "times"),
+    [
+        (403, "403 Forbidden", 1),
+        (404, "404 Not Found", 1),
+        (204, "204 No Content", 1),
+        (429, "429 Too Many Requests", 4),
+        (500, "500 Internal Server Error", 4),
+    ],
+)
+def test_an_error_of_the_server_is_one_line(serve, server, tmp_path, status, reason, times):
     spec = DatasetSpec("epfl", "E", NM, url=serve("/a.tif", (status, {}, b"<html>sorry</html>")))
     with pytest.raises(DownloadError) as caught:
         fetch(spec, cache=tmp_path)
     assert str(caught.value) == f"epfl: {spec.url}: the server answered {reason}"
-    assert len(server.requests) == 3
+    assert len(server.requests) == times
     assert kept(tmp_path) == []
 
 
@@ -50,7 +61,7 @@ def test_a_transfer_that_breaks_off_leaves_nothing(serve, volume_bytes, tmp_path
     spec = DatasetSpec(
         "epfl", "E", NM, url=serve("/a.tif", half), sha256=sha256(volume_bytes) if known else None
     )
-    with pytest.raises(DownloadError, match=r"^epfl: .*more expected") as caught:
+    with pytest.raises(DownloadError, match=r"^epfl: .*the transfer broke off after ") as caught:
         fetch(spec, cache=tmp_path)
     assert str(caught.value).isprintable()
     assert kept(tmp_path) == []
@@ -66,7 +77,7 @@ def test_a_refused_connection_is_one_line(server, tmp_path):
     assert "object at" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/a.tif", "http://", "no link"])
+@pytest.mark.parametrize("url", ["ftp://host/a.tif", "http://", "no link"])
 def test_a_link_of_a_plugin_that_cannot_be_followed(server, tmp_path, url):
     with pytest.raises(DownloadError, match=f"^epfl: {url}: ") as caught:
         fetch(DatasetSpec("epfl", "E", NM, url=url), cache=tmp_path)
@@ -100,3 +111,28 @@ def test_without_progress_nothing_is_written(serve, volume_bytes, tmp_path, capf
         pooch.get_logger().removeHandler(heard)
     assert heard.buffer == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_redirects_in_a_circle_are_one_line(serve, tmp_path):
+    wanted = DatasetSpec("epfl", "E", NM, url=serve("/a.tif", (302, {"Location": "/a.tif"}, b"")))
+    with pytest.raises(DownloadError, match=r"^epfl: .*redirects") as caught:
+        fetch(wanted, cache=tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_what_was_compressed_on_the_way_is_unpacked(serve, volume_bytes, tmp_path):
+    headers = {"Content-Encoding": "gzip", "ETag": '"1"'}
+    wanted = DatasetSpec("epfl", "E", NM, url=serve("/a.tif", (200, headers, gzip.compress(volume_bytes))))
+    assert fetch(wanted, cache=tmp_path).read_bytes() == volume_bytes
+
+
+def test_pauses_grow_and_heed_the_server(serve, volume_bytes, tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("a2ibench.volumes.fetching.patience.time.sleep", pauses.append)
+    asked = (429, {"Retry-After": "7"}, b"")
+    busy, for_ever = (500, {}, b""), (503, {"Retry-After": "99999"}, b"")
+    url = serve("/a.tif", busy, busy, asked, for_ever, volume_bytes)
+    wanted = DatasetSpec("epfl", "E", NM, url=url)
+    patience = Patience(attempts=9, wait=1, longest_wait=20)
+    assert fetch(wanted, cache=tmp_path, patience=patience).read_bytes() == volume_bytes
+    assert pauses == [1, 2, 7, 20]

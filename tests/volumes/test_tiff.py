@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import tifffile
 
 from a2ibench.errors import InputError
 from a2ibench.volumes import open_volume
+from a2ibench.volumes.lazy.tiff import without_log_lines
 
 RANDOM = np.random.default_rng(0)
 STACK = RANDOM.integers(0, 255, (5, 21, 34)).astype(np.uint8)
@@ -275,3 +277,14 @@ def test_log_lines_of_the_reader_are_silent_only_while_reading(tmp_path, caplog)
     assert not caplog.records
     logging.getLogger("tifffile").warning("heard again")
     assert [record.message for record in caplog.records] == ["heard again"]
+
+
+def test_log_lines_of_other_threads_are_heard(caplog):
+    log = logging.getLogger("tifffile")
+    with without_log_lines():
+        log.warning("dropped")
+        other = threading.Thread(target=log.warning, args=("heard",))
+        other.start()
+        other.join()
+    assert [record.message for record in caplog.records] == ["heard"]
+    assert not log.filters

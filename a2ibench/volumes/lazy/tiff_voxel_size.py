@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from a2ibench.volumes.lazy.units import nanometres, usable
 from a2ibench.volumes.stored import VoxelSize
-
-_NANOMETRES = {
-    "pm": 1e-3,
-    "Å": 0.1,
-    "angstrom": 0.1,
-    "nm": 1.0,
-    "nanometer": 1.0,
-    "um": 1e3,
-    "µm": 1e3,
-    "micron": 1e3,
-    "microns": 1e3,
-    "micrometer": 1e3,
-    "mm": 1e6,
-    "millimeter": 1e6,
-    "cm": 1e7,
-    "inch": 2.54e7,
-    "m": 1e9,
-}
 
 
 def voxel_size(tiff: Any) -> VoxelSize | None:
@@ -36,15 +18,13 @@ def voxel_size(tiff: Any) -> VoxelSize | None:
         An open file.
     """
     spacings = _ome(tiff) if tiff.is_ome else _imagej(tiff) if tiff.is_imagej else None
-    if spacings is None or not all(math.isfinite(value) and value > 0 for value in spacings):
-        return None
-    return spacings
+    return usable(spacings)
 
 
 def _imagej(tiff: Any) -> VoxelSize | None:
     metadata, tags = tiff.imagej_metadata or {}, tiff.pages.first.tags
     try:
-        unit = _unit(metadata["unit"])
+        unit = nanometres(metadata["unit"])
         y, x = (_ratio(tags[name].value) for name in ("YResolution", "XResolution"))
         return float(metadata["spacing"]) * unit, unit / y, unit / x
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -65,12 +45,7 @@ def _ome(tiff: Any) -> VoxelSize | None:
 
 def _physical_size(pixels: Mapping[str, Any], axis: str) -> float:
     # OME: micrometres where no unit is given.
-    return float(pixels[f"PhysicalSize{axis}"]) * _unit(pixels.get(f"PhysicalSize{axis}Unit", "um"))
-
-
-def _unit(name: str) -> float:
-    # The micro sign has two code points, and ImageJ escapes it.
-    return _NANOMETRES[name.strip().replace("\\u00B5", "µ").replace("μ", "µ")]
+    return float(pixels[f"PhysicalSize{axis}"]) * nanometres(pixels.get(f"PhysicalSize{axis}Unit", "um"))
 
 
 def _ratio(value: tuple[int, int]) -> float:

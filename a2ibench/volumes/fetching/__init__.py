@@ -1,0 +1,1 @@
+"""Downloads: files that go on where they stopped, members of archives, and crops of remote volumes."""

@@ -1,0 +1,54 @@
+"""Checksums of what is kept: of files, of folders, and of voxels."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from a2ibench.volumes.cache import sha256_of
+from a2ibench.volumes.lazy import open_lazy
+
+CROP_KEY = "volume"
+"""The dataset in the HDF5 file of a crop."""
+
+_SLAB = 2**26
+
+
+def content_sha256(path: Path) -> str:
+    """Return the checksum of a file; of a folder that of its list of files.
+
+    The list is the one that ``sha256sum`` prints for the files by their sorted names, relative to the
+    folder: a line ``CHECKSUM  NAME`` for each.
+    """
+    if not path.is_dir():
+        return sha256_of(path)
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    lines = (f"{sha256_of(files[name])}  {name}\n" for name in sorted(files))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def crop_sha256(path: Path) -> str:
+    """Return the checksum of the voxels that the file of a crop holds: C order (z, y, x), little-endian.
+
+    The bytes of an HDF5 file depend on the version of its library; the voxels do not.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    state = path.stat()
+    return _voxels(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _voxels(path: Path, size: int, changed: int) -> str:
+    digest = hashlib.sha256()
+    with open_lazy(path, key=CROP_KEY) as volume:
+        nz, ny, nx = volume.shape
+        planes = max(1, _SLAB // (ny * nx * volume.dtype.itemsize))
+        for z in range(0, nz, planes):
+            slab = volume[slice(z, z + planes), slice(0, ny), slice(0, nx)]
+            digest.update(slab.astype(volume.dtype.newbyteorder("<"), copy=False).data)
+    return digest.hexdigest()

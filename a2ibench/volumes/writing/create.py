@@ -1,0 +1,175 @@
+"""Begins an output, or goes on with one that was interrupted."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from a2ibench.errors import InputError
+from a2ibench.volumes.writing.durable import telling
+from a2ibench.volumes.writing.layout import Layout, Triple
+from a2ibench.volumes.writing.partial import Partial
+from a2ibench.volumes.writing.raw import check_space
+from a2ibench.volumes.writing.target import Target
+from a2ibench.volumes.writing.writer import Writer
+
+_ZARR = ("a2ibench.volumes.writing.ome_zarr", "OmeZarr")
+_TIFF = ("a2ibench.volumes.writing.tiff", "TiffFile")
+_HDF5 = ("a2ibench.volumes.writing.hdf5", "Hdf5File")
+_MRC = ("a2ibench.volumes.writing.mrc", "MrcFile")
+_BY_SUFFIX = {
+    ".ome.zarr": _ZARR,
+    ".zarr": _ZARR,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
+    ".mrc": _MRC,
+}
+_DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
+# Raised when the same blocks would no longer give the same file.
+_REVISION = 1
+
+
+def create(
+    path: str | Path,
+    shape: Triple,
+    dtype: DTypeLike,
+    voxel_size: tuple[float, float, float],
+    *,
+    identity: Mapping[str, Any],
+    overwrite: bool = False,
+) -> Writer:
+    """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
+
+    Nothing appears under `path` before `Writer.finish`; until then all is in ``.NAME.partial`` beside it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr 0.5), .tif or .tiff (OME-TIFF,
+        BigTIFF where it would exceed 4 GiB), .h5 or .hdf5 (HDF5), .mrc (MRC2014; uint8 is stored as uint16).
+    shape : tuple of int
+        Voxels along (z, y, x).
+    dtype : dtype
+        8- or 16-bit integers, or float32.
+    voxel_size : tuple of float
+        Nanometres, (z, y, x).
+    identity : mapping
+        All that determines the voxels; as JSON.
+    overwrite : bool
+        Replace an output of this name, but only when the new one is complete, and discard an interrupted one
+        of another identity. A file is replaced in one step; a Zarr folder cannot be, and is away for the
+        instant between two renames (a process killed right then leaves the older one in ``.NAME.partial``,
+        and the next call of this name puts it back).
+
+    Returns
+    -------
+    Writer
+        A context manager.
+
+    Raises
+    ------
+    InputError
+        If the format or dtype is not known, the output exists, another process writes it, an interrupted one
+        has another identity, or its folder does not exist, may not be written to or has too little room.
+    """
+    path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
+    target_class = _format(path)
+    if kind.name not in _DTYPES:
+        raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
+    _check_place(path)
+    layout = Layout(_checked(path, shape), kind, _floats(voxel_size), json.dumps(identity, sort_keys=True))
+    with telling(path):
+        partial = Partial(path)
+        keep = partial.interrupted
+        try:
+            _check_free(path, overwrite, zarr=_suffix(path) in (".ome.zarr", ".zarr"))
+            target: Target = target_class(partial.data, layout)
+            resumed = _begin(partial, target, _settings(layout, target, identity), overwrite)
+            if partial.data.is_file():
+                check_space(partial.data, path)
+            target.open()
+            return Writer(layout, target, partial, overwrite=overwrite, resumed=resumed)
+        except BaseException:
+            if keep and partial.interrupted:
+                partial.release()
+            else:
+                partial.remove()
+            raise
+
+
+def _begin(partial: Partial, target: Target, settings: Mapping[str, Any], overwrite: bool) -> bool:
+    """Lay out the output, unless an interrupted one goes on; return whether it does."""
+    if partial.interrupted:
+        try:
+            partial.check(settings)
+        except InputError:
+            if not overwrite:
+                raise
+        else:
+            return True
+    partial.clear()
+    target.prepare()
+    partial.begin(settings)
+    return False
+
+
+def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "shape": layout.shape,
+        "dtype": layout.dtype.name,
+        "voxel_size": layout.voxel_size,
+        "block": target.block,
+        "revision": _REVISION,
+    } | {f"identity.{name}": value for name, value in identity.items()}
+
+
+def _suffix(path: Path) -> str | None:
+    name = path.name.lower()
+    if name in _BY_SUFFIX:
+        return None
+    return next((suffix for suffix in _BY_SUFFIX if name.endswith(suffix)), None)
+
+
+def _format(path: Path) -> Any:
+    suffix = _suffix(path)
+    if suffix is None:
+        raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
+    module, name = _BY_SUFFIX[suffix]
+    return getattr(importlib.import_module(module), name)
+
+
+def _floats(voxel_size: tuple[float, float, float]) -> tuple[float, float, float]:
+    z, y, x = (float(size) for size in voxel_size)
+    return z, y, x
+
+
+def _checked(path: Path, shape: Triple) -> Triple:
+    z, y, x = (int(n) for n in shape)
+    if min(z, y, x) < 1:
+        raise InputError(f"{path}: shape is {(z, y, x)}; give at least one voxel along each of (z, y, x)")
+    return z, y, x
+
+
+def _check_place(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: its folder does not exist; make it first, or write elsewhere")
+
+
+def _check_free(path: Path, overwrite: bool, *, zarr: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise InputError(f"{path}: exists already; choose another name, or add --overwrite")
+    if path.is_dir() != zarr:
+        raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
+    if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+        raise InputError(f"{path}: is a folder without Zarr, which is not replaced; choose another name")

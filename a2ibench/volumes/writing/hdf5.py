@@ -1,0 +1,129 @@
+"""HDF5: one chunked dataset."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2ibench.volumes.writing.durable import flush_all
+from a2ibench.volumes.writing.journal import Notes
+from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, clipped, parts
+from a2ibench.volumes.writing.raw import RawFile, gathered
+
+_BLOCK = (256, 256, 256)
+_CHUNK = (64, 64, 64)
+_KEY = "volume"
+
+
+class Hdf5File:
+    """A file of one dataset, ``volume``, in chunks that a viewer can load one by one.
+
+    Its voxel size is told as ``element_size_um`` (ilastik, Fiji, this package) and as ``resolution`` in nm
+    (CREMI), its axes as dimension labels and as ``axistags`` (ilastik). All chunks are allocated at once,
+    uncompressed; then blocks go straight to where their chunks lie.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    layout : Layout
+        The volume.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path, self.layout = path, layout
+        self.block = clipped(_BLOCK, layout.shape)
+        self._chunk = clipped(_CHUNK, layout.shape)
+        self._file: RawFile | None = None
+        self._offsets: NDArray[np.int64] = np.empty((0, 0, 0), np.int64)
+
+    def prepare(self) -> None:
+        """Lay out the file: metadata, and a hole for every chunk."""
+        try:
+            self._lay_out()
+        except RuntimeError as error:
+            # What the library raises if the disk does not take the rest of a file that is closed.
+            number = re.search(r"errno = (\d+)", str(error))
+            code = int(number[1]) if number else errno.EIO
+            raise OSError(code, os.strerror(code)) from error
+
+    def open(self) -> None:
+        """Find out where the chunks lie."""
+        import h5py
+
+        with h5py.File(self.path, "r") as file:
+            self._offsets = _chunk_offsets(file[_KEY])
+        self._file = RawFile(self.path)
+
+    def write(self, start: Triple, array: Voxels) -> Notes:
+        """Write one block, chunk by chunk."""
+        file = self._opened()
+        for at, voxels in parts(start, array, self._chunk):
+            # Chunks at the far ends reach beyond the volume.
+            missing = [(0, size - found) for size, found in zip(self._chunk, voxels.shape, strict=True)]
+            chunk = np.pad(voxels, missing) if any(n for _, n in missing) else voxels
+            z, y, x = (first // size for first, size in zip(at, self._chunk, strict=True))
+            file.write(gathered(chunk), int(self._offsets[z, y, x]))
+        return {}
+
+    def flush(self) -> None:
+        """Wait until everything written so far is on the disk."""
+        self._opened().flush()
+
+    def finish(self, notes: Mapping[Triple, Notes]) -> None:
+        """Flush the file."""
+        flush_all([self.path])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _lay_out(self) -> None:
+        import h5py
+
+        creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        nanometres = np.array(self.layout.voxel_size)
+        with h5py.File(self.path, "w") as file:
+            dataset = file.create_dataset(
+                _KEY, self.layout.shape, self.layout.dtype, chunks=self._chunk, dcpl=creation
+            )
+            dataset.attrs["element_size_um"] = nanometres / 1000
+            dataset.attrs["resolution"] = nanometres
+            dataset.attrs["axistags"] = _axistags()
+            for dimension, label in zip(dataset.dims, "zyx", strict=True):
+                dimension.label = label
+
+    def _opened(self) -> RawFile:
+        if self._file is None:
+            raise ValueError(f"{self.path} is not open")
+        return self._file
+
+
+def _chunk_offsets(dataset: Any) -> NDArray[np.int64]:
+    grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
+    offsets = np.zeros(grid, np.int64)
+
+    def note(chunk: Any) -> None:
+        place = zip(chunk.chunk_offset, dataset.chunks, strict=True)
+        offsets[tuple(first // size for first, size in place)] = chunk.byte_offset
+
+    dataset.id.chunk_iter(note)
+    return offsets
+
+
+def _axistags() -> str:
+    # What vigra, under ilastik, writes for spatial axes.
+    axes = [{"key": key, "typeFlags": 2, "resolution": 0, "description": ""} for key in "zyx"]
+    return json.dumps({"axes": axes})

@@ -1,0 +1,156 @@
+"""OME-Zarr 0.5: a sharded multiscale pyramid in Zarr v3."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from a2ibench.errors import InputError
+from a2ibench.volumes.writing.durable import flush_all, flush_tree
+from a2ibench.volumes.writing.journal import Notes
+from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, box, clipped, starts
+from a2ibench.volumes.writing.pyramid import Level, averaged, plan_levels
+from a2ibench.volumes.writing.tensorstores import UNFINISHED, as_os_error, opened_for_writing
+
+# Halved twice, a shard is still one chunk: the first coarser levels can be written along with the finest,
+# block by block, without two blocks ever sharing a shard (those that do lose voxels, silently).
+_CHUNK = 64
+_SHARD = 256
+_COARSE_SHARD = 128
+_ALONG = 2
+
+
+class OmeZarr:
+    """A folder with one sharded array for each level of the pyramid.
+
+    Blocks are shards of the finest level. A block brings its shards of the next two levels; what is coarser
+    still, a thousandth of the data, `finish` makes from these.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    layout : Layout
+        The volume.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path, self.layout = path, layout
+        self.levels = plan_levels(layout.shape, layout.voxel_size)
+        self.block = clipped((_SHARD, _SHARD, _SHARD), layout.shape)
+        self._arrays: list[Any] = []
+        # Appended to by any thread, emptied by one.
+        self._unflushed: deque[Path] = deque()
+
+    def prepare(self) -> None:
+        """Create the group and an empty array for each level, with all metadata."""
+        import zarr
+        from zarr.codecs import ZstdCodec
+
+        attributes = {"ome": {"version": "0.5", "multiscales": [self._multiscale()]}}
+        group = zarr.create_group(self.path, overwrite=True, zarr_format=3, attributes=attributes)
+        for number, level in enumerate(self.levels):
+            group.create_array(
+                str(number),
+                shape=level.shape,
+                dtype=self.layout.dtype,
+                chunks=(_CHUNK, _CHUNK, _CHUNK),
+                shards=self._shard(number),
+                # Noise hardly compresses; higher levels of Zstandard take longer and gain nothing.
+                compressors=ZstdCodec(level=1),
+                fill_value=0,
+                dimension_names=("z", "y", "x"),
+            )
+        flush_all(self.path.rglob("zarr.json"))
+
+    def open(self) -> None:
+        """Open the arrays of all levels."""
+        self._arrays = [opened_for_writing(self.path / str(number)) for number in self._numbers]
+
+    def write(self, start: Triple, array: Voxels) -> Notes:
+        """Write one block, and its part of the next levels."""
+        for number, level in enumerate(self.levels[: _ALONG + 1]):
+            array = averaged(array, level.step)
+            z, y, x = (at // factor for at, factor in zip(start, level.factor, strict=True))
+            self._write(number, (z, y, x), array)
+        return {}
+
+    def flush(self) -> None:
+        """Wait until everything written so far is on the disk."""
+        flush_all([self._unflushed.popleft() for _ in range(len(self._unflushed))])
+
+    def finish(self, notes: Mapping[Triple, Notes]) -> None:
+        """Make the coarsest levels, check that no shard is missing, and flush all folders."""
+        for number in self._numbers[_ALONG + 1 :]:
+            level, below, shard = self.levels[number], self.levels[number - 1].shape, self._shard(number)
+            for start in starts(level.shape, shard):
+                parts = zip(box(start, shard, level.shape), level.step, below, strict=True)
+                finer = tuple(slice(at.start * by, min(at.stop * by, end)) for at, by, end in parts)
+                voxels = self._arrays[number - 1][finer].read().result()
+                self._write(number, start, averaged(voxels, level.step))
+                self.flush()
+        self._remove_leftovers()
+        self._check_shards()
+        flush_tree(self.path)
+
+    def close(self) -> None:
+        """Let go of the arrays."""
+        self._arrays = []
+
+    @property
+    def _numbers(self) -> range:
+        return range(len(self.levels))
+
+    def _shard(self, number: int) -> Triple:
+        level = self.levels[number]
+        if number > _ALONG:
+            z, y, x = (min(_COARSE_SHARD, _whole_chunks(n)) for n in level.shape)
+        else:
+            z, y, x = (
+                min(_SHARD // by, _whole_chunks(n)) for n, by in zip(level.shape, level.factor, strict=True)
+            )
+        return z, y, x
+
+    def _write(self, number: int, start: Triple, array: Voxels) -> None:
+        end = (at + n for at, n in zip(start, array.shape, strict=True))
+        part = self._arrays[number][tuple(slice(*pair) for pair in zip(start, end, strict=True))]
+        with as_os_error():
+            part.write(array).result()
+        self._unflushed.append(self._file(number, start))
+
+    def _file(self, number: int, start: Triple) -> Path:
+        z, y, x = (at // size for at, size in zip(start, self._shard(number), strict=True))
+        return self.path / str(number) / "c" / str(z) / str(y) / str(x)
+
+    def _remove_leftovers(self) -> None:
+        # A killed process leaves shards that it had not renamed to their names yet.
+        for leftover in self.path.rglob(f"*{UNFINISHED}"):
+            leftover.unlink()
+
+    def _check_shards(self) -> None:
+        for number in self._numbers:
+            for start in starts(self.levels[number].shape, self._shard(number)):
+                file = self._file(number, start)
+                if not file.is_file():
+                    raise InputError(f"{file}: is gone; give --overwrite to write the volume anew")
+
+    def _multiscale(self) -> dict[str, Any]:
+        voxel_size = self.layout.voxel_size
+        return {
+            "name": "volume",
+            "type": "mean",
+            "axes": [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"],
+            "datasets": [_dataset(str(n), level, voxel_size) for n, level in enumerate(self.levels)],
+        }
+
+
+def _dataset(path: str, level: Level, voxel_size: tuple[float, float, float]) -> dict[str, Any]:
+    scale = {"type": "scale", "scale": level.scale(voxel_size)}
+    translation = {"type": "translation", "translation": level.translation(voxel_size)}
+    return {"path": path, "coordinateTransformations": [scale, translation]}
+
+
+def _whole_chunks(size: int) -> int:
+    return -(-size // _CHUNK) * _CHUNK
