@@ -35,7 +35,7 @@ from a2ibench.hookspecs import hookimpl
 from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
-    from a2ibench.api import reconstruct, run
+    from a2ibench.api import reconstruct, reconstruct_file, run
     from a2ibench.catalogue import load_catalogue
     from a2ibench.degradations.base import AxialDegradation
     from a2ibench.layers.window_attention import ShiftedWindowAttention
@@ -85,6 +85,7 @@ __all__ = [
     "open_volume",
     "pad_to_multiple",
     "reconstruct",
+    "reconstruct_file",
     "run",
     "setting",
     "to_image",
@@ -103,6 +104,7 @@ _LAZY = {
     "open_volume": "a2ibench.volumes",
     "pad_to_multiple": "a2ibench.layers.windows",
     "reconstruct": "a2ibench.api",
+    "reconstruct_file": "a2ibench.api",
     "run": "a2ibench.api",
     "to_image": "a2ibench.layers.windows",
     "to_map": "a2ibench.layers.windows",

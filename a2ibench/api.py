@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from a2ibench.contracts import Budget, Context, Method, Progress, Volume, silent
-from a2ibench.errors import InputError
+from a2ibench.contracts import Budget, Progress, Volume
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from a2ibench.bench.events import Events
     from a2ibench.settings import Value
+    from a2ibench.volumes.window import Bounds
 
 Settings = Mapping[str, Mapping[str, "Value"]] | Sequence[str]
 """Either ``{method: {key: value}}`` or ``["METHOD.KEY=VALUE", ...]``."""
@@ -169,47 +168,120 @@ def reconstruct(
     PluginError
         If the method does not keep its contract.
     """
-    import numpy as np
+    from a2ibench.reconstructing import MethodOptions, reconstruct_in_memory
 
-    from a2ibench.bench.choose import PRECISIONS, choose_one, choose_profile
-    from a2ibench.bench.device import resolve_device
-    from a2ibench.plugins import host
-    from a2ibench.protocol.profiles import PROFILES
-    from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
-    from a2ibench.volumes.prepare import check_finite
-
-    if not isinstance(volume, Volume):
-        raise InputError(f"volume: got {type(volume).__name__}; give a Volume, such as open_volume returns")
-    if volume.ratio == 1:
-        raise InputError(
-            f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
-        )
-    if seed < 0:
-        raise InputError(f"seed: got {seed}; give a number of at least 0")
-    chosen = PROFILES[choose_profile(profile)]
-    ctx = Context(
-        seed=seed,
-        device=resolve_device(device),
-        precision=choose_one("precision", precision, PRECISIONS),
-        size=chosen.size,
-        budget=(Budget.parse(budget) if isinstance(budget, str) else budget) or Budget(steps=chosen.steps),
-        batch=chosen.batch,
-        patch=chosen.patch,
-        progress=progress or silent,
+    options = MethodOptions(
+        method, profile, device, precision, seed, budget, settings or {}, _path(checkpoint)
     )
-    built: Method = host().build("method", method, **(settings or {}))
-    volume = replace(volume, data=np.ascontiguousarray(volume.data))
-    check_finite(volume.data, volume.name)
-    reason = built.skip(volume) if hasattr(built, "skip") else None
-    if reason is not None:
-        raise InputError(f"{volume.name}: {method} does not apply: {reason}")
-    if checkpoint is None:
-        built.fit(volume, ctx)
-    else:
-        built.load(Path(checkpoint))
-    data = quantise(reconstruct_volume(built, volume, ctx), volume)
-    lateral = volume.voxel_size[1]
-    return replace(volume, data=data, voxel_size=(lateral, lateral, lateral))
+    return reconstruct_in_memory(volume, options, progress)
+
+
+def reconstruct_file(
+    source: str | Path,
+    target: str | Path,
+    method: str = "a2i-3dem",
+    *,
+    key: str | None = None,
+    level: int | None = None,
+    crop: Bounds | None = None,
+    voxel_size: tuple[float, float, float] | None = None,
+    ratio: float | None = None,
+    target_spacing: float | None = None,
+    intensity: tuple[float, float] | None = None,
+    fill_missing: bool = False,
+    profile: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    seed: int = 0,
+    budget: str | Budget | None = None,
+    settings: Mapping[str, Value] | None = None,
+    checkpoint: str | Path | None = None,
+    save_checkpoint: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Reconstruct a stack of any size from one file to another, block by block.
+
+    Memory does not grow with the stack. Interrupted, even with ``kill -9``, the same call goes on with the
+    first block that is not written yet. A figure of three planes is left beside the output, as NAME.png.
+
+    Parameters
+    ----------
+    source : str or Path
+        File, folder or address of the stack, in any format that `open_volume` reads.
+    target : str or Path
+        Output; its suffix tells the format: .ome.zarr or .zarr, .tif or .tiff, .h5 or .hdf5, .mrc.
+    method : str
+        Name of a registered method.
+    key : str, optional
+        Dataset or array within the source; by default the only 3D one.
+    level : int, optional
+        Resolution of a multiscale source, 0 (by default) the finest.
+    crop : tuple of (start, stop), optional
+        The voxels to reconstruct, along (z, y, x); None for the volume's own end.
+    voxel_size : tuple of float, optional
+        Nanometres, (z, y, x); by default what the source's metadata say.
+    ratio : float, optional
+        Axial spacing of the input over that of the output; by default axial over lateral spacing.
+    target_spacing : float, optional
+        Axial spacing of the output in nm, instead of `ratio`.
+    intensity : tuple of float, optional
+        Values that map to 0 and 1. By default the range of an 8-bit dtype, of 16-bit integers the range of
+        the fewest bits that hold all voxels, of floats their minimum and maximum.
+    fill_missing : bool
+        Take chunks that are not there for the value that the metadata state for them; by default an error.
+    profile : str, optional
+        ``"smoke"``, ``"quick"`` or ``"full"``; by default full with a GPU and quick without.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    precision : str
+        ``"auto"``, ``"fp32"`` or ``"bf16"``.
+    seed : int
+        Seed of the training.
+    budget : str or Budget, optional
+        Training, such as ``"2000steps"`` or ``"300s"``, instead of the profile's.
+    settings : mapping, optional
+        Settings of the method.
+    checkpoint : str or Path, optional
+        Folder that a trained method was saved in; it is loaded and nothing is trained.
+    save_checkpoint : str or Path, optional
+        Folder to save the trained method in, for other stacks of the same kind.
+    overwrite : bool
+        Replace an output of this name, once the new one is complete.
+    progress : Progress, optional
+        Told how far reading, training and reconstruction have come.
+
+    Returns
+    -------
+    Path
+        The output: the input's dtype (floats as float32), and its lateral spacing along all axes unless
+        `ratio` or `target_spacing` say otherwise.
+
+    Raises
+    ------
+    InputError
+        If the stack or an option cannot be used, or the output cannot be written.
+    UnknownNameError
+        If no plugin registers the method.
+    PluginError
+        If the method does not keep its contract.
+    """
+    from a2ibench.reconstructing import MethodOptions, StackOptions, reconstruct_between
+
+    written = reconstruct_between(
+        source,
+        Path(target),
+        StackOptions(key, level, crop, voxel_size, ratio, target_spacing, intensity, fill_missing),
+        MethodOptions(method, profile, device, precision, seed, budget, settings or {}, _path(checkpoint)),
+        overwrite=overwrite,
+        save_checkpoint=_path(save_checkpoint),
+        progress=progress,
+    )
+    return written.output
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def _setting_texts(settings: Settings | None) -> Sequence[str]:

@@ -164,6 +164,20 @@ def choose_settings(given: Sequence[str | SetTo], methods: Sequence[str]) -> dic
     return chosen
 
 
+def setting_pairs(given: Sequence[str], method: str) -> dict[str, Value]:
+    """Return checked settings of one method from texts ``KEY=VALUE``; ``METHOD.KEY=VALUE`` is allowed too.
+
+    Raises
+    ------
+    UnknownNameError
+        If the method has no such setting.
+    InputError
+        If a text has another form, or a value is not allowed.
+    """
+    full = [text if text.startswith(f"{method}.") else f"{method}.{text}" for text in given]
+    return choose_settings(full, [method]).get(method, {})
+
+
 def parse_setting(method: str, key: str, value: Value) -> Value:
     """Return a setting's value, checked against what the method's class declares.
 

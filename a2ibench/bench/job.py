@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +32,7 @@ from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
+from a2ibench.protocol.seeding import seed_everything
 
 CHECKPOINT = "checkpoint"
 _SIDE = 64
@@ -114,7 +113,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     calibration = Calibration(job.device)
     ctx = _context(job, folder, _sampling(calibration, clock, progress))
     calibration.begin()
-    _seed(job.seed)
+    seed_everything(job.seed)
     with clock.phase("fit"):
         method.fit(volume, ctx)
     provenance["configuration"] = configuration_of(method)
@@ -138,7 +137,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
 def _set_up(job: Job) -> Method:
     host().load("method", job.method)
     device.warm_up(job.device)
-    _seed(job.seed)
+    seed_everything(job.seed)
     method: Method = host().build("method", job.method, **job.settings)
     return method
 
@@ -200,14 +199,6 @@ def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:
     part = volume.crop(slice(max(2, math.ceil(_SIDE / volume.ratio))), slice(_SIDE), slice(_SIDE))
     with suppress(Exception):
         reconstruct_volume(method, part, replace(ctx, progress=silent, workdir=None))
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (plugins may draw from the global generator)
-    torch: Any = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(seed)
 
 
 def _save_checkpoint(method: Method, folder: Path) -> None:

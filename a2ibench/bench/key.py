@@ -42,9 +42,7 @@ def ingredients(job: Job) -> dict[str, Any]:
     Code counts by the versions of distributions and by its text, so that a method under development is
     not taken for the one that ran before.
     """
-    return {
-        "method": _registered("method", job.method),
-        "code": _code("method", job.method),
+    return code_of(job.method) | {
         "settings": dict(job.settings),
         "dataset": _dataset(job.dataset),
         "metrics": metric_versions(job.metrics),
@@ -53,6 +51,14 @@ def ingredients(job: Job) -> dict[str, Any]:
         "budget": str(job.budget),
         "device": job.device,
         "precision": job.precision,
+    }
+
+
+def code_of(method: str) -> dict[str, Any]:
+    """Return what tells the code apart that a registered method runs, JSON-able."""
+    return {
+        "method": _registered("method", method),
+        "code": _code("method", method),
         "protocol": PROTOCOL_VERSION,
         "a2ibench": __version__,
         "rooms": [package_digest(name) for name in _ROOMS],

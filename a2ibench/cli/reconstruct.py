@@ -2,47 +2,82 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from a2ibench.cli.numbers import bounds, numbers
 from a2ibench.cli.options import option
 from a2ibench.cli.plain import PhaseLines
-from a2ibench.errors import InputError
-
-if TYPE_CHECKING:
-    from a2ibench.contracts import Volume
-
-_SUFFIXES = (".tif", ".tiff")
 
 
 def reconstruct_file(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="TIFF or HDF5 file of one volume.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="TIFF file to write.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="TIFF, HDF5, MRC, NumPy or MATLAB v7.3 file, folder of TIFF slices, Zarr, OME-Zarr, N5 or "
+            "precomputed volume; a path, or a http, https, s3 or gs address.",
+        ),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUTPUT", help="File to write: .ome.zarr, .zarr, .tif, .h5 or .mrc."),
+    ],
     method: Annotated[str, option("M", "Method to use; a2i-3dem by default.")] = "a2i-3dem",
     voxel_size: Annotated[
         str | None, option("Z,Y,X", "Nanometres; by default what the file's metadata say.")
     ] = None,
-    key: Annotated[str | None, option("NAME", "Dataset within an HDF5 file that holds several.")] = None,
+    ratio: Annotated[
+        float | None, option("R", "Axial spacing of INPUT over OUTPUT's; axial over lateral by default.")
+    ] = None,
+    target_spacing: Annotated[
+        float | None, option("NM", "Axial spacing of OUTPUT, instead of --ratio; the lateral by default.")
+    ] = None,
+    crop: Annotated[
+        str | None, option("Z0:Z1,Y0:Y1,X0:X1", "Reconstruct these voxels only; a bare : is a whole axis.")
+    ] = None,
+    key: Annotated[
+        str | None, option("NAME", "Dataset or array within an HDF5, Zarr or N5 source that holds several.")
+    ] = None,
+    level: Annotated[
+        int | None, option("N", "Resolution of a multiscale source; 0, the finest, by default.")
+    ] = None,
+    intensity: Annotated[
+        str | None, option("LO,HI", "Grey levels that map to 0 and 1; by default found from the voxels.")
+    ] = None,
+    planes: Annotated[
+        str | None, option("xz|yz|both", "Axial planes that a network restores; both by default.")
+    ] = None,
     profile: Annotated[
         str | None,
         option("smoke|quick|full", "Network size and training; full by default with a GPU, else quick."),
     ] = None,
     device: Annotated[str, option("auto|cpu|cuda", "Where the method runs; auto by default.")] = "auto",
     precision: Annotated[str, option("auto|fp32|bf16", "Of networks; auto by default.")] = "auto",
+    seed: Annotated[int, option("N", "Seed of the training; 0 by default.")] = 0,
     budget: Annotated[str | None, option("2000steps|300s", "Training, instead of the profile's.")] = None,
-    checkpoint: Annotated[
-        Path | None, option("DIR", "Load what a run's job saved there instead of training.")
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "Change a setting of the method; repeatable.", "--set")
     ] = None,
+    checkpoint: Annotated[
+        Path | None, option("DIR", "Load what a run's job or --save-checkpoint left there; do not train.")
+    ] = None,
+    save_checkpoint: Annotated[
+        Path | None, option("DIR", "Keep the trained method there, for other stacks.")
+    ] = None,
+    fill_missing: Annotated[
+        bool, typer.Option("--fill-missing", help="Take missing chunks of INPUT for empty ones.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
-    """Train a method on a volume and write the isotropic reconstruction, with its voxel size, as OME-TIFF."""
-    _check_target(target, overwrite)
-    spacing = None if voxel_size is None else _triple(voxel_size)
-    from a2ibench.api import reconstruct
-    from a2ibench.volumes import open_volume
+    """Train a method on a stack of any size and write its isotropic reconstruction, block by block.
+
+    Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT.
+    """
+    from a2ibench.api import reconstruct_file as reconstruct
+    from a2ibench.bench.choose import setting_pairs
 
     lines = PhaseLines()
 
@@ -51,45 +86,28 @@ def reconstruct_file(
         if line is not None:
             typer.echo(line, err=True)
 
-    volume = reconstruct(
-        open_volume(source, voxel_size=spacing, key=key),
+    chosen = list(settings or ()) + ([] if planes is None else [f"planes={planes}"])
+    written = reconstruct(
+        source,
+        target,
         method,
+        key=key,
+        level=level,
+        crop=None if crop is None else bounds("--crop", crop),
+        voxel_size=None if voxel_size is None else numbers("--voxel-size", voxel_size, "Z,Y,X", "50,15,15"),
+        ratio=ratio,
+        target_spacing=target_spacing,
+        intensity=None if intensity is None else numbers("--intensity", intensity, "LO,HI", "0,4095"),
+        fill_missing=fill_missing,
         profile=profile,
         device=device,
         precision=precision,
+        seed=seed,
         budget=budget,
-        progress=progress,
+        settings=setting_pairs(chosen, method),
         checkpoint=checkpoint,
+        save_checkpoint=save_checkpoint,
+        overwrite=overwrite,
+        progress=progress,
     )
-    _write(target, volume)
-    typer.echo(target)
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    if target.suffix.lower() not in _SUFFIXES:
-        raise InputError(f"{target}: unknown format; give a file that ends in {' or '.join(_SUFFIXES)}")
-    if target.is_dir() or not target.absolute().parent.is_dir():
-        raise InputError(f"{target}: is a folder, or lies in none; give a file in a folder that exists")
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; choose another file, or add --overwrite")
-
-
-def _triple(text: str) -> tuple[float, float, float]:
-    try:
-        z, y, x = map(float, text.split(","))
-    except ValueError:
-        raise InputError(f"--voxel-size: got {text!r}; give Z,Y,X in nm, such as 50,15,15") from None
-    return z, y, x
-
-
-def _write(target: Path, volume: Volume) -> None:
-    import tifffile
-
-    sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", volume.voxel_size, strict=True)}
-    units = {f"{name}Unit": "nm" for name in sizes}
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        tifffile.imwrite(temporary, volume.data, ome=True, metadata={"axes": "ZYX"} | sizes | units)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    typer.echo(written)

@@ -73,6 +73,9 @@ class Context:
         To call now and then.
     workdir : Path or None
         A folder of this job's own, for logs; None where nothing should be written.
+    kept : tuple of slice or None
+        While a block is reconstructed: the lateral voxels (y, x) of its result that are kept. A method may
+        leave the others at any finite value. None where all are kept.
     """
 
     seed: int = 0
@@ -84,3 +87,4 @@ class Context:
     patch: int = 48
     progress: Progress = silent
     workdir: Path | None = None
+    kept: tuple[slice, slice] | None = None

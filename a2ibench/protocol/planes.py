@@ -37,7 +37,9 @@ class Tile:
     read: slice
 
 
-def tiles(rows: int, extent: int, *, pixels: int, reach: int, align: int) -> list[Tile]:
+def tiles(
+    rows: int, extent: int, *, pixels: int, reach: int, align: int, wanted: slice | None = None
+) -> list[Tile]:
     """Cut planes across their lateral direction, so that features fit in the processor's cache.
 
     Parameters
@@ -50,17 +52,20 @@ def tiles(rows: int, extent: int, *, pixels: int, reach: int, align: int) -> lis
         Pixels to read on either side of what is kept.
     align : int
         What is read begins at multiples of it, where the network would cut the whole plane, too.
+    wanted : slice, optional
+        The part of the extent that is kept; by default all.
 
     Returns
     -------
     list of Tile
-        Their kept parts cover the extent in order.
+        Their kept parts cover what is wanted in order.
     """
+    start, stop = (0, extent) if wanted is None else (wanted.start, wanted.stop)
     if rows * extent <= pixels:
-        return [Tile(slice(0, extent), slice(0, extent))]
+        return [Tile(slice(start, stop), slice(0, extent))]
     width = max(pixels // rows - 2 * reach, 8 * reach, align)
-    width = align * math.ceil(extent / math.ceil(extent / width) / align)
-    parts = [(first, min(first + width, extent)) for first in range(0, extent, width)]
+    width = align * math.ceil((stop - start) / math.ceil((stop - start) / width) / align)
+    parts = [(first, min(first + width, stop)) for first in range(start, stop, width)]
     return [
         Tile(slice(a, b), slice(max(0, a - reach) // align * align, min(b + reach, extent))) for a, b in parts
     ]
@@ -75,6 +80,7 @@ def restore(
     reach: int,
     align: int,
     progress: Progress,
+    kept: tuple[slice, slice] | None = None,
 ) -> torch.Tensor:
     """Run a network over every axial plane of a volume and average the plane families.
 
@@ -92,6 +98,8 @@ def restore(
         How far the network sees, and the period of its windows, in pixels: see `tiles`.
     progress : Progress
         Told of planes done.
+    kept : tuple of slice, optional
+        Lateral voxels (y, x) to restore; the others are 0. By default all.
 
     Returns
     -------
@@ -100,12 +108,15 @@ def restore(
     """
     out = torch.zeros_like(data)
     kind = device.split(":")[0]
-    planes = {family: data.permute(_TO_PLANES[family]) for family in families}
-    total, done = sum(len(stack) for stack in planes.values()), 0
-    for family, stack in planes.items():
-        target = out.permute(_TO_PLANES[family])
+    y, x = kept or (slice(0, data.shape[1]), slice(0, data.shape[2]))
+    # Planes to restore, and what to restore of each.
+    wanted = {"xz": (y, x), "yz": (x, y)}
+    total, done = sum(_length(wanted[family][0]) for family in families), 0
+    for family in families:
+        some, part_wanted = wanted[family]
+        stack, target = (whole.permute(_TO_PLANES[family])[some] for whole in (data, out))
         rows, extent = stack.shape[1:]
-        cut = tiles(rows, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align)
+        cut = tiles(rows, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align, wanted=part_wanted)
         batch = max(1, PIXELS_PER_BATCH[kind] // (rows * extent))
         for first in range(0, len(stack), batch):
             part = stack[first : first + batch]
@@ -117,3 +128,7 @@ def restore(
             done += len(part)
             progress("reconstruct", done, total)
     return out
+
+
+def _length(part: slice) -> int:
+    return int(part.stop - part.start)

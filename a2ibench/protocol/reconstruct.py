@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Context, Method, Volume
 from a2ibench.errors import PluginError
-from a2ibench.protocol.blocks import block_size, plan_blocks
+from a2ibench.protocol.blocks import Block, block_size, plan_blocks
 from a2ibench.protocol.intensity import quantise
 
-__all__ = ["quantise", "reconstruct_volume"]
+__all__ = ["quantise", "reconstruct_block", "reconstruct_volume"]
 
 MAX_VOXELS = 1 << 28
 MAX_PLANE = 1 << 20
@@ -62,12 +63,37 @@ def reconstruct_volume(
     for i, block in enumerate(blocks):
         ctx.progress("reconstruct", i, len(blocks))
         part = volume.crop(block.z_in, block.y_in, block.x_in)
-        result = _checked(
-            method, method.reconstruct(part, block.grid, ctx), (block.grid.n_out, *part.shape[1:])
-        )
-        out[block.z_out, block.y_out, block.x_out] = result[:, *block.kept]
+        out[block.z_out, block.y_out, block.x_out] = reconstruct_block(method, part, block, ctx)
     ctx.progress("reconstruct", len(blocks), len(blocks))
     return out
+
+
+def reconstruct_block(method: Method, part: Volume, block: Block, ctx: Context) -> NDArray[np.float32]:
+    """Reconstruct one block.
+
+    Parameters
+    ----------
+    method : Method
+        A fitted method.
+    part : Volume
+        What the block reads of the anisotropic volume, halo included.
+    block : Block
+        The block.
+    ctx : Context
+        Device, precision and progress.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Intensities of the block's output, halo excluded.
+
+    Raises
+    ------
+    PluginError
+        If the method returns another shape or dtype, or values that are not finite.
+    """
+    result = method.reconstruct(part, block.grid, replace(ctx, kept=block.kept))
+    return _checked(method, result, (block.grid.n_out, *part.shape[1:]))[:, *block.kept]
 
 
 def _checked(method: Method, result: Any, shape: tuple[int, int, int]) -> NDArray[np.float32]:

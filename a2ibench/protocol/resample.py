@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid
 
+# Few slices at once, for each takes four of the input only; strips that stay in the processor's cache.
+_GROUP = 8
+_STRIP = 1 << 19
+
 
 def keys_kernel(distance: NDArray[np.float64], a: float = -0.5) -> NDArray[np.float64]:
     """Cubic convolution kernel (Keys, IEEE TASSP 29(6):1153-1160, 1981, equation 4 for a = -1/2).
@@ -62,8 +66,14 @@ def interpolate(data: Any, grid: AxialGrid, a: float = -0.5) -> NDArray[np.float
     matrix = interpolation_matrix(grid, a).astype(np.float32)
     _, y, x = data.shape
     out = np.empty((grid.n_out, y, x), np.float32)
-    for row in range(0, y, max(1, (1 << 22) // max(1, grid.n_in * x))):
-        rows = slice(row, row + max(1, (1 << 22) // max(1, grid.n_in * x)))
+    height = max(1, _STRIP // max(1, grid.n_in * x))
+    for row in range(0, y, height):
+        rows = slice(row, row + height)
         part = np.asarray(data[:, rows], np.float32)
-        out[:, rows] = (matrix @ part.reshape(grid.n_in, -1)).reshape(grid.n_out, part.shape[1], x)
+        columns = part.reshape(grid.n_in, -1)
+        for first in range(0, grid.n_out, _GROUP):
+            group = slice(first, first + _GROUP)
+            touched = np.flatnonzero(matrix[group].any(axis=0))
+            taps = slice(touched[0], touched[-1] + 1)
+            out[group, rows] = (matrix[group, taps] @ columns[taps]).reshape(-1, *part.shape[1:])
     return out

@@ -27,6 +27,8 @@ from a2ibench.settings import Configurable, Value, setting
 
 log = logging.getLogger("a2ibench")
 
+_AFTER_TRAINING = ("planes", "flips")
+
 
 class SliceNetwork(Configurable):
     """A method made of one network that restores interpolated axial slices (Khateri et al., 2023, II-A).
@@ -86,6 +88,7 @@ class SliceNetwork(Configurable):
 
     def __init__(self, **values: Value) -> None:
         super().__init__(**values)
+        self._given = {name: values[name] for name in _AFTER_TRAINING if name in values}
         self._network: nn.Module | None = None
         self._size, self._ratio, self._side = "", 1.0, 0
         self._nominal: dict[str, torch.Tensor] = {}
@@ -145,7 +148,7 @@ class SliceNetwork(Configurable):
         grid : AxialGrid
             The wanted output slices.
         ctx : Context
-            Device, precision and progress.
+            Device, precision, progress, and which part of a block is kept.
 
         Returns
         -------
@@ -153,7 +156,7 @@ class SliceNetwork(Configurable):
         """
         network = self._fitted().to(ctx.device)
         cover = grid.covering(self.align)
-        data = torch.from_numpy(normalise(interpolate(volume.data, cover, self.slope), volume))
+        data = torch.from_numpy(interpolate(normalise(volume.data, volume), cover, self.slope))
         nominal = {name: value.to(ctx.device) for name, value in self._nominal.items()}
 
         def run(images: torch.Tensor) -> torch.Tensor:
@@ -171,6 +174,7 @@ class SliceNetwork(Configurable):
                 reach=self.reach,
                 align=self.align,
                 progress=ctx.progress,
+                kept=ctx.kept,
             )
         first = grid.first_out - cover.first_out
         wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
@@ -186,13 +190,15 @@ class SliceNetwork(Configurable):
     def load(self, path: Path) -> None:
         """Read what `save` wrote; the settings it was trained with replace this object's.
 
+        Only ``planes`` and ``flips``, which concern reconstruction alone, stay as they were given.
+
         Raises
         ------
         InputError
             If the folder holds no checkpoint of this method.
         """
         weights, state = checkpoint.load(path, type(self).__name__)
-        Configurable.__init__(self, **state["settings"])
+        Configurable.__init__(self, **state["settings"] | self._given)
         self._size, self._ratio = state["size"], state["ratio"]
         self._nominal = checkpoint.part(weights, "nominal")
         network = self.build(self._size)

@@ -9,9 +9,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from a2ibench.reporting.page import FINE, GAP, TITLE, Page
+from a2ibench.reporting.scale_bar import draw_scale_bar
 from a2ibench.reporting.scene import Plane, Scene, textured_window
 
 _WIDE = 2.2
@@ -49,7 +49,7 @@ def _in_columns(scene: Scene) -> Figure:
         inset = page.axes(inset_left, top + (height - size if at_bottom else 0), size, size)
         _enlarged(inset, panel.image, window, side, scene)
         if index == 0:
-            _scale_bar(image, scene, height, at_right=at_bottom and not at_right)
+            draw_scale_bar(image, scene.shape, scene.spacing, height, at_right=at_bottom and not at_right)
         below = top + height + GAP
         if panel.error is not None:
             _error(page.axes(left, below, width, height), panel.error, scene)
@@ -75,7 +75,7 @@ def _in_rows(scene: Scene) -> Figure:
         _frame(image, window, side)
         _enlarged(page.axes(width + GAP, top, square, square), panel.image, window, side, scene)
         if index == 0:
-            _scale_bar(image, scene, height, at_right=False)
+            draw_scale_bar(image, scene.shape, scene.spacing, height, at_right=False)
         right = width + square + 2 * GAP
         if panel.error is not None:
             _error(page.axes(right, top, width, height), panel.error, scene)
@@ -121,28 +121,3 @@ def _colour_bar(page: Page, left: float, top: float, width: float, height: float
     bar.ax.tick_params(labelsize=FINE, width=0.4, length=2)
     bar.ax.locator_params(nbins=5)
     bar.set_label(f"{scene.error_label}\n(grey levels)", fontsize=FINE)
-
-
-def _scale_bar(axes: Axes, scene: Scene, inches: float, *, at_right: bool) -> None:
-    if math.isnan(scene.spacing):
-        return
-    z, x = scene.shape
-    nanometres = round_length(0.25 * x * scene.spacing)
-    length = nanometres / scene.spacing
-    unit = z / inches
-    start = x - length - 0.08 * unit - 0.5 if at_right else 0.08 * unit - 0.5
-    bar = Rectangle((start, z - 0.13 * unit - 0.5), length, 0.04 * unit, facecolor="white", linewidth=0)
-    outline: list[AbstractPathEffect] = [withStroke(linewidth=1.5, foreground="black")]
-    bar.set_path_effects(outline)
-    axes.add_patch(bar)
-    label = f"{nanometres / 1000:g} µm" if nanometres >= 1000 else f"{nanometres:g} nm"
-    middle, above = start + length / 2, z - 0.15 * unit - 0.5
-    text = axes.text(middle, above, label, color="white", fontsize=FINE, ha="center", va="bottom")
-    text.set_path_effects(outline)
-
-
-def round_length(longest: float) -> float:
-    """Return the longest of 1, 2 and 5 times a power of ten that is not above `longest`."""
-    power = 10.0 ** math.floor(math.log10(longest))
-    # The logarithm of a number just below a power of ten is rounded up to that power.
-    return max(digit * power for digit in (0.5, 1, 2, 5) if digit * power <= longest)

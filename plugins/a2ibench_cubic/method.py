@@ -23,7 +23,7 @@ class Cubic(Configurable):
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Return float32 (grid.n_out, y, x)."""
-        return normalise(interpolate(volume.data, grid, self.a), volume)
+        return interpolate(normalise(volume.data, volume), grid, self.a)
 
     def save(self, path: Path) -> None:
         """Write nothing: there is nothing to keep."""

@@ -53,6 +53,61 @@ WRONG = {
     "isotropic": ("reconstruct thin.tif out.tif --voxel-size 10,10,10", "isotropic; nothing to"),
     "other output format": ("reconstruct thin.tif out.png --voxel-size 40,10,10", "out.png: unknown format"),
     "output exists": ("reconstruct thin.tif full.tif --voxel-size 40,10,10", "add --overwrite"),
+    "lateral finer than axial": ("reconstruct thin.tif o.tif --voxel-size 5,10,10", "coarser laterally"),
+    "lateral spacings": ("reconstruct thin.tif out.tif --voxel-size 40,10,12", "lateral spacings differ"),
+    "both spacings": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --ratio 4 --target-spacing 10",
+        "--ratio and --target-spacing both tell",
+    ),
+    "ratio of one": ("reconstruct thin.tif out.tif --voxel-size 40,10,10 --ratio 1", "--ratio: got 1; give"),
+    "target above": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --target-spacing 50",
+        "--target-spacing: got 50; give nm above 0 and below the axial spacing of 40",
+    ),
+    "malformed crop": ("reconstruct thin.tif out.tif --voxel-size 40,10,10 --crop 0:5", "--crop: got '0:5'"),
+    "crop beyond": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --crop :,:,0:999",
+        "crop is 0:999 along x, but the volume has 48 voxels there",
+    ),
+    "crop of one slice": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --crop 3:4,:,:",
+        "has one slice (z) only",
+    ),
+    "malformed intensity": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --intensity 7",
+        "--intensity: got '7'; give LO,HI",
+    ),
+    "reversed intensity": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --intensity 9,7",
+        "intensity range is (9.0, 7.0)",
+    ),
+    "unknown planes": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --planes xy",
+        "a2i-3dem.planes: got 'xy'",
+    ),
+    "planes of cubic": (
+        "reconstruct thin.tif out.tif --method cubic --voxel-size 40,10,10 --planes xz",
+        "unknown setting of cubic 'planes'",
+    ),
+    "key of a TIFF file": ("reconstruct thin.tif out.tif --voxel-size 40,10,10 --key raw", "key is 'raw'"),
+    "level of a TIFF file": ("reconstruct thin.tif out.tif --voxel-size 40,10,10 --level 1", "level is 1"),
+    "no checkpoint": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --checkpoint no",
+        "no: no such folder",
+    ),
+    "checkpoint both ways": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --checkpoint . --save-checkpoint c",
+        "nothing is trained",
+    ),
+    "checkpoint exists": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --save-checkpoint thin.tif",
+        "thin.tif: exists already",
+    ),
+    "foreign checkpoint": (
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --method srmd --checkpoint .",
+        "no readable checkpoint",
+    ),
+    "address of nothing": ("reconstruct ftp://host/a.tif out.tif --voxel-size 40,10,10", "scheme 'ftp'"),
     "output in no folder": ("reconstruct thin.tif no/out.tif --voxel-size 40,10,10", "no/out.tif"),
 }
 

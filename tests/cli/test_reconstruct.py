@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from matplotlib import image
 
 from a2ibench.contracts import AxialGrid
 from a2ibench.protocol.resample import interpolate
@@ -29,7 +30,8 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     expected = np.clip(interpolate(thin, AxialGrid(12, 50 / 15)), 0, 255)
     # Either of the two nearest grey levels where a value lies half-way between them.
     assert np.abs(written.data - expected).max() < 0.5001
-    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif"]
+    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif", "iso.tif.png"]
+    assert image.imread(tmp_path / "iso.tif.png").ndim == 3
 
 
 def test_an_existing_file_is_replaced_only_on_request(cli: Cli, catalogue: Path, tmp_path: Path) -> None:

@@ -80,3 +80,28 @@ def test_quantise_clips_and_rounds_halves_to_even() -> None:
     volume = _volume()
     levels = quantise(np.array([-1.0, 2.0, 0.5 / 255, 1.5 / 255, 2.5 / 255]).reshape(5, 1, 1), volume)
     np.testing.assert_array_equal(levels.ravel(), [0, 255, 0, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "intensity"),
+    [
+        ("uint8", (0, 255)),
+        ("uint8", (20.5, 200.25)),
+        ("int8", (-128, 127)),
+        ("uint16", (0, 65535)),
+        ("uint16", (0, 4095)),
+        ("int16", (-32768, 32767)),
+        ("uint8", (-40, 300)),
+    ],
+)
+def test_quantise_is_rounding_in_double_precision(dtype: str, intensity: tuple[float, float]) -> None:
+    lo, hi = intensity
+    random = np.random.default_rng(0)
+    halves = (np.arange(np.ceil(lo), np.floor(hi)) + 0.5 - lo) / (hi - lo)
+    values = np.concatenate([random.uniform(-0.1, 1.1, 200_000), halves, np.nextafter(halves, 1)])
+    values = np.resize(values, (3, 1, 200_000)).astype(np.float32)
+    like = Volume(np.zeros((1, 1, 1), dtype), (2, 1, 1), intensity)
+    info = np.iinfo(dtype)
+    exact = np.clip(values.astype(np.float64) * (hi - lo) + lo, lo, hi).round(6)
+    expected = np.clip(np.rint(exact), info.min, info.max)
+    np.testing.assert_array_equal(quantise(values, like), expected)

@@ -19,10 +19,15 @@ from a2ibench.protocol.planes import restore, tiles
     pixels=st.integers(1, 1 << 17),
     reach=st.integers(0, 40),
     align=st.integers(1, 32),
+    ends=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted),
 )
-def test_tiles_cover_the_plane_once_with_what_the_network_sees(rows, extent, pixels, reach, align) -> None:
-    cut = tiles(rows, extent, pixels=pixels, reach=reach, align=align)
-    assert [n for tile in cut for n in range(extent)[tile.kept]] == list(range(extent))
+def test_tiles_cover_the_plane_once_with_what_the_network_sees(
+    rows, extent, pixels, reach, align, ends
+) -> None:
+    start = int(ends[0] * (extent - 1))
+    wanted = slice(start, start + 1 + int((ends[1] - ends[0]) * (extent - 1 - start)))
+    cut = tiles(rows, extent, pixels=pixels, reach=reach, align=align, wanted=wanted)
+    assert [n for tile in cut for n in range(extent)[tile.kept]] == list(range(extent)[wanted])
     for tile in cut:
         assert tile.read.start % align == 0
         assert tile.read.start <= max(0, tile.kept.start - reach)
@@ -57,3 +62,26 @@ def test_tiles_change_nothing_where_the_reach_covers_the_receptive_field(monkeyp
     parts = restore(run, data, families, **options)
     assert max(shape[3] for shape in seen) < 60
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("families", [("xz",), ("yz",), ("xz", "yz")])
+def test_only_what_is_kept_is_restored(monkeypatch, families) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 5, padding=2), nn.GELU(), nn.Conv2d(4, 1, 5, padding=2))
+    data = torch.rand(12, 70, 90)
+    pixels = 0
+
+    def run(images: torch.Tensor) -> torch.Tensor:
+        nonlocal pixels
+        pixels += images.numel()
+        with torch.inference_mode():
+            return network(images)
+
+    options = {"device": "cpu", "reach": 4, "align": 8, "progress": silent}
+    whole = restore(run, data, families, **options)
+    kept = (slice(24, 48), slice(16, 70))
+    monkeypatch.setitem(planes.PIXELS_PER_TILE, "cpu", 400)
+    pixels = 0
+    part = restore(run, data, families, kept=kept, **options)
+    torch.testing.assert_close(part[:, *kept], whole[:, *kept], atol=1e-5, rtol=0)
+    assert pixels < 0.8 * len(families) * data.numel()

@@ -1,0 +1,54 @@
+"""What a method is trained on when the volume does not fit in memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from a2ibench.contracts import Progress, Volume
+from a2ibench.volumes.window import Window
+
+BYTES = 1 << 27
+_DEPTH, _SIDE = 16, 512
+
+
+def training_volume(
+    window: Window, like: Volume, *, seed: int, progress: Progress, most: int = BYTES
+) -> Volume:
+    """Return the volume in memory, or a sample of it where it is larger than `most` bytes.
+
+    The sample is made of stacks of 16 consecutive slices and at most 512 x 512 voxels, cut at random places,
+    one from each of as many equal parts of the axial extent, and laid one upon the other: lateral patches are
+    those of the volume, and so are 15 of 16 pairs of neighbouring slices.
+
+    Parameters
+    ----------
+    window : Window
+        The volume.
+    like : Volume
+        Gives voxel size, intensity range and name.
+    seed : int
+        Seed of the places.
+    progress : Progress
+        Told how many stacks have been read, as phase ``sample``.
+    most : int
+        Bytes that the sample may have.
+    """
+    size = math.prod(window.shape) * window.dtype.itemsize
+    if size <= most:
+        return replace(like, data=window[:, :, :])
+    depth, height, width = (
+        min(side, n) for side, n in zip((_DEPTH, _SIDE, _SIDE), window.shape, strict=True)
+    )
+    count = max(1, most // (depth * height * width * window.dtype.itemsize))
+    stacks = np.empty((count, depth, height, width), window.dtype)
+    random = np.random.default_rng(seed)
+    z, y, x = (n - side for n, side in zip(window.shape, (depth, height, width), strict=True))
+    for number in range(count):
+        first = int((number + random.random()) / count * (z + 1))
+        row, column = (int(random.integers(0, room, endpoint=True)) for room in (y, x))
+        stacks[number] = window[first : first + depth, row : row + height, column : column + width]
+        progress("sample", number + 1, count)
+    return replace(like, data=stacks.reshape(-1, height, width))

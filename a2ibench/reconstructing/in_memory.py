@@ -1,0 +1,49 @@
+"""Reconstructs a volume that is in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from a2ibench.contracts import Method, Progress, Volume
+from a2ibench.errors import InputError
+from a2ibench.plugins import host
+from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
+from a2ibench.reconstructing.options import MethodOptions
+from a2ibench.volumes.prepare import check_finite
+
+
+def reconstruct_in_memory(volume: Volume, options: MethodOptions, progress: Progress | None) -> Volume:
+    """Train a method on a volume, or load a trained one, and reconstruct it; see `a2ibench.reconstruct`."""
+    if not isinstance(volume, Volume):
+        raise InputError(f"volume: got {type(volume).__name__}; give a Volume, such as open_volume returns")
+    if volume.ratio == 1:
+        raise InputError(
+            f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
+        )
+    ctx = options.context(progress)
+    method: Method = host().build("method", options.method, **options.settings)
+    volume = replace(volume, data=np.ascontiguousarray(volume.data))
+    check_finite(volume.data, volume.name)
+    check_applies(method, options.method, volume)
+    if options.checkpoint is None:
+        method.fit(volume, ctx)
+    else:
+        method.load(options.checkpoint)
+    data = quantise(reconstruct_volume(method, volume, ctx), volume)
+    lateral = volume.voxel_size[1]
+    return replace(volume, data=data, voxel_size=(lateral, lateral, lateral))
+
+
+def check_applies(method: Method, name: str, volume: Volume) -> None:
+    """Accept volumes that a method does not skip.
+
+    Raises
+    ------
+    InputError
+        If it does; gives its reason.
+    """
+    reason = method.skip(volume) if hasattr(method, "skip") else None
+    if reason is not None:
+        raise InputError(f"{volume.name}: {name} does not apply: {reason}")

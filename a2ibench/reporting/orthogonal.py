@@ -1,0 +1,107 @@
+"""A figure of three orthogonal planes of a stack, before and after reconstruction."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2ibench.reporting.files import replace_file
+from a2ibench.reporting.page import GAP, TITLE, Page
+from a2ibench.reporting.scale_bar import draw_scale_bar
+
+Triple = tuple[int, int, int]
+
+_VOXELS = 384
+_LARGE, _SMALL = 3.2, 0.9
+_NAMES = ("xy", "xz", "yz")
+
+
+class Stack(Protocol):
+    """Voxels (z, y, x) that are read by boxes."""
+
+    @property
+    def shape(self) -> Triple:
+        """Voxels along (z, y, x)."""
+
+    def __getitem__(self, box: tuple[slice, slice, slice]) -> NDArray[Any]:
+        """Return a box."""
+
+
+class Planes(NamedTuple):
+    """Planes through the middle of a stack, as far as the figure shows them: xy, xz and yz."""
+
+    images: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+def middle_planes(stack: Stack, ratio: float = 1.0) -> Planes:
+    """Return the planes through the middle, 384 voxels of the reconstruction along each side at most.
+
+    Parameters
+    ----------
+    stack : Stack
+        Input or reconstruction.
+    ratio : float
+        How many slices of the reconstruction a slice of the stack is.
+    """
+    middle = [size // 2 for size in stack.shape]
+    sides = (max(1, round(_VOXELS / ratio)), _VOXELS, _VOXELS)
+    around = [
+        slice(max(0, at - side // 2), min(size, max(0, at - side // 2) + side))
+        for at, side, size in zip(middle, sides, stack.shape, strict=True)
+    ]
+    images = []
+    for axis in range(3):
+        z, y, x = (slice(middle[n], middle[n] + 1) if n == axis else around[n] for n in range(3))
+        images.append(stack[z, y, x].squeeze(axis))
+    return Planes((images[0], images[1], images[2]))
+
+
+def draw_planes(
+    before: Planes, after: Planes, voxel_sizes: tuple[float, float], *, name: str, about: str, path: Path
+) -> Path:
+    """Write the figure: input above, reconstruction below, all at one scale of lengths and of greys.
+
+    Parameters
+    ----------
+    before, after : Planes
+        Of the input and of the reconstruction.
+    voxel_sizes : tuple of float
+        Axial spacing of the reconstruction, and lateral spacing, in nm.
+    name, about : str
+        Heading, and the line below it.
+    path : Path
+        The PNG file; replaced if it exists.
+    """
+    low, high = _limits(before)
+    axial, lateral = voxel_sizes
+    xy, xz, yz = (image.shape for image in after.images)
+    scale = _LARGE / max(xy[1] * lateral, xy[0] * lateral)
+    sizes = [
+        (shape[1] * lateral * scale, shape[0] * up * scale)
+        for shape, up in ((xy, lateral), (xz, axial), (yz, axial))
+    ]
+    tallest = max(height for _, height in sizes)
+    across = sum(width + GAP for width, _ in sizes) - GAP
+    page = Page.of(name, about, across, 2 * (tallest + TITLE + GAP))
+    for row, (title, planes) in enumerate((("input", before), ("reconstruction", after))):
+        left, top = 0.0, row * (tallest + TITLE + GAP) + TITLE
+        for image, (width, height), plane in zip(planes.images, sizes, _NAMES, strict=True):
+            page.text(left, top, f"{title}, {plane}")
+            axes = page.axes(left, top, width, height)
+            axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+            if row == 1 and plane == "xy":
+                draw_scale_bar(axes, (image.shape[0], image.shape[1]), lateral, height, at_right=False)
+            left += width + GAP
+    png = io.BytesIO()
+    page.figure.savefig(png, format="png", metadata={"Software": None})
+    return replace_file(path, png.getvalue())
+
+
+def _limits(planes: Planes) -> tuple[float, float]:
+    values = np.concatenate([image.ravel() for image in planes.images])
+    low, high = np.percentile(values, (0.2, 99.8))
+    return float(low), float(high)

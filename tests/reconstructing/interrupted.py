@@ -1,0 +1,20 @@
+"""Reconstructions for child processes that are killed."""
+
+from __future__ import annotations
+
+import os
+
+from a2ibench.api import reconstruct_file
+from a2ibench.protocol.streaming import sizes
+from a2ibench.volumes.writing import writer
+
+
+def reconstruct_in_units(source, target, method, options):
+    """Reconstruct, every block that is written together on its own and noted at once."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import torch
+
+    torch.set_num_threads(1)
+    sizes.VOXELS = sizes.AXIAL_VOXELS = 1
+    writer._FLUSH_EVERY = 0.0
+    reconstruct_file(source, target, method, device="cpu", **options)

@@ -1,0 +1,157 @@
+"""A stack of any format, reconstructed into any format, equals the one reconstructed in memory."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import mrcfile
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import a2ibench
+from a2ibench import InputError, Volume
+from a2ibench.volumes.lazy import open_lazy
+
+NM = (40.0, 10.0, 10.0)
+QUICK = {"profile": "smoke", "budget": "3steps", "device": "cpu"}
+
+
+def read(path):
+    with open_lazy(path) as volume:
+        return volume[:, :, :], volume.voxel_size
+
+
+@pytest.mark.parametrize("name", ["o.ome.zarr", "o.tif", "o.h5", "o.mrc"])
+def test_every_format_holds_what_memory_holds(stack, tmp_path, name) -> None:
+    told = []
+    target = a2ibench.reconstruct_file(
+        stack, tmp_path / name, "cubic", voxel_size=NM, progress=lambda *news, **values: told.append(news)
+    )
+    volume = Volume(tifffile.imread(stack), NM, (0.0, 255.0))
+    expected = a2ibench.reconstruct(volume, "cubic")
+    found, voxel_size = read(target)
+    np.testing.assert_array_equal(found, expected.data)
+    assert voxel_size == pytest.approx((10, 10, 10))
+    assert told[-1] == ("reconstruct", found.size, found.size)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.png"]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "big-endian", "hdf5", "zarr", "mrc", "npy", "slices"])
+def test_every_format_is_read(stack, tmp_path, kind) -> None:
+    voxels, source = tifffile.imread(stack)[:, :64, :80], tmp_path / "in"
+    options = {"voxel_size": NM}
+    if kind == "tiff":
+        tifffile.imwrite(source, voxels, photometric="minisblack", compression="zlib", tile=(32, 32))
+    elif kind == "big-endian":
+        tifffile.imwrite(source, voxels, photometric="minisblack", byteorder=">")
+    elif kind == "hdf5":
+        with h5py.File(source, "w") as file:
+            file["volumes/raw"] = voxels
+            file["volumes/other"] = voxels
+        options["key"] = "volumes/raw"
+    elif kind == "zarr":
+        zarr.create_array(source, data=voxels, chunks=(4, 32, 32))
+    elif kind == "mrc":
+        source = source.with_suffix(".mrc")
+        with mrcfile.new(source) as file:
+            file.set_data(voxels.astype(np.uint16))
+    elif kind == "npy":
+        source = source.with_suffix(".npy")
+        np.save(source, voxels)
+    else:
+        source.mkdir()
+        for number, plane in enumerate(voxels):
+            tifffile.imwrite(source / f"{number}.tif", plane)
+    target = a2ibench.reconstruct_file(source, tmp_path / "o.tif", "cubic", **options)
+    expected = a2ibench.reconstruct(Volume(voxels, NM, (0.0, 255.0)), "cubic").data
+    np.testing.assert_array_equal(read(target)[0], expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16", ">u2", "float32", ">f4", "float64"])
+def test_a_copy_in_another_dtype_gives_the_same_picture(tmp_path, stack, dtype) -> None:
+    voxels = tifffile.imread(stack)[:, :48, :56]
+    voxels[0, 0, :2] = 0, 255
+    pictures = {}
+    for kind in ("uint8", dtype):
+        np.save(tmp_path / "in.npy", voxels.astype(kind))
+        target = a2ibench.reconstruct_file(
+            tmp_path / "in.npy", tmp_path / f"{kind.strip('>')}.tif", "a2i-3dem", voxel_size=NM, **QUICK
+        )
+        pictures[kind] = read(target)[0]
+    assert pictures[dtype].dtype == np.dtype(dtype).newbyteorder("=") or dtype == "float64"
+    assert np.abs(pictures["uint8"] - np.rint(pictures[dtype].astype(float))).max() <= (dtype[-2] == "f")
+    assert pictures["uint8"].std() > 5
+
+
+def test_only_the_crop_is_reconstructed(stack, tmp_path) -> None:
+    crop = ((1, 6), (None, 50), (100, None))
+    target = a2ibench.reconstruct_file(
+        stack, tmp_path / "o.h5", "cubic", voxel_size=NM, crop=crop, target_spacing=16.0
+    )
+    found, voxel_size = read(target)
+    assert voxel_size == (16.0, 10.0, 10.0)
+    voxels = tifffile.imread(stack)[1:6, :50, 100:]
+    expected = a2ibench.reconstruct(Volume(voxels, (25.0, 10.0, 10.0), (0.0, 255.0)), "cubic")
+    np.testing.assert_array_equal(found, expected.data)
+
+
+def test_a_checkpoint_saves_the_training(stack, tmp_path) -> None:
+    part = {"voxel_size": NM, "crop": ((None, None), (0, 48), (0, 64))}
+    first = a2ibench.reconstruct_file(
+        stack, tmp_path / "a.tif", save_checkpoint=tmp_path / "kept", **part, **QUICK
+    )
+    told = []
+    again = a2ibench.reconstruct_file(
+        stack,
+        tmp_path / "b.tif",
+        checkpoint=tmp_path / "kept",
+        progress=lambda phase, *news, **values: told.append(phase),
+        **part,
+        **QUICK,
+    )
+    np.testing.assert_array_equal(read(again)[0], read(first)[0])
+    assert "fit" not in told
+    one = a2ibench.reconstruct_file(
+        stack, tmp_path / "c.tif", checkpoint=tmp_path / "kept", settings={"planes": "xz"}, **part, **QUICK
+    )
+    assert not np.array_equal(read(one)[0], read(first)[0])
+
+
+def test_an_interrupted_one_goes_on_only_with_the_same_settings(stack, tmp_path, monkeypatch) -> None:
+    from a2ibench.volumes.writing import Writer
+
+    target = tmp_path / "o.tif"
+
+    def begin(**options):
+        return a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Writer, "finish", lambda writer: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    state = json.loads((tmp_path / ".o.tif.partial" / "state.json").read_text())
+    assert state["identity.method"]["name"] == "cubic"
+    with pytest.raises(
+        InputError, match=r"other settings \(identity.settings was \{\}, is \{\"a\": -0.75\}\)"
+    ):
+        begin(settings={"a": -0.75})
+    told = []
+    begin(progress=lambda phase, *news, **values: told.append(phase))
+    # All blocks were written before.
+    assert "reconstruct" not in told
+    assert read(target)[0].shape == (28, 290, 530)
+
+
+@pytest.mark.parametrize("name", ["vnc_sstem_stack1.tif", "isbi2012_vnc_sstem_train.tif"])
+def test_real_stacks(shared_data, tmp_path, name) -> None:
+    options = {"voxel_size": (50.0, 4.0, 4.0), "crop": ((None, None), (200, 264), (100, 190)), "ratio": 4.0}
+    target = a2ibench.reconstruct_file(shared_data / name, tmp_path / "o.ome.zarr", "cubic", **options)
+    found, voxel_size = read(target)
+    assert voxel_size == (12.5, 4.0, 4.0)
+    given = tifffile.imread(shared_data / name)[:, 200:264, 100:190]
+    assert found.shape == (4 * len(given), 64, 90)
+    # Four slices between two centres of input slices: those nearest to one look like it.
+    assert np.abs(found[1::4].astype(float) - given).mean() < np.abs(found[3::4].astype(float) - given).mean()

@@ -1,0 +1,75 @@
+"""Killed at random moments and started again, a reconstruction ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from random import Random
+
+import pytest
+from interrupted import reconstruct_in_units
+
+KILLS = 10
+CASES = {
+    "network": (
+        "a2i-3dem",
+        "out.tif",
+        {
+            "profile": "smoke",
+            "budget": "20steps",
+            "precision": "fp32",
+            "crop": ((0, 4), (0, 290), (0, 120)),
+        },
+    ),
+    "cubic": ("cubic", "out.ome.zarr", {"ratio": 30.0}),
+}
+
+
+@pytest.fixture(scope="module")
+def fork():
+    """Return a function that starts a process with everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["interrupted", "a2ibench.reconstructing", "a2ibench_a2i3dem.method", "zarr", "tensorstore"]
+    )
+
+    def start(*arguments):
+        process = context.Process(target=reconstruct_in_units, args=arguments)
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_killed_ten_times(fork, stack, tmp_path, content, case) -> None:
+    method, name, options = CASES[case]
+    options = options | {"voxel_size": (40.0, 10.0, 10.0)}
+    whole, target, random = tmp_path / "whole" / name, tmp_path / name, Random(case)  # noqa: S311
+    whole.parent.mkdir()
+    for _ in range(2):
+        # The first start also starts the server that the others are forked from.
+        begin = time.monotonic()
+        process = fork(stack, whole, method, options | {"overwrite": True})
+        process.join()
+        seconds = time.monotonic() - begin
+        assert process.exitcode == 0
+    hidden, blocks = tmp_path / f".{name}.partial", []
+    while len(blocks) < KILLS:
+        process = fork(stack, target, method, options)
+        process.join(random.uniform(0, 0.9) * seconds)
+        process.kill()
+        process.join()
+        if target.exists():
+            assert content(target) == content(whole)
+            options["overwrite"] = True
+        if process.exitcode < 0:
+            done = hidden / "done"
+            blocks.append(done.read_bytes().count(b"\n") if done.exists() else -1)
+    process = fork(stack, target, method, options)
+    process.join()
+    assert process.exitcode == 0
+    assert content(target) == content(whole)
+    assert not hidden.exists()
+    # Before the first block, and in the middle of the work.
+    assert len(set(blocks)) >= 3, blocks
