@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +88,8 @@ def reconstruct_file(
             typer.echo(line, err=True)
 
     chosen = list(settings or ()) + ([] if planes is None else [f"planes={planes}"])
-    written = reconstruct(
+    run = partial(
+        reconstruct,
         source,
         target,
         method,
@@ -110,4 +112,8 @@ def reconstruct_file(
         overwrite=overwrite,
         progress=progress,
     )
-    typer.echo(written)
+    try:
+        typer.echo(run())
+    except KeyboardInterrupt:
+        typer.echo(f"{target}: not complete; the same command goes on where it stopped", err=True)
+        raise

@@ -14,9 +14,10 @@ from a2ibench.reporting.page import GAP, TITLE, Page
 from a2ibench.reporting.scale_bar import draw_scale_bar
 
 Triple = tuple[int, int, int]
+Size = tuple[float, float]
 
 _VOXELS = 384
-_LARGE, _SMALL = 3.2, 0.9
+_LARGE = 3.2
 _NAMES = ("xy", "xz", "yz")
 
 
@@ -84,21 +85,33 @@ def draw_planes(
         (shape[1] * lateral * scale, shape[0] * up * scale)
         for shape, up in ((xy, lateral), (xz, axial), (yz, axial))
     ]
-    tallest = max(height for _, height in sizes)
-    across = sum(width + GAP for width, _ in sizes) - GAP
-    page = Page.of(name, about, across, 2 * (tallest + TITLE + GAP))
+    places, across, down = _places(sizes)
+    page = Page.of(name, about, across, 2 * (down + GAP))
     for row, (title, planes) in enumerate((("input", before), ("reconstruction", after))):
-        left, top = 0.0, row * (tallest + TITLE + GAP) + TITLE
-        for image, (width, height), plane in zip(planes.images, sizes, _NAMES, strict=True):
+        parts = zip(planes.images, sizes, places, _NAMES, strict=True)
+        for image, (width, height), (left, below), plane in parts:
+            top = row * (down + GAP) + below + TITLE
             page.text(left, top, f"{title}, {plane}")
             axes = page.axes(left, top, width, height)
             axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
             if row == 1 and plane == "xy":
                 draw_scale_bar(axes, (image.shape[0], image.shape[1]), lateral, height, at_right=False)
-            left += width + GAP
     png = io.BytesIO()
     page.figure.savefig(png, format="png", metadata={"Software": None})
     return replace_file(path, png.getvalue())
+
+
+def _places(sizes: list[Size]) -> tuple[list[Size], float, float]:
+    """Return where the planes stand, and the width and height of them all; flat ones share a column."""
+    (xy_width, xy_height), (xz_width, xz_height), (yz_width, yz_height) = sizes
+    beside = xy_width + GAP
+    if xz_height + TITLE + GAP + yz_height <= 1.3 * xy_height:
+        under = xz_height + TITLE + GAP
+        places = [(0.0, 0.0), (beside, 0.0), (beside, under)]
+        return places, beside + max(xz_width, yz_width), TITLE + max(xy_height, under + yz_height)
+    places = [(0.0, 0.0), (beside, 0.0), (beside + xz_width + GAP, 0.0)]
+    across = beside + xz_width + GAP + yz_width
+    return places, across, TITLE + max(xy_height, xz_height, yz_height)
 
 
 def _limits(planes: Planes) -> tuple[float, float]:

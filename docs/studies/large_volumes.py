@@ -10,16 +10,17 @@ import argparse
 import contextlib
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import tifffile
+from bare_writing import write_hdf5, write_mrc, write_tiff, write_zarr
 
 RATIO, NM = 10 / 3, (50.0, 15.0, 15.0)
 GIB, MIB = 2**30, 2**20
@@ -141,6 +142,52 @@ def throughput(stack: Path, folder: Path, size: float, repeats: int) -> Iterator
     source.unlink()
 
 
+def network(stack: Path, folder: Path, sizes: list[float], methods: list[str], repeats: int) -> Iterator[str]:
+    """Yield a table of how long networks take in memory, and streamed to a file."""
+    yield "| method | output (GiB) | pieces | in memory (s) | streamed (s) | streamed over in memory |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    for method in methods:
+        for size in sizes:
+            source = make_input(stack, folder, size)
+            target = folder / "output.ome.zarr"
+            times = [in_memory_and_streamed(source, target, method) for _ in range(repeats)]
+            source.unlink()
+            pieces, memory, streamed = np.median(times, axis=0)
+            ratio = np.median([one[2] / one[1] for one in times])
+            yield f"| {method} | {size:g} | {pieces:.0f} | {memory:.0f} | {streamed:.0f} | {ratio:.3f} |"
+
+
+def in_memory_and_streamed(source: Path, target: Path, method: str) -> tuple[int, float, float]:
+    """Return the number of pieces, and the seconds that one trained network takes both ways."""
+    from a2ibench import Budget, Context, Volume
+    from a2ibench.plugins import host
+    from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
+    from a2ibench.protocol.streaming import stream
+    from a2ibench.volumes.lazy import open_lazy
+    from a2ibench.volumes.window import Window
+    from a2ibench.volumes.writing import create
+
+    with open_lazy(source) as opened:
+        lazy = Volume(Window(opened), NM, (0.0, 255.0), "stack")
+        whole = replace(lazy, data=lazy.data[:, :, :])
+        ctx = Context(size="tiny", budget=Budget(steps=3))
+        built = host().build("method", method)
+        built.fit(whole, ctx)
+        begin = time.perf_counter()
+        levels = quantise(reconstruct_volume(built, whole, ctx), whole)
+        memory = time.perf_counter() - begin
+        written = []
+        begin = time.perf_counter()
+        with create(target, levels.shape, "uint8", (15.0,) * 3, identity={}) as writer:
+            write = writer.write
+            writer.write = lambda start, array: (written.append(start), write(start, array))[1]
+            stream(built, lazy, writer, ctx)
+            writer.finish()
+        streamed = time.perf_counter() - begin
+    remove(target)
+    return len(written), memory, streamed
+
+
 def interpolate_alone(source: Path) -> float:
     """Return the seconds that interpolation in the input's dtype takes, in memory and by slabs."""
     from a2ibench import AxialGrid, Volume, interpolate, normalise
@@ -155,96 +202,10 @@ def interpolate_alone(source: Path) -> float:
     return time.perf_counter() - begin
 
 
-def blocks(
-    source: Path,
-) -> tuple[tuple[int, int, int], Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]]:
-    """Return the shape of an output, and voxels like its own in blocks of 256 slices and rows."""
-    real = tifffile.imread(source)
-    slices = round(len(real) * RATIO)
-
-    def cut() -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
-        for z in range(0, slices, 256):
-            some = np.arange(z, min(z + 256, slices)) % len(real)
-            for y in range(0, real.shape[1], 256):
-                part = real[some, y : y + 256]
-                yield (slice(z, z + len(some)), slice(y, y + part.shape[1]), slice(None)), part
-
-    return (slices, *real.shape[1:]), cut()
-
-
-def write_zarr(source: Path, target: Path) -> float:
-    """Write by zarr-python, in the same shards and with the same compression; no coarser levels."""
-    import zarr
-    from zarr.codecs import ZstdCodec
-
-    shape, parts = blocks(source)
-    array = zarr.create_array(
-        target,
-        shape=shape,
-        dtype="uint8",
-        chunks=(64,) * 3,
-        shards=(256,) * 3,
-        compressors=ZstdCodec(level=1),
-        fill_value=0,
-    )
-    return timed(parts, array.__setitem__, target)
-
-
-def write_hdf5(source: Path, target: Path) -> float:
-    """Write by h5py, in the same chunks."""
-    import h5py
-
-    shape, parts = blocks(source)
-    with h5py.File(target, "w") as file:
-        dataset = file.create_dataset("volume", shape, "uint8", chunks=(64,) * 3)
-        return timed(parts, dataset.__setitem__, target, file.flush)
-
-
-def write_mrc(source: Path, target: Path) -> float:
-    """Write by mrcfile, to a map of the file."""
-    import mrcfile
-
-    shape, parts = blocks(source)
-    with mrcfile.new_mmap(target, shape, mrc_mode=6, overwrite=True) as file:
-        return timed(parts, file.data.__setitem__, target, file.flush)
-
-
-def write_tiff(source: Path, target: Path) -> float:
-    """Write by tifffile, slice after slice."""
-    real = tifffile.imread(source)
-    slices = round(len(real) * RATIO)
-    planes = (real[number % len(real)] for number in range(slices))
-    begin = time.perf_counter()
-    tifffile.imwrite(target, planes, shape=(slices, *real.shape[1:]), dtype="uint8", bigtiff=True)
-    flush(target)
-    return time.perf_counter() - begin
-
-
-def timed(parts: Iterator, write: Callable[..., None], target: Path, end: Callable[[], None] = list) -> float:
-    """Return the seconds of writing blocks until they are on the disk; making them does not count."""
-    seconds = 0.0
-    for box, part in parts:
-        begin = time.perf_counter()
-        write(box, part)
-        seconds += time.perf_counter() - begin
-    begin = time.perf_counter()
-    end()
-    for file in target.rglob("*") if target.is_dir() else [target]:
-        flush(file)
-    return seconds + time.perf_counter() - begin
-
-
-def flush(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("table", choices=("memory", "throughput"))
+    parser.add_argument("table", choices=("memory", "throughput", "network"))
     parser.add_argument("stack", type=Path, help="a TIFF stack of 8-bit slices")
     parser.add_argument("--folder", type=Path, default=Path(), help="where inputs and outputs go")
     parser.add_argument("--sizes", default="0.25,1,4,16", help="GiB of output")
@@ -255,6 +216,8 @@ def main() -> None:
     sizes = [float(size) for size in given.sizes.split(",")]
     if given.table == "memory":
         lines = memory(given.stack, given.folder, sizes, given.methods.split(","), given.limit)
+    elif given.table == "network":
+        lines = network(given.stack, given.folder, sizes, given.methods.split(","), given.repeats)
     else:
         lines = throughput(given.stack, given.folder, sizes[-1], given.repeats)
     for line in lines:

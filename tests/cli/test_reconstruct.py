@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,3 +50,23 @@ def test_an_existing_file_is_replaced_only_on_request(cli: Cli, catalogue: Path,
     again = cli("reconstruct", target, tmp_path / "again.tif", "--method", "cubic")
     assert again.returncode == 2
     assert "isotropic; nothing to reconstruct" in again.stderr
+
+
+def test_interrupted_it_says_that_the_same_command_goes_on(
+    catalogue: Path, environment: None, tmp_path: Path
+) -> None:
+    target = tmp_path / "iso.ome.zarr"
+    words = ["reconstruct", catalogue.parent / "thin.tif", target, "--voxel-size", "40,10,10"]
+    command = [sys.executable, "-m", "a2ibench", *map(str, words), "--budget", "600s", "--profile", "smoke"]
+    process = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.PIPE, text=True)
+    training = tmp_path / ".iso.ome.zarr.partial" / "scratch" / "train.csv"
+    deadline = time.monotonic() + 120
+    while not training.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"{target}: not complete; the same command goes on where it stopped\n" in messages
+    assert messages.endswith("a2ibench: error: interrupted\n")
+    assert "Traceback" not in messages
+    assert not target.exists()
