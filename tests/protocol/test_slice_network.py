@@ -86,9 +86,9 @@ def test_the_same_seed_gives_the_same_result_and_a_checkpoint_keeps_it(tmp_path)
     np.testing.assert_array_equal(results[0], results[1])
     assert np.abs(results[0] - results[2]).max() > 1e-4
     method.save(tmp_path / "checkpoint")
-    loaded = Convolutions(planes="xz")
+    loaded = Convolutions(slope=-0.75)
     loaded.load(tmp_path / "checkpoint")
-    assert loaded.planes == "both"
+    assert loaded.slope == -0.5
     np.testing.assert_array_equal(reconstruct_volume(loaded, volume, CTX), results[2])
     with pytest.raises(InputError, match="not of Identity"):
         Identity().load(tmp_path / "checkpoint")
@@ -192,3 +192,18 @@ def test_the_configuration_holds_the_settings_of_the_degradation() -> None:
     assert resolved["degradation"] == "slab-average:gaussian=0.01"
     assert resolved["degradation.gaussian"] == 0.01
     assert resolved["degradation.poisson"] == 0
+
+
+def test_a_checkpoint_is_applied_to_the_planes_that_are_asked_for(tmp_path) -> None:
+    volume = _volume()
+    method = Convolutions()
+    method.fit(volume, CTX)
+    method.save(tmp_path / "checkpoint")
+    single = {}
+    for planes in ("xz", "yz"):
+        loaded = Convolutions(planes=planes)
+        loaded.load(tmp_path / "checkpoint")
+        single[planes] = reconstruct_volume(loaded, volume, CTX)
+    both = reconstruct_volume(method, volume, CTX)
+    np.testing.assert_allclose((single["xz"] + single["yz"]) / 2, both, atol=1e-5)
+    assert np.abs(single["xz"] - both).max() > 1e-4
