@@ -20,6 +20,8 @@ from a2ibench.protocol.streaming.sizes import Reading, Triple, piece_size
 from a2ibench.volumes.writing import Writer
 
 _STRIP = 1 << 20
+# One compresses while the other waits for the disk.
+_WRITERS = 2
 
 
 def stream(method: Method, volume: Volume, writer: Writer, ctx: Context, *, most: int | None = None) -> None:
@@ -49,19 +51,19 @@ def stream(method: Method, volume: Volume, writer: Writer, ctx: Context, *, most
     left = [block for block in blocks if not writer.is_done(*_box(block))]
     total = sum(math.prod(_box(block)[1]) for block in blocks)
     done = total - sum(math.prod(_box(block)[1]) for block in left)
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writing:
-        written: Future[None] | None = None
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_WRITERS) as writers:
+        written: deque[Future[None]] = deque()
         for block, part in _read_ahead(reader, volume, left):
             start, shape = _box(block)
             inner = replace(ctx, progress=_within(ctx.progress, done, math.prod(shape), total))
             levels = _levels(method, part, block, inner)
-            if written is not None:
-                written.result()
-            written = writing.submit(writer.write, start, levels)
+            if len(written) == _WRITERS:
+                written.popleft().result()
+            written.append(writers.submit(writer.write, start, levels))
             done += math.prod(shape)
             ctx.progress("reconstruct", done, total)
-        if written is not None:
-            written.result()
+        for future in written:
+            future.result()
 
 
 def _levels(method: Method, part: Volume, block: Block, ctx: Context) -> NDArray[Any]:
