@@ -12,7 +12,13 @@ from a2ibench.errors import A2IBenchError, InputError
 from a2ibench.protocol.streaming import observed_intensity, spooled, stream, training_volume
 from a2ibench.reconstructing.identity import identity
 from a2ibench.reconstructing.options import MethodOptions, Spacings, StackOptions
-from a2ibench.reconstructing.trained import kept_method, remembered, trained_method
+from a2ibench.reconstructing.trained import (
+    INTENSITY,
+    kept_method,
+    remembered,
+    trained_intensity,
+    trained_method,
+)
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
 from a2ibench.volumes.lazy import open_lazy
 from a2ibench.volumes.window import Window
@@ -62,6 +68,7 @@ def reconstruct_between(
                 raise
             if save_checkpoint is not None:
                 shutil.copytree(kept_method(writer.scratch), save_checkpoint)
+                shutil.copy(writer.scratch / INTENSITY, save_checkpoint / INTENSITY)
             writer.finish()
         return Written(target, _figure(window, target, spacings, options.method))
 
@@ -87,9 +94,11 @@ def _fill(
     name: str,
 ) -> None:
     def range_of_all() -> tuple[float, float]:
-        return stack.intensity or observed_intensity(window, name, ctx.progress)
+        # A network knows the contrast that it was trained with.
+        given = stack.intensity or trained_intensity(options.checkpoint)
+        return given or observed_intensity(window, name, ctx.progress)
 
-    low, high = remembered(writer.scratch / "intensity.json", range_of_all)
+    low, high = remembered(writer.scratch / INTENSITY, range_of_all)
     volume = Volume(window, spacings.given, (low, high), name)
 
     def sample() -> Volume:

@@ -120,6 +120,27 @@ def test_a_checkpoint_saves_the_training(stack, tmp_path) -> None:
     assert not np.array_equal(read(one)[0], read(first)[0])
 
 
+def test_a_checkpoint_is_applied_with_the_contrast_it_was_trained_with(stack, tmp_path) -> None:
+    voxels = tifffile.imread(stack)[:, :48, :112].astype(np.uint16)
+    # The part that is trained on needs fewer bits than the whole.
+    voxels[:, :, 64:] *= 16
+    np.save(tmp_path / "in.npy", voxels)
+    part = {"voxel_size": NM, "crop": ((None, None), (None, None), (0, 64))} | QUICK
+    first = a2ibench.reconstruct_file(
+        tmp_path / "in.npy", tmp_path / "a.tif", save_checkpoint=tmp_path / "kept", **part
+    )
+    whole = a2ibench.reconstruct_file(
+        tmp_path / "in.npy", tmp_path / "b.tif", checkpoint=tmp_path / "kept", voxel_size=NM, **QUICK
+    )
+    near = np.abs(read(whole)[0][:, :, :32].astype(int) - read(first)[0][:, :, :32])
+    assert near.max() <= 3
+    (tmp_path / "kept" / "intensity.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"intensity\.json: not two grey levels; give --intensity"):
+        a2ibench.reconstruct_file(
+            tmp_path / "in.npy", tmp_path / "c.tif", checkpoint=tmp_path / "kept", **part
+        )
+
+
 def test_an_interrupted_one_goes_on_only_with_the_same_settings(stack, tmp_path, monkeypatch) -> None:
     from a2ibench.volumes.writing import Writer
 
