@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from a2ibench.volumes.writing.durable import flush_all
 from a2ibench.volumes.writing.journal import Notes
-from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, clipped
+from a2ibench.volumes.writing.layout import Layout, Triple, Voxels
+from a2ibench.volumes.writing.one_file import OneFile
 from a2ibench.volumes.writing.raw import RawFile, gathered
 
 # Whole rows, in nearly all volumes: then the rows of a block lie together in each plane, and are written at
@@ -18,7 +18,7 @@ from a2ibench.volumes.writing.raw import RawFile, gathered
 _BLOCK = (64, 128, 4096)
 
 
-class ContiguousFile:
+class ContiguousFile(OneFile):
     """Writes blocks to a file whose voxels begin at some offset.
 
     Parameters
@@ -30,9 +30,7 @@ class ContiguousFile:
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        self.path, self.layout = path, layout
-        self.block = clipped(_BLOCK, layout.shape)
-        self._file: RawFile | None = None
+        super().__init__(path, layout, _BLOCK)
         self._offset = 0
 
     @property
@@ -40,13 +38,9 @@ class ContiguousFile:
         """Type of the voxels within the file."""
         return self.layout.dtype
 
-    def prepare(self) -> None:
-        """Lay out the file, with a hole for the voxels."""
-        raise NotImplementedError
-
+    @abstractmethod
     def find_voxels(self) -> int:
         """Return the bytes before the first voxel."""
-        raise NotImplementedError
 
     def open(self) -> None:
         """Get ready to write blocks."""
@@ -65,22 +59,3 @@ class ContiguousFile:
             for row, first in enumerate(range(0, len(data), length)):
                 file.write(data[first : first + length], offset + row * width * dtype.itemsize)
         return {}
-
-    def flush(self) -> None:
-        """Wait until everything written so far is on the disk."""
-        self._opened().flush()
-
-    def finish(self, notes: Mapping[Triple, Notes]) -> None:
-        """Flush the file."""
-        flush_all([self.path])
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _opened(self) -> RawFile:
-        if self._file is None:
-            raise ValueError(f"{self.path} is not open")
-        return self._file

@@ -6,16 +6,15 @@ import errno
 import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.volumes.writing.durable import flush_all
 from a2ibench.volumes.writing.journal import Notes
 from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, clipped, parts
+from a2ibench.volumes.writing.one_file import OneFile
 from a2ibench.volumes.writing.raw import RawFile, gathered
 
 _BLOCK = (256, 256, 256)
@@ -23,7 +22,7 @@ _CHUNK = (64, 64, 64)
 _KEY = "volume"
 
 
-class Hdf5File:
+class Hdf5File(OneFile):
     """A file of one dataset, ``volume``, in chunks that a viewer can load one by one.
 
     Its voxel size is told as ``element_size_um`` (ilastik, Fiji, this package) and as ``resolution`` in nm
@@ -39,10 +38,8 @@ class Hdf5File:
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        self.path, self.layout = path, layout
-        self.block = clipped(_BLOCK, layout.shape)
+        super().__init__(path, layout, _BLOCK)
         self._chunk = clipped(_CHUNK, layout.shape)
-        self._file: RawFile | None = None
         self._offsets: NDArray[np.int64] = np.empty((0, 0, 0), np.int64)
 
     def prepare(self) -> None:
@@ -74,20 +71,6 @@ class Hdf5File:
             file.write(gathered(chunk), int(self._offsets[z, y, x]))
         return {}
 
-    def flush(self) -> None:
-        """Wait until everything written so far is on the disk."""
-        self._opened().flush()
-
-    def finish(self, notes: Mapping[Triple, Notes]) -> None:
-        """Flush the file."""
-        flush_all([self.path])
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
     def _lay_out(self) -> None:
         import h5py
 
@@ -104,11 +87,6 @@ class Hdf5File:
             dataset.attrs["axistags"] = _axistags()
             for dimension, label in zip(dataset.dims, "zyx", strict=True):
                 dimension.label = label
-
-    def _opened(self) -> RawFile:
-        if self._file is None:
-            raise ValueError(f"{self.path} is not open")
-        return self._file
 
 
 def _chunk_offsets(dataset: Any) -> NDArray[np.int64]:
