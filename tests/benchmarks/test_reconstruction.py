@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from plain import Plain
+from side_by_side import least_times, seconds
 
-from a2ibench import Budget, Context, SliceNetwork, Volume
+from a2ibench import Budget, Context, Volume
 from a2ibench.plugins import host
 from a2ibench.protocol import precision
 from a2ibench.protocol.reconstruct import reconstruct_volume
@@ -23,25 +21,9 @@ ROUNDS = 3
 TARGET, LEAST = 0.9, 0.75  # the least also holds on a machine that is busy with something else
 
 
-class Plain(SliceNetwork):
-    """Eight 3x3 convolutions of 48 channels: about the cheapest network that a method has."""
-
-    def build(self, size: str) -> nn.Module:
-        layers: list[nn.Module] = [nn.Conv2d(1, 48, 3, padding=1)]
-        for _ in range(6):
-            layers += [nn.ReLU(), nn.Conv2d(48, 48, 3, padding=1)]
-        return nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(48, 1, 3, padding=1))
-
-
 def _volume() -> Volume:
     data = np.random.default_rng(0).integers(0, 255, (8, 96, 112), np.uint8)
     return Volume(data, (45, 15, 15), (0, 255))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def test_cubic_voxels_per_second(benchmark) -> None:
@@ -68,13 +50,13 @@ def test_reconstruction_beside_the_bare_forward(name: str, benchmark) -> None:
                 network(*given)
 
     bare()
-    pairs: list[tuple[float, float]] = []
-
-    def pair() -> None:
-        pairs.append((_seconds(lambda: reconstruct_volume(method, volume, CTX)), _seconds(bare)))
-
-    benchmark.pedantic(pair, rounds=ROUNDS)
-    whole, forward = (min(times) for times in zip(*pairs, strict=True))
+    whole, forward = least_times(
+        benchmark,
+        lambda: seconds(lambda: reconstruct_volume(method, volume, CTX)),
+        lambda: seconds(bare),
+        rounds=ROUNDS,
+        most=1 / LEAST,
+    )
     benchmark.extra_info |= {
         "voxels per second": out.size / whole,
         "of the bare forward's": forward / whole,
