@@ -84,7 +84,7 @@ def test_all_methods_run_and_the_same_seed_gives_the_same_scores(catalogue: Path
     record = json.loads((job / "record.json").read_text())
     assert {"load", "simulate", "fit", "reconstruct", "score", "write"} <= set(record["timings"])
 
-    again = _run(catalogue, tmp_path / "second", "--datasets", "odd")
+    again = _run(catalogue, tmp_path / "second", "--datasets", "odd", "--executor", "inline")
     assert again.returncode == 0, again.stderr
     for key, values in _scores(tmp_path / "second").items():
         assert values == pytest.approx(scores[key], abs=1e-6)

@@ -54,7 +54,9 @@ def high_water() -> int:
     return 1024 * int(text.partition("VmHWM:")[2].split()[0])
 
 
-def reconstruct(source: str, target: str, method: str, limit: float) -> None:
+def reconstruct(
+    source: str, target: str, method: str, profile: str = "smoke", limit: float = math.inf
+) -> None:
     """Reconstruct for at most `limit` seconds, and print seconds, memory and how much is done as JSON."""
     import tensorstore
     import zarr  # noqa: F401
@@ -73,20 +75,19 @@ def reconstruct(source: str, target: str, method: str, limit: float) -> None:
             if time.perf_counter() - begin > limit:
                 raise TimeoutError
 
-    options = MethodOptions(method, profile="smoke", budget="3steps", device="cpu")
+    options = MethodOptions(method, profile=profile, budget="3steps", device="cpu")
     with contextlib.suppress(TimeoutError):
         reconstruct_between(source, Path(target), StackOptions(), options, progress=progress)
     seconds = time.perf_counter() - begin
     sys.stdout.write(json.dumps({"seconds": seconds, "share": share, "memory": high_water() - before}))
 
 
-def in_child(source: Path, target: Path, method: str, limit: float = math.inf) -> dict[str, float]:
-    """Reconstruct in a process of its own, and remove what it wrote."""
-    call = f"reconstruct({str(source)!r}, {str(target)!r}, {method!r}, float({str(limit)!r}))"
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import large_volumes as l; l.{call}"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def in_child(source: Path, target: Path, *options: str | float) -> dict[str, float]:
+    """Call `reconstruct` in a process of its own, and remove what it wrote."""
+    code = "import json, sys; path, *given = json.loads(sys.argv[1]); sys.path.insert(0, path); "
+    code += "from large_volumes import reconstruct; reconstruct(*given)"
+    given = json.dumps([str(Path(__file__).parent), str(source), str(target), *options])
+    done = subprocess.run([sys.executable, "-c", code, given], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     remove(target)
@@ -101,7 +102,9 @@ def remove(target: Path) -> None:
     target.with_name(f"{target.name}.png").unlink(missing_ok=True)
 
 
-def memory(stack: Path, folder: Path, sizes: list[float], methods: list[str], limit: float) -> Iterator[str]:
+def memory(
+    stack: Path, folder: Path, sizes: list[float], methods: list[str], profile: str, limit: float
+) -> Iterator[str]:
     """Yield a table of memory over the size of the output, and its slope."""
     yield "| method | output (GiB) | seconds | done | memory over the imports (MiB) |"
     yield "| --- | ---: | ---: | ---: | ---: |"
@@ -109,7 +112,7 @@ def memory(stack: Path, folder: Path, sizes: list[float], methods: list[str], li
         peaks = []
         for size in sizes:
             source = make_input(stack, folder, size)
-            found = in_child(source, folder / "output.ome.zarr", method, limit)
+            found = in_child(source, folder / "output.ome.zarr", method, profile, limit)
             source.unlink()
             peaks.append(found["memory"] / MIB)
             yield f"| {method} | {size:g} | {found['seconds']:.0f} | {found['share']:.0%} | {peaks[-1]:.0f} |"
@@ -210,12 +213,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(), help="where inputs and outputs go")
     parser.add_argument("--sizes", default="0.25,1,4,16", help="GiB of output")
     parser.add_argument("--methods", default="cubic")
+    parser.add_argument("--profile", default="smoke", help="how large the networks are")
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which one is stopped")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     sizes = [float(size) for size in given.sizes.split(",")]
     if given.table == "memory":
-        lines = memory(given.stack, given.folder, sizes, given.methods.split(","), given.limit)
+        lines = memory(given.stack, given.folder, sizes, given.methods.split(","), given.profile, given.limit)
     elif given.table == "network":
         lines = network(given.stack, given.folder, sizes, given.methods.split(","), given.repeats)
     else:

@@ -51,7 +51,8 @@ def write_paper_size(catalogue: Path, name: str, shape: tuple[int, int, int], fo
 
 def bench(catalogue: Path, datasets: str, out: Path, options: argparse.Namespace, seeds: int) -> int:
     """Run the command line on some datasets and return its exit code."""
-    command = [sys.executable, "-m", "a2ibench", "run", "--methods", "all", "--datasets", datasets]
+    command = [sys.executable, "-m", "a2ibench", "run", "--methods", options.methods]
+    command += ["--datasets", datasets]
     command += ["--catalogue", str(catalogue), "--profile", options.profile, "--seeds", str(seeds)]
     command += ["--device", options.device, "--out", str(out)]
     if options.budget:
@@ -75,6 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--catalogue", type=Path, required=True)
     parser.add_argument("--datasets", default=VOLUMES)
+    parser.add_argument("--methods", default="all")
     parser.add_argument("--profile", default="full")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--budget", help="training of each learned method, such as 300s")

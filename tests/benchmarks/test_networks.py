@@ -18,7 +18,7 @@ from a2ibench_a2i3dem.blocks import GLEN
 pytestmark = pytest.mark.alone
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-ROUNDS = 7
+ROUNDS = 5
 CASES = [
     ("swinir", {"variant": "light"}, 4, 48, (144, 120)),
     ("swinir", {}, 16, 48, (144, 240)),
