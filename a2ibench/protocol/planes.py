@@ -97,7 +97,7 @@ def restore(
     reach, align : int
         How far the network sees, and the period of its windows, in pixels: see `tiles`.
     progress : Progress
-        Told of planes done.
+        Told how many planes are done, of their mean width.
     kept : tuple of slice, optional
         Lateral voxels (y, x) to restore; the others are 0. By default all.
 
@@ -111,7 +111,9 @@ def restore(
     y, x = kept or (slice(0, data.shape[1]), slice(0, data.shape[2]))
     # Planes to restore, and what to restore of each.
     wanted = {"xz": (y, x), "yz": (x, y)}
-    total, done = sum(_length(wanted[family][0]) for family in families), 0
+    planes = sum(_length(wanted[family][0]) for family in families)
+    # Planes of the families differ in width.
+    work, done = sum(math.prod(map(_length, wanted[family])) for family in families), 0
     for family in families:
         some, part_wanted = wanted[family]
         stack, target = (whole.permute(_TO_PLANES[family])[some] for whole in (data, out))
@@ -125,8 +127,8 @@ def restore(
                 inner = slice(tile.kept.start - tile.read.start, tile.kept.stop - tile.read.start)
                 restored = run(images)[:, 0, :, inner].to(data.device)
                 target[first : first + batch, :, tile.kept].add_(restored, alpha=1 / len(families))
-            done += len(part)
-            progress("reconstruct", done, total)
+            done += len(part) * _length(part_wanted)
+            progress("reconstruct", planes * done // work, planes)
     return out
 
 

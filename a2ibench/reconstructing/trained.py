@@ -43,7 +43,7 @@ def trained_method(
     scratch : Path
         Folder that outlasts an interruption.
     """
-    method = _built(options, ctx)
+    method = built_method(options, ctx.seed)
     check_applies(method, options.method, volume)
     if options.checkpoint is not None:
         method.load(options.checkpoint)
@@ -54,7 +54,7 @@ def trained_method(
         _save(method, kept)
         if not any(kept.iterdir()):
             return method
-        method = _built(options, ctx)
+        method = built_method(options, ctx.seed)
     if any(kept.iterdir()):
         method.load(kept)
     else:
@@ -95,9 +95,10 @@ def remembered(path: Path, compute: Callable[[], Any]) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _built(options: MethodOptions, ctx: Context) -> Method:
+def built_method(options: MethodOptions, seed: int) -> Method:
+    """Return the method, neither trained nor loaded."""
     host().load("method", options.method)
-    seed_everything(ctx.seed)
+    seed_everything(seed)
     method: Method = host().build("method", options.method, **options.settings)
     return method
 

@@ -10,20 +10,24 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import thin_network
 import tifffile
 from bare_writing import write_hdf5, write_mrc, write_tiff, write_zarr
 
 RATIO, NM = 10 / 3, (50.0, 15.0, 15.0)
 GIB, MIB = 2**30, 2**20
+WRITERS = {"ome.zarr": write_zarr, "tif": write_tiff, "h5": write_hdf5, "mrc": write_mrc}
 
 
 def make_input(stack: Path, folder: Path, gib: float) -> Path:
@@ -84,10 +88,18 @@ def reconstruct(
 
 def in_child(source: Path, target: Path, *options: str | float) -> dict[str, float]:
     """Call `reconstruct` in a process of its own, and remove what it wrote."""
-    code = "import json, sys; path, *given = json.loads(sys.argv[1]); sys.path.insert(0, path); "
-    code += "from large_volumes import reconstruct; reconstruct(*given)"
-    given = json.dumps([str(Path(__file__).parent), str(source), str(target), *options])
-    done = subprocess.run([sys.executable, "-c", code, given], capture_output=True, text=True, check=False)
+    code = "import json, sys; from large_volumes import reconstruct; reconstruct(*json.loads(sys.argv[1]))"
+    given = json.dumps([str(source), str(target), *options])
+    with tempfile.TemporaryDirectory() as folder:
+        thin_network.install(Path(folder))
+        paths = [folder, str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, given],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise SystemExit(done.stderr)
     remove(target)
@@ -121,17 +133,13 @@ def memory(
             yield f"| {method} | slope |  |  | {slope:+.1f} MiB for each GiB |"
 
 
-def throughput(stack: Path, folder: Path, size: float, repeats: int) -> Iterator[str]:
+def throughput(stack: Path, folder: Path, size: float, formats: list[str], repeats: int) -> Iterator[str]:
     """Yield a table of how fast cubic reconstruction is, beside its parts on their own."""
     source = make_input(stack, folder, size)
     yield "| output | interpolation alone (s) | writing alone (s) | reconstruct (s) | slower part over it |"
     yield "| --- | ---: | ---: | ---: | ---: |"
-    for name, write in (
-        ("ome.zarr", write_zarr),
-        ("tif", write_tiff),
-        ("h5", write_hdf5),
-        ("mrc", write_mrc),
-    ):
+    for name in formats:
+        write = WRITERS[name]
         target = folder / f"output.{name}"
         times = []
         for _ in range(repeats):
@@ -212,7 +220,8 @@ def main() -> None:
     parser.add_argument("stack", type=Path, help="a TIFF stack of 8-bit slices")
     parser.add_argument("--folder", type=Path, default=Path(), help="where inputs and outputs go")
     parser.add_argument("--sizes", default="0.25,1,4,16", help="GiB of output")
-    parser.add_argument("--methods", default="cubic")
+    parser.add_argument("--formats", default=",".join(WRITERS), help="suffixes of outputs")
+    parser.add_argument("--methods", default="cubic", help="thin is a network of one convolution")
     parser.add_argument("--profile", default="smoke", help="how large the networks are")
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which one is stopped")
     parser.add_argument("--repeats", type=int, default=3)
@@ -223,7 +232,7 @@ def main() -> None:
     elif given.table == "network":
         lines = network(given.stack, given.folder, sizes, given.methods.split(","), given.repeats)
     else:
-        lines = throughput(given.stack, given.folder, sizes[-1], given.repeats)
+        lines = throughput(given.stack, given.folder, sizes[-1], given.formats.split(","), given.repeats)
     for line in lines:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

@@ -85,3 +85,21 @@ def test_only_what_is_kept_is_restored(monkeypatch, families) -> None:
     part = restore(run, data, families, kept=kept, **options)
     torch.testing.assert_close(part[:, *kept], whole[:, *kept], atol=1e-5, rtol=0)
     assert pixels < 0.8 * len(families) * data.numel()
+
+
+def test_half_is_done_after_one_of_two_families_however_many_planes_each_has() -> None:
+    told = []
+    restore(
+        lambda images: images,
+        torch.zeros(6, 4, 60),
+        ("xz", "yz"),
+        device="cpu",
+        reach=0,
+        align=1,
+        progress=lambda phase, done, total: told.append((done, total)),
+        kept=(slice(0, 2), slice(10, 50)),
+    )
+    assert {total for _, total in told} == {2 + 40}
+    assert (21, 42) in told
+    assert told[-1] == (42, 42)
+    assert told == sorted(told)

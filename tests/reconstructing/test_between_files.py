@@ -13,9 +13,12 @@ import zarr
 
 import a2ibench
 from a2ibench import InputError, Volume
+from a2ibench.reconstructing import between_files
+from a2ibench.volumes import writing
 from a2ibench.volumes.lazy import open_lazy
 
 NM = (40.0, 10.0, 10.0)
+CORNER = ((0, 3), (0, 24), (0, 32))
 QUICK = {"profile": "smoke", "budget": "3steps", "device": "cpu"}
 
 
@@ -176,3 +179,18 @@ def test_real_stacks(shared_data, tmp_path, name) -> None:
     assert found.shape == (4 * len(given), 64, 90)
     # Four slices between two centres of input slices: those nearest to one look like it.
     assert np.abs(found[1::4].astype(float) - given).mean() < np.abs(found[3::4].astype(float) - given).mean()
+
+
+@pytest.mark.parametrize(("method", "rows"), [("cubic", True), ("srmd", False)])
+def test_only_what_looks_along_the_axis_alone_is_written_in_whole_rows(
+    method, rows, stack, tmp_path, monkeypatch
+) -> None:
+    asked = []
+
+    def create(*arguments, **options):
+        asked.append(options["rows"])
+        return writing.create(*arguments, **options)
+
+    monkeypatch.setattr(between_files, "create", create)
+    a2ibench.reconstruct_file(stack, tmp_path / "o.tif", method, voxel_size=NM, crop=CORNER, **QUICK)
+    assert asked == [rows]

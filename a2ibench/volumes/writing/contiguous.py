@@ -15,7 +15,8 @@ from a2ibench.volumes.writing.raw import RawFile, gathered
 
 # Whole rows, in nearly all volumes: then the rows of a block lie together in each plane, and are written at
 # once. Rows of 1 KiB, one by one, take five times as long.
-_BLOCK = (64, 128, 4096)
+_ROWS = (64, 128, 4096)
+_COLUMNS = (64, 128, 256)
 
 
 class ContiguousFile(OneFile):
@@ -30,7 +31,7 @@ class ContiguousFile(OneFile):
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        super().__init__(path, layout, _BLOCK)
+        super().__init__(path, layout, _ROWS if layout.rows else _COLUMNS)
         self._offset = 0
 
     @property

@@ -46,6 +46,7 @@ def create(
     *,
     identity: Mapping[str, Any],
     overwrite: bool = False,
+    rows: bool = True,
 ) -> Writer:
     """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
 
@@ -69,6 +70,8 @@ def create(
         of another identity. A file is replaced in one step; a Zarr folder cannot be, and is away for the
         instant between two renames (a process killed right then leaves the older one in ``.NAME.partial``,
         and the next call of this name puts it back).
+    rows : bool
+        Whether blocks of TIFF and MRC are to be whole rows, which are written fastest, or less elongated.
 
     Returns
     -------
@@ -86,7 +89,8 @@ def create(
     if kind.name not in _DTYPES:
         raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
     _check_place(path)
-    layout = Layout(_checked(path, shape), kind, _floats(voxel_size), json.dumps(identity, sort_keys=True))
+    text = json.dumps(identity, sort_keys=True)
+    layout = Layout(_checked(path, shape), kind, _floats(voxel_size), text, rows)
     with telling(path):
         partial = Partial(path)
         keep = partial.interrupted

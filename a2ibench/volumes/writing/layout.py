@@ -28,12 +28,15 @@ class Layout:
         Nanometres, (z, y, x).
     identity : str
         All that determines the voxels, in one text.
+    rows : bool
+        Whether blocks are to be whole rows where the format stores voxels row by row.
     """
 
     shape: Triple
     dtype: np.dtype[Any]
     voxel_size: tuple[float, float, float]
     identity: str
+    rows: bool = True
 
 
 def clipped(size: Triple, shape: Triple) -> Triple:

@@ -66,3 +66,10 @@ def test_wide_chunks_make_wide_pieces() -> None:
     assert piece_size(free, (64, 256, 256))[2] < 2000
     assert piece_size(slices, (64, 256, 256))[2] == 2000
     assert free.fetched((64, 256, 256)) < slices.fetched((64, 256, 256)) / 7
+
+
+def test_blocks_narrower_than_rows_save_a_network_much_work() -> None:
+    # The halo of A2I-3DEM, and the blocks of a TIFF file.
+    reading = Reading(AxialGrid(750, 10 / 3), (2500, 2500), (34, 24), (1, 64, 2500))
+    rows, narrow = (reading.restored(piece_size(reading, unit)) for unit in ((64, 128, 2500), (64, 128, 256)))
+    assert narrow < 1.3 < 2.5 < rows

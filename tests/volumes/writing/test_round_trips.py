@@ -77,6 +77,15 @@ def test_without_writes_that_take_a_place(tmp_path, monkeypatch):
     assert content(write(tmp_path / "b.tif", voxels)) == expected
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.mrc"])
+def test_blocks_may_be_narrower_than_rows(tmp_path, name):
+    voxels = noise((70, 300, 600), "uint16")
+    expected = content(write(tmp_path / name, voxels))
+    assert content(write(tmp_path / name, voxels, overwrite=True, rows=False)) == expected
+    with create(tmp_path / f"b.{name}", voxels.shape, "uint16", NM, identity={}, rows=False) as writer:
+        assert writer.block == (64, 128, 256)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_arrays_may_lie_in_memory_in_any_order(tmp_path, name):
     voxels = noise((65, 66, 67), "int16")
