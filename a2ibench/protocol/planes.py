@@ -112,8 +112,8 @@ def restore(
     # Planes to restore, and what to restore of each.
     wanted = {"xz": (y, x), "yz": (x, y)}
     planes = sum(_length(wanted[family][0]) for family in families)
-    # Planes of the families differ in width.
-    work, done = sum(math.prod(map(_length, wanted[family])) for family in families), 0
+    # Planes of one family may be much wider than the other's, but each family covers the same voxels.
+    work, done = len(families) * _length(y) * _length(x), 0
     for family in families:
         some, part_wanted = wanted[family]
         stack, target = (whole.permute(_TO_PLANES[family])[some] for whole in (data, out))
