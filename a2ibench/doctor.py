@@ -11,8 +11,9 @@ from typing import Any
 import psutil
 
 from a2ibench.environment import environment, git_state
+from a2ibench.errors import one_line
 from a2ibench.plugins import PluginHost, host
-from a2ibench.plugins.loading import PluginStatus, one_line
+from a2ibench.plugins.loading import PluginStatus
 from a2ibench.plugins.registration import KINDS
 from a2ibench.volumes.cache import cache_folder
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import traceback
+import unicodedata
 from collections.abc import Iterable
+from typing import Final
+
+LONGEST_LINE: Final = 500
+"""Characters of a message that come from elsewhere: a plugin, a file or a server."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 class A2IBenchError(Exception):
@@ -48,3 +56,32 @@ class UnknownNameError(A2IBenchError, LookupError):
         if near:
             return f"unknown {self.kind} {self.name!r}; did you mean {near[0]!r}?"
         return f"unknown {self.kind} {self.name!r}; known: {', '.join(self.known) or 'none'}"
+
+
+def one_line(error: BaseException | str, longest: int = LONGEST_LINE) -> str:
+    """Return type and message of an error, or a text, as one printable line of bounded length.
+
+    Errors of this package are shown without their type.
+    """
+    if isinstance(error, BaseException) and not isinstance(error, A2IBenchError):
+        text = "".join(traceback.format_exception_only(error))
+    else:
+        text = str(error)
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= longest else f"{line[:longest]}..."
+
+
+def printable(text: str) -> str:
+    """Return a text in which characters that steer a terminal or cannot be seen are written as escapes.
+
+    Line breaks are escaped, too. Letters, signs and spaces of every script stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _INVISIBLE:
+        return character
+    return character.encode("unicode_escape").decode("ascii")

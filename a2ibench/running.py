@@ -69,7 +69,7 @@ def benchmark(
     from a2ibench.bench.executors import execute
     from a2ibench.bench.folder import prepare_run_folder
     from a2ibench.bench.record import read_records
-    from a2ibench.plugins.loading import one_line
+    from a2ibench.errors import one_line
 
     folder = prepare_run_folder(plan, out, fresh)
     interrupted, stopped = False, []
@@ -101,8 +101,8 @@ def write_reports(folder: Path) -> tuple[list[Path], list[str]]:
     problems : list of str
         One line for each reporter that failed; the others are not affected.
     """
+    from a2ibench.errors import one_line
     from a2ibench.plugins import host
-    from a2ibench.plugins.loading import one_line
     from a2ibench.reporting.figures import write_figures
     from a2ibench.reporting.tables import write_tables
 

@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from a2ibench.documents import read_json
+
+__all__ = ["fresh_folder", "plain", "read_json", "write_json"]
+
 
 def write_json(path: Path, value: Any) -> None:
     """Write strict JSON such that `path` never holds a part of it, whenever the process or machine stops.
@@ -39,19 +43,6 @@ def write_json(path: Path, value: Any) -> None:
     _sync_folder(path.parent)
 
 
-def read_json(path: Path) -> Any:
-    """Read strict JSON.
-
-    Raises
-    ------
-    OSError
-        If there is no such file.
-    ValueError
-        If it is no JSON, or holds NaN or Infinity.
-    """
-    return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-
-
 def plain(value: Any) -> Any:
     """Return `value` made of what JSON has: numpy scalars and arrays, paths and tuples are converted.
 
@@ -79,10 +70,6 @@ def fresh_folder(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-
-
-def _refuse(token: str) -> None:
-    raise ValueError(f"{token} is not JSON")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pluggy
 
 from a2ibench import hookspecs
-from a2ibench.errors import A2IBenchError, PluginError
+from a2ibench.errors import PluginError, one_line
 from a2ibench.plugins.registration import KINDS, Spec, check_spec
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("a2ibench_"))
@@ -78,13 +78,6 @@ class Plugin:
         """Hand the plugin a copy of a record, so that no plugin alters what others see."""
         if self.manager is not None:
             self.manager.hook.a2ibench_job_finished(record=copy.deepcopy(record))
-
-
-def one_line(error: BaseException) -> str:
-    """Return type and message of an error in one line of bounded length."""
-    text = str(error) if isinstance(error, A2IBenchError) else "".join(traceback.format_exception_only(error))
-    line = " ".join(text.split())
-    return line if len(line) <= 500 else f"{line[:500]}..."
 
 
 def normalise(name: str) -> str:

@@ -14,7 +14,7 @@ from importlib.metadata import Distribution, EntryPoint
 from types import MappingProxyType
 from typing import Any
 
-from a2ibench.errors import A2IBenchError, InputError, PluginError, UnknownNameError
+from a2ibench.errors import A2IBenchError, InputError, PluginError, UnknownNameError, one_line
 from a2ibench.hookspecs import PROJECT
 from a2ibench.plugins.loading import (
     Plugin,
@@ -22,7 +22,6 @@ from a2ibench.plugins.loading import (
     identity,
     load_plugin,
     normalise,
-    one_line,
     status_of,
 )
 from a2ibench.plugins.names import DISABLE, Registered, settle_names

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from a2ibench.plugins.loading import one_line
+from a2ibench.errors import one_line
 
 Subject = TypeVar("Subject", contravariant=True)
 
