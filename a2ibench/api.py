@@ -196,14 +196,15 @@ def reconstruct_file(
     budget: str | Budget | None = None,
     settings: Mapping[str, Value] | None = None,
     checkpoint: str | Path | None = None,
-    save_checkpoint: str | Path | None = None,
+    save_checkpoint: str | Path | bool | None = True,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Reconstruct a stack of any size from one file to another, block by block.
 
     Memory does not grow with the stack. Interrupted, even with ``kill -9``, the same call goes on with the
-    first block that is not written yet. A figure of three planes is left beside the output, as NAME.png.
+    first block that is not written yet, and with what is missing beside a complete output. A figure
+    of three planes is left beside the output, as NAME.png, and what was trained in NAME.checkpoint.
 
     Parameters
     ----------
@@ -244,18 +245,19 @@ def reconstruct_file(
         Settings of the method.
     checkpoint : str or Path, optional
         Folder that a trained method was saved in; it is loaded and nothing is trained.
-    save_checkpoint : str or Path, optional
-        Folder to save the trained method in, for other stacks of the same kind.
+    save_checkpoint : bool or str or Path
+        Where the trained method is kept, for other stacks of the same kind: by default in
+        ``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.
     overwrite : bool
-        Replace an output of this name, once the new one is complete.
+        Replace an output of this name, and its checkpoint, once the new one is complete.
     progress : Progress, optional
         Told how far reading, training and reconstruction have come.
 
     Returns
     -------
     Path
-        The output: the input's dtype (floats as float32), and its lateral spacing along all axes unless
-        `ratio` or `target_spacing` say otherwise.
+        The output, as an absolute path: the input's dtype (floats as float32), and its lateral spacing along
+        all axes unless `ratio` or `target_spacing` say otherwise.
 
     Raises
     ------
@@ -274,7 +276,9 @@ def reconstruct_file(
         StackOptions(key, level, crop, voxel_size, ratio, target_spacing, intensity, fill_missing),
         MethodOptions(method, profile, device, precision, seed, budget, settings or {}, _path(checkpoint)),
         overwrite=overwrite,
-        save_checkpoint=_path(save_checkpoint),
+        save_checkpoint=Path(save_checkpoint)
+        if isinstance(save_checkpoint, str | Path)
+        else bool(save_checkpoint),
         progress=progress,
     )
     return written.output

@@ -66,8 +66,11 @@ def reconstruct_file(
         Path | None, option("DIR", "Load what a run's job or --save-checkpoint left there; do not train.")
     ] = None,
     save_checkpoint: Annotated[
-        Path | None, option("DIR", "Keep the trained method there, for other stacks.")
+        Path | None, option("DIR", "Keep the trained method there; in OUTPUT.checkpoint by default.")
     ] = None,
+    no_save_checkpoint: Annotated[
+        bool, typer.Option("--no-save-checkpoint", help="Do not keep the trained method.")
+    ] = False,
     fill_missing: Annotated[
         bool, typer.Option("--fill-missing", help="Take missing chunks of INPUT for empty ones.")
     ] = False,
@@ -75,10 +78,21 @@ def reconstruct_file(
 ) -> None:
     """Train a method on a stack of any size and write its isotropic reconstruction, block by block.
 
-    Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT.
+    Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT,
+    and in OUTPUT.checkpoint what was trained, for other stacks.
     """
     from a2ibench.api import reconstruct_file as reconstruct
     from a2ibench.bench.choose import setting_pairs
+    from a2ibench.errors import InputError
+    from a2ibench.reconstructing.places import located
+
+    if save_checkpoint is not None and no_save_checkpoint:
+        raise InputError("--save-checkpoint and --no-save-checkpoint: one excludes the other; give one")
+    # Before any plugin is loaded, which may change the working folder.
+    source, target = str(located(source)), target.absolute()
+    checkpoint, save_checkpoint = (
+        None if path is None else path.absolute() for path in (checkpoint, save_checkpoint)
+    )
 
     lines = PhaseLines()
 
@@ -108,7 +122,7 @@ def reconstruct_file(
         budget=budget,
         settings=setting_pairs(chosen, method),
         checkpoint=checkpoint,
-        save_checkpoint=save_checkpoint,
+        save_checkpoint=not no_save_checkpoint if save_checkpoint is None else save_checkpoint,
         overwrite=overwrite,
         progress=progress,
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from a2ibench.contracts import AxialGrid, Context, Progress, Volume
 from a2ibench.errors import A2IBenchError, InputError
 from a2ibench.protocol.streaming import observed_intensity, spooled, stream, training_volume
-from a2ibench.reconstructing.identity import identity
+from a2ibench.reconstructing.identity import content, identity
+from a2ibench.reconstructing.keeping import check_free, check_replaceable, keep
 from a2ibench.reconstructing.options import MethodOptions, Spacings, StackOptions
+from a2ibench.reconstructing.places import State, check_apart, files_of, located, places, states
 from a2ibench.reconstructing.trained import (
     INTENSITY,
     built_method,
@@ -24,6 +27,7 @@ from a2ibench.reporting.orthogonal import draw_planes, middle_planes
 from a2ibench.volumes.lazy import open_lazy
 from a2ibench.volumes.window import Window
 from a2ibench.volumes.writing import Writer, create
+from a2ibench.volumes.writing.durable import telling
 
 
 class Written(NamedTuple):
@@ -40,51 +44,96 @@ def reconstruct_between(
     options: MethodOptions,
     *,
     overwrite: bool = False,
-    save_checkpoint: Path | None = None,
+    save_checkpoint: Path | bool = True,
     progress: Progress | None = None,
 ) -> Written:
     """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`."""
+    source = located(source)
+    given = None if options.checkpoint is None else options.checkpoint.absolute()
+    options = replace(options, checkpoint=given)
+    _check_checkpoints(given, save_checkpoint)
+    written = places(target, save_checkpoint if given is None else False)
     ctx = options.context(progress)
-    _check_checkpoints(options.checkpoint, save_checkpoint)
     with open_lazy(source, key=stack.key, level=stack.level, fill_missing=stack.fill_missing) as stored:
+        files = files_of(stored)
+        check_apart(files if given is None else [*files, given], written)
+        if written.checkpoint is not None:
+            check_replaceable(written.checkpoint)
         spacings = stack.spacings(stored.voxel_size, stored.source)
         window = Window(stored, stack.crop)
         if window.shape[0] < 2:
             raise InputError(f"{stored.source}: has one slice (z) only; give a stack or crop of at least 2")
         shape = (AxialGrid(window.shape[0], spacings.ratio).n_out, *window.shape[1:])
-        determined = identity(window, spacings.ratio, stack, options, ctx)
+        before = states(files)
+        determined = identity(content(stored, window, files), spacings.ratio, stack, options, ctx)
+        method = built_method(options, ctx.seed)
         with create(
-            target,
+            written.output,
             shape,
             window.dtype,
             spacings.reconstructed,
             identity=determined,
             overwrite=overwrite,
             # Around a narrow piece a network restores more than is kept.
-            rows=int(built_method(options, ctx.seed).halo[1]) == 0,
+            rows=int(method.halo[1]) == 0,
         ) as writer:
             try:
-                _fill(writer, window, spacings, stack, options, ctx, Path(stored.source).name)
+                if written.checkpoint is not None and not overwrite:
+                    check_free(written.checkpoint, writer.scratch, method)
+                if not writer.published:
+                    _fill(writer, window, spacings, stack, options, ctx, Path(stored.source).name)
             except A2IBenchError:
-                if not writer.done:
+                if not writer.done and not _is_trained(writer.scratch):
                     writer.discard()
                 raise
-            if save_checkpoint is not None:
-                shutil.copytree(kept_method(writer.scratch), save_checkpoint)
-                shutil.copy(writer.scratch / INTENSITY, save_checkpoint / INTENSITY)
+            if not writer.published:
+                _check_unchanged(
+                    writer,
+                    before,
+                    states(files),
+                    lambda: content(stored, window, files) == determined["input"],
+                )
+                writer.publish()
+            # The hidden folder stays until all is in its place, so that the same call can go on from here.
+            if written.checkpoint is not None:
+                with telling(written.checkpoint):
+                    keep(writer.scratch, written.checkpoint)
+            figure = _figure(window, written.output, spacings, options.method)
             writer.finish()
-        return Written(target, _figure(window, target, spacings, options.method))
+        return Written(written.output, figure)
 
 
-def _check_checkpoints(given: Path | None, wanted: Path | None) -> None:
+def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
     if given is not None and not given.is_dir():
-        raise InputError(f"{given}: no such folder; give a checkpoint that a run or --save-checkpoint left")
-    if given is not None and wanted is not None:
+        raise InputError(f"{given}: no such folder; give a checkpoint that a run or reconstruct left")
+    if given is not None and isinstance(wanted, Path):
         raise InputError(
             "--checkpoint and --save-checkpoint: nothing is trained that could be saved; give one"
         )
-    if wanted is not None and wanted.exists():
-        raise InputError(f"{wanted}: exists already; give --save-checkpoint a folder that does not")
+
+
+def _is_trained(scratch: Path) -> bool:
+    kept = kept_method(scratch)
+    return kept.is_dir() and any(kept.iterdir())
+
+
+def _check_unchanged(
+    writer: Writer, before: Mapping[Path, State], now: Mapping[Path, State], is_same: Callable[[], bool]
+) -> None:
+    changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    if not changed:
+        return
+    # A new link to a file, or other permissions, change nothing but the time of the last change.
+    if (
+        all(path in before and path in now and before[path].alike(now[path]) for path in changed)
+        and is_same()
+    ):
+        return
+    # Its blocks may be of two inputs.
+    writer.discard()
+    raise InputError(
+        f"{changed[0]}: has changed while it was read; nothing is written, so give the command again"
+    )
 
 
 def _fill(
@@ -107,7 +156,7 @@ def _fill(
     def sample() -> Volume:
         return training_volume(window, volume, seed=ctx.seed, progress=ctx.progress)
 
-    method = trained_method(options, volume, sample, ctx, writer.scratch)
+    method = trained_method(options, volume, sample, ctx, writer.scratch, writer.forget)
     with ExitStack() as resources:
         volume = spooled(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Context, Method, Volume
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, printable
 from a2ibench.plugins import host
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.reconstructing.in_memory import check_applies
 from a2ibench.reconstructing.options import MethodOptions
+from a2ibench.volumes.writing.durable import flush_all, write_whole
+from a2ibench.volumes.writing.seal import is_sealed, seal, unseal
+
+log = logging.getLogger("a2ibench")
 
 INTENSITY = "intensity.json"
 """File of the grey levels that were 0 and 1 in the training."""
@@ -23,7 +27,12 @@ _STATE = "method"
 
 
 def trained_method(
-    options: MethodOptions, volume: Volume, sample: Callable[[], Volume], ctx: Context, scratch: Path
+    options: MethodOptions,
+    volume: Volume,
+    sample: Callable[[], Volume],
+    ctx: Context,
+    scratch: Path,
+    forget: Callable[[], None],
 ) -> Method:
     """Return a method that can reconstruct: loaded, or trained now or by the call that was interrupted.
 
@@ -42,6 +51,8 @@ def trained_method(
         For the training.
     scratch : Path
         Folder that outlasts an interruption.
+    forget : callable
+        Called before a training; what another one has made does not belong to the same output.
     """
     method = built_method(options, ctx.seed)
     check_applies(method, options.method, volume)
@@ -49,7 +60,10 @@ def trained_method(
         method.load(options.checkpoint)
         return method
     kept = kept_method(scratch)
-    if not kept.is_dir():
+    if not is_sealed(kept):
+        if unseal(kept):
+            log.warning("%s: the trained method is damaged; it is trained anew", printable(str(kept)))
+        forget()
         method.fit(sample(), replace(ctx, workdir=scratch))
         _save(method, kept)
         if not any(kept.iterdir()):
@@ -87,11 +101,11 @@ def trained_intensity(checkpoint: Path | None) -> tuple[float, float] | None:
 
 
 def remembered(path: Path, compute: Callable[[], Any]) -> Any:
-    """Return what a JSON file holds; compute and write it first where there is none."""
-    if not path.is_file():
-        temporary = path.with_name(f"{path.name}.new")
-        temporary.write_text(json.dumps(compute()), encoding="utf-8")
-        temporary.replace(path)
+    """Return what a JSON file holds; compute and write it first where there is none, or a damaged one."""
+    if not is_sealed(path):
+        unseal(path)
+        write_whole(path, json.dumps(compute()).encode())
+        seal(path)
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -105,7 +119,9 @@ def built_method(options: MethodOptions, seed: int) -> Method:
 
 def _save(method: Method, folder: Path) -> None:
     temporary = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
+    unseal(temporary)
     temporary.mkdir()
     method.save(temporary)
+    flush_all(file for file in temporary.rglob("*") if file.is_file())
     temporary.replace(folder)
+    seal(folder)

@@ -81,7 +81,9 @@ def reconstruct(
 
     options = MethodOptions(method, profile=profile, budget="3steps", device="cpu")
     with contextlib.suppress(TimeoutError):
-        reconstruct_between(source, Path(target), StackOptions(), options, progress=progress)
+        reconstruct_between(
+            source, Path(target), StackOptions(), options, save_checkpoint=False, progress=progress
+        )
     seconds = time.perf_counter() - begin
     sys.stdout.write(json.dumps({"seconds": seconds, "share": share, "memory": high_water() - before}))
 

@@ -101,10 +101,10 @@ WRONG = {
     ),
     "checkpoint exists": (
         "reconstruct thin.tif out.tif --voxel-size 40,10,10 --save-checkpoint thin.tif",
-        "thin.tif: exists already",
+        "thin.tif: as checkpoint it is",
     ),
     "foreign checkpoint": (
-        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --method srmd --checkpoint .",
+        "reconstruct thin.tif out.tif --voxel-size 40,10,10 --method srmd --checkpoint empty",
         "no readable checkpoint",
     ),
     "address of nothing": ("reconstruct ftp://host/a.tif out.tif --voxel-size 40,10,10", "scheme 'ftp'"),
@@ -124,6 +124,7 @@ def test_bad_input_is_one_line(
     monkeypatch.chdir(catalogue.parent)
     Path("broken.toml").write_text("[d\n")
     Path("short.toml").write_text('[d]\npath = "thin.tif"\nvoxel_size = [40, 10]\n')
+    Path("empty").mkdir()
     before = sorted(Path().rglob("*"))
     words = line.split()
     if words[0] in ("run", "fetch") and "--catalogue" not in words and line != "fetch":

@@ -17,4 +17,4 @@ def reconstruct_in_units(source, target, method, options):
     torch.set_num_threads(1)
     sizes.VOXELS = sizes.AXIAL_VOXELS = 1
     writer._FLUSH_EVERY = 0.0
-    reconstruct_file(source, target, method, device="cpu", **options)
+    reconstruct_file(source, target, method, device="cpu", **{"save_checkpoint": False} | options)

@@ -153,7 +153,7 @@ def test_an_interrupted_one_goes_on_only_with_the_same_settings(stack, tmp_path,
         return a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, **options)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Writer, "finish", lambda writer: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(Writer, "publish", lambda writer: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             begin()
     state = json.loads((tmp_path / ".o.tif.partial" / "state.json").read_text())

@@ -14,6 +14,7 @@ from a2ibench.protocol.streaming.sizes import Triple, piece_size
 from a2ibench.volumes.lazy import open_lazy
 from a2ibench.volumes.window import Window
 from a2ibench.volumes.writing.durable import telling
+from a2ibench.volumes.writing.seal import is_sealed, seal, unseal
 
 # Compressed slices are decoded whole, as often as there are pieces side by side.
 _TIMES = 4.0
@@ -50,8 +51,10 @@ def spooled(
         return volume
     file = folder / "input.npy"
     with telling(file):
-        if not file.is_file():
+        if not is_sealed(file):
+            unseal(file)
             _unpack(volume.data, file, progress)
+            seal(file)
         return replace(volume, data=Window(resources.enter_context(open_lazy(file))))
 
 

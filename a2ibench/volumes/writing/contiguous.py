@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from a2ibench.volumes.writing.journal import Notes
-from a2ibench.volumes.writing.layout import Layout, Triple, Voxels
+from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, block_at
 from a2ibench.volumes.writing.one_file import OneFile
 from a2ibench.volumes.writing.raw import RawFile, gathered
 
@@ -51,12 +53,39 @@ class ContiguousFile(OneFile):
     def write(self, start: Triple, array: Voxels) -> Notes:
         """Write one block."""
         file, dtype, (_, height, width) = self._opened(), self.stored_dtype, self.layout.shape
-        _, ny, nx = array.shape
-        # What lies together in the file: a row of the block, or all of a plane's if they are whole rows.
-        length = (ny * nx if nx == width else nx) * dtype.itemsize
+        length, checksum = self._together(array.shape), 0
         for z, plane in enumerate(array, start=start[0]):
             data = gathered(plane.astype(dtype, copy=False))
+            checksum = zlib.crc32(data, checksum)
             offset = self._offset + ((z * height + start[1]) * width + start[2]) * dtype.itemsize
             for row, first in enumerate(range(0, len(data), length)):
                 file.write(data[first : first + length], offset + row * width * dtype.itemsize)
-        return {}
+        return {"crc32": checksum}
+
+    def checksum(self, start: Triple) -> int:
+        """Return the checksum of a block as it is stored now."""
+        file, itemsize, (_, height, width) = self._opened(), self.stored_dtype.itemsize, self.layout.shape
+        shape = block_at(start, self.block, self.layout.shape)
+        length, checksum = self._together(shape), 0
+        for z in range(start[0], start[0] + shape[0]):
+            offset = self._offset + ((z * height + start[1]) * width + start[2]) * itemsize
+            for row in range(shape[1] * shape[2] * itemsize // length):
+                checksum = zlib.crc32(file.read(length, offset + row * width * itemsize), checksum)
+        return checksum
+
+    def frame(self) -> int:
+        """Return a checksum of all but the voxels."""
+        first = self.find_voxels()
+        with self.path.open("rb") as file:
+            head = self.unchanging(file.read(first))
+            file.seek(first + math.prod(self.layout.shape) * self.stored_dtype.itemsize)
+            return zlib.crc32(f"{first} {self.path.stat().st_size}".encode() + head + file.read())
+
+    def unchanging(self, head: bytes) -> bytes:
+        """Return what lies before the first voxel, without what is only known in the end."""
+        return head
+
+    def _together(self, shape: tuple[int, ...]) -> int:
+        """Return bytes that lie together: a row of the block, or all of a plane's if they are whole rows."""
+        _, ny, nx = shape
+        return (ny * nx if nx == self.layout.shape[2] else nx) * self.stored_dtype.itemsize

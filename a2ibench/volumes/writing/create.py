@@ -17,6 +17,7 @@ from a2ibench.volumes.writing.durable import telling
 from a2ibench.volumes.writing.layout import Layout, Triple
 from a2ibench.volumes.writing.partial import Partial
 from a2ibench.volumes.writing.raw import check_space
+from a2ibench.volumes.writing.resuming import laid_out, resumed
 from a2ibench.volumes.writing.target import Target
 from a2ibench.volumes.writing.writer import Writer
 
@@ -35,7 +36,7 @@ _BY_SUFFIX = {
 }
 _DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
 # Raised when the same blocks would no longer give the same file.
-_REVISION = 1
+_REVISION = 2
 
 
 def create(
@@ -50,7 +51,10 @@ def create(
 ) -> Writer:
     """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
 
-    Nothing appears under `path` before `Writer.finish`; until then all is in ``.NAME.partial`` beside it.
+    Nothing appears under `path` before `Writer.publish`; until then all is in ``.NAME.partial`` beside it.
+    What is there is only taken over as far as it has the checksums that were noted when it was written; the
+    rest is written anew, and a line is logged of it. If the output has its name already, and only
+    `Writer.finish` was not reached, all blocks are done.
 
     Parameters
     ----------
@@ -92,38 +96,25 @@ def create(
     text = json.dumps(identity, sort_keys=True)
     layout = Layout(_checked(path, shape), kind, _floats(voxel_size), text, rows)
     with telling(path):
-        partial = Partial(path)
+        partial = Partial(path, overwrite=overwrite)
         keep = partial.interrupted
         try:
-            _check_free(path, overwrite, zarr=_suffix(path) in (".ome.zarr", ".zarr"))
             target: Target = target_class(partial.data, layout)
-            resumed = _begin(partial, target, _settings(layout, target, identity), overwrite)
+            settings = _settings(layout, target, identity)
+            if partial.published and not partial.differences(settings):
+                return Writer(layout, target, partial, None, overwrite=overwrite, resumed=True)
+            _check_free(path, overwrite, zarr=_suffix(path) in (".ome.zarr", ".zarr"))
+            going_on = resumed(partial, settings, overwrite=overwrite)
+            journal = laid_out(partial, target, layout, settings)
             if partial.data.is_file():
                 check_space(partial.data, path)
-            target.open()
-            return Writer(layout, target, partial, overwrite=overwrite, resumed=resumed)
+            return Writer(layout, target, partial, journal, overwrite=overwrite, resumed=going_on)
         except BaseException:
             if keep and partial.interrupted:
                 partial.release()
             else:
                 partial.remove()
             raise
-
-
-def _begin(partial: Partial, target: Target, settings: Mapping[str, Any], overwrite: bool) -> bool:
-    """Lay out the output, unless an interrupted one goes on; return whether it does."""
-    if partial.interrupted:
-        try:
-            partial.check(settings)
-        except InputError:
-            if not overwrite:
-                raise
-        else:
-            return True
-    partial.clear()
-    target.prepare()
-    partial.begin(settings)
-    return False
 
 
 def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:

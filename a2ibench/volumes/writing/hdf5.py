@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.volumes.writing.journal import Notes
-from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, clipped, parts
+from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, block_at, clipped, parts, starts
 from a2ibench.volumes.writing.one_file import OneFile
 from a2ibench.volumes.writing.raw import RawFile, gathered
 
@@ -62,14 +64,44 @@ class Hdf5File(OneFile):
 
     def write(self, start: Triple, array: Voxels) -> Notes:
         """Write one block, chunk by chunk."""
-        file = self._opened()
+        file, checksum = self._opened(), 0
         for at, voxels in parts(start, array, self._chunk):
             # Chunks at the far ends reach beyond the volume.
             missing = [(0, size - found) for size, found in zip(self._chunk, voxels.shape, strict=True)]
             chunk = np.pad(voxels, missing) if any(n for _, n in missing) else voxels
             z, y, x = (first // size for first, size in zip(at, self._chunk, strict=True))
-            file.write(gathered(chunk), int(self._offsets[z, y, x]))
-        return {}
+            data = gathered(chunk)
+            checksum = zlib.crc32(data, checksum)
+            file.write(data, int(self._offsets[z, y, x]))
+        return {"crc32": checksum}
+
+    def checksum(self, start: Triple) -> int:
+        """Return the checksum of a block as it is stored now."""
+        file, checksum = self._opened(), 0
+        for at in starts(block_at(start, self.block, self.layout.shape), self._chunk, start):
+            z, y, x = (first // size for first, size in zip(at, self._chunk, strict=True))
+            checksum = zlib.crc32(file.read(self._chunk_bytes, int(self._offsets[z, y, x])), checksum)
+        return checksum
+
+    def frame(self) -> int:
+        """Return a checksum of all but the chunks."""
+        import h5py
+
+        with h5py.File(self.path, "r") as opened:
+            chunks = np.sort(_chunk_offsets(opened[_KEY]).ravel()).tolist()
+        size = self.path.stat().st_size
+        checksum = zlib.crc32(f"{size}".encode())
+        ends = [0, *(offset + self._chunk_bytes for offset in chunks)]
+        with self.path.open("rb") as file:
+            for first, last in zip(ends, [*chunks, size], strict=True):
+                if first < last:
+                    file.seek(first)
+                    checksum = zlib.crc32(file.read(last - first), checksum)
+        return checksum
+
+    @property
+    def _chunk_bytes(self) -> int:
+        return math.prod(self._chunk) * self.layout.dtype.itemsize
 
     def _lay_out(self) -> None:
         import h5py

@@ -58,6 +58,12 @@ def box(start: Triple, block: Triple, shape: Triple) -> tuple[slice, slice, slic
     return z, y, x
 
 
+def block_at(start: Triple, block: Triple, shape: Triple) -> Triple:
+    """Return the size of the block that begins at `start`, as far as it lies within `shape`."""
+    z, y, x = (part.stop - part.start for part in box(start, block, shape))
+    return z, y, x
+
+
 def parts(start: Triple, array: Voxels, block: Triple) -> Iterator[tuple[Triple, Voxels]]:
     """Yield the blocks that an array beginning at `start` is made of."""
     shape: Triple = (array.shape[0], array.shape[1], array.shape[2])

@@ -18,6 +18,8 @@ from a2ibench.volumes.writing.layout import Triple, Voxels
 
 _ANGSTROM = 10.0
 _LABEL = "a2ibench"
+# Minimum, maximum and mean in the header, and the deviation.
+_STATISTICS = (slice(76, 88), slice(216, 220))
 
 
 class MrcFile(ContiguousFile):
@@ -50,15 +52,27 @@ class MrcFile(ContiguousFile):
         with mrcfile.open(self.path, mode="r", header_only=True) as file:
             return int(file.header.nbytes + file.header.nsymbt)
 
+    def unchanging(self, head: bytes) -> bytes:
+        """Return the header without the statistics."""
+        for part in _STATISTICS:
+            head = head[: part.start] + bytes(part.stop - part.start) + head[part.stop :]
+        return head
+
     def write(self, start: Triple, array: Voxels) -> Notes:
         """Write one block; return its statistics."""
-        super().write(start, array)
+        notes = super().write(start, array)
         total = squares = 0.0
         for plane in array:
             wide = plane.astype(np.float64)
             total += float(wide.sum())
             squares += float(np.einsum("ij,ij->", wide, wide))
-        return {"min": float(array.min()), "max": float(array.max()), "sum": total, "squares": squares}
+        statistics = {
+            "min": float(array.min()),
+            "max": float(array.max()),
+            "sum": total,
+            "squares": squares,
+        }
+        return {**notes, **statistics}
 
     def finish(self, notes: Mapping[Triple, Notes]) -> None:
         """Write the statistics, and flush the file."""

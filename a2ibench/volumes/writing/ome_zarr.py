@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from a2ibench.errors import InputError
-from a2ibench.volumes.writing.durable import flush_all, flush_tree
+from a2ibench.volumes.writing.durable import flush_all, flush_tree, remove
 from a2ibench.volumes.writing.journal import Notes
 from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, box, clipped, starts
 from a2ibench.volumes.writing.pyramid import Level, averaged, plan_levels
-from a2ibench.volumes.writing.tensorstores import UNFINISHED, as_os_error, opened_for_writing
+from a2ibench.volumes.writing.tensorstores import as_os_error, opened_for_writing
 
 # Halved twice, a shard is still one chunk: the first coarser levels can be written along with the finest,
 # block by block, without two blocks ever sharing a shard (those that do lose voxels, silently).
@@ -75,7 +77,25 @@ class OmeZarr:
             array = averaged(array, level.step)
             z, y, x = (at // factor for at, factor in zip(start, level.factor, strict=True))
             self._write(number, (z, y, x), array)
-        return {}
+        return {"crc32": self.checksum(start)}
+
+    def checksum(self, start: Triple) -> int:
+        """Return the checksum of the shards of a block, as they are stored now."""
+        checksum = 0
+        for file in self._shards_of(start):
+            checksum = zlib.crc32(file.read_bytes(), checksum)
+        return checksum
+
+    def frame(self) -> int:
+        """Return a checksum of all metadata."""
+        checksum = 0
+        for file in self._metadata:
+            checksum = zlib.crc32(file.read_bytes(), checksum)
+        return checksum
+
+    def tidy(self, kept: Collection[Triple]) -> None:
+        """Remove whatever is neither metadata nor a shard of the blocks given."""
+        self._keep([shard for start in kept for shard in self._shards_of(start)])
 
     def flush(self) -> None:
         """Wait until everything written so far is on the disk."""
@@ -91,8 +111,16 @@ class OmeZarr:
                 voxels = self._arrays[number - 1][finer].read().result()
                 self._write(number, start, averaged(voxels, level.step))
                 self.flush()
-        self._remove_leftovers()
-        self._check_shards()
+        shards = [
+            self._file(number, start)
+            for number, level in enumerate(self.levels)
+            for start in starts(level.shape, self._shard(number))
+        ]
+        # A killed process leaves shards that it had not renamed to their names yet.
+        self._keep(shards)
+        for file in shards:
+            if not file.is_file():
+                raise InputError(f"{file}: is gone; give the same command again, which goes on")
         flush_tree(self.path)
 
     def close(self) -> None:
@@ -124,17 +152,27 @@ class OmeZarr:
         z, y, x = (at // size for at, size in zip(start, self._shard(number), strict=True))
         return self.path / str(number) / "c" / str(z) / str(y) / str(x)
 
-    def _remove_leftovers(self) -> None:
-        # A killed process leaves shards that it had not renamed to their names yet.
-        for leftover in self.path.rglob(f"*{UNFINISHED}"):
-            leftover.unlink()
+    @property
+    def _metadata(self) -> list[Path]:
+        return [self.path / "zarr.json", *(self.path / str(number) / "zarr.json" for number in self._numbers)]
 
-    def _check_shards(self) -> None:
-        for number in self._numbers:
-            for start in starts(self.levels[number].shape, self._shard(number)):
-                file = self._file(number, start)
-                if not file.is_file():
-                    raise InputError(f"{file}: is gone; give --overwrite to write the volume anew")
+    def _shards_of(self, start: Triple) -> Iterator[Path]:
+        for number, level in enumerate(self.levels[: _ALONG + 1]):
+            z, y, x = (at // factor for at, factor in zip(start, level.factor, strict=True))
+            yield self._file(number, (z, y, x))
+
+    def _keep(self, shards: Iterable[Path]) -> None:
+        files = {*self._metadata, *shards}
+        folders = {folder for file in files for folder in file.parents}
+        for inner, names, others in os.walk(self.path):
+            for name in [*names]:
+                folder = Path(inner, name)
+                if folder.is_symlink() or folder not in folders:
+                    names.remove(name)
+                    remove(folder)
+            for other in others:
+                if Path(inner, other) not in files:
+                    Path(inner, other).unlink()
 
     def _multiscale(self) -> dict[str, Any]:
         voxel_size = self.layout.voxel_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from a2ibench.volumes.writing.durable import flush_all
@@ -41,6 +41,17 @@ class OneFile(ABC):
     @abstractmethod
     def write(self, start: Triple, array: Voxels) -> Notes:
         """Write one block."""
+
+    @abstractmethod
+    def frame(self) -> int:
+        """Return a checksum of all but the voxels."""
+
+    @abstractmethod
+    def checksum(self, start: Triple) -> int:
+        """Return the checksum of a block as it is stored now."""
+
+    def tidy(self, kept: Collection[Triple]) -> None:  # noqa: B027  (nothing is the rule for single files)
+        """Do nothing: what a block left behind is written over."""
 
     def flush(self) -> None:
         """Wait until everything written so far is on the disk."""

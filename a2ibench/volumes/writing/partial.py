@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import filelock
 
+from a2ibench.documents import read_json
 from a2ibench.errors import InputError
-from a2ibench.volumes.writing.durable import flush, write_whole
+from a2ibench.volumes.writing.durable import flush, remove, write_whole
 from a2ibench.volumes.writing.journal import Journal
+from a2ibench.volumes.writing.layout import Triple
+
+_FRAME = "frame"
+
+
+def hidden(output: Path) -> Path:
+    """Return the folder ``.NAME.partial`` in which an output grows."""
+    return output.with_name(f".{output.name}.partial")
 
 
 class Partial:
@@ -22,21 +31,36 @@ class Partial:
     ----------
     output : Path
         The output.
+    overwrite : bool
+        Whether something else of the folder's name is removed.
 
     Raises
     ------
     InputError
-        If another process writes this output.
+        If another process writes this output, or something else has the folder's name.
     """
 
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.folder = output.with_name(f".{output.name}.partial")
+    def __init__(self, output: Path, *, overwrite: bool = False) -> None:
+        self.output, self.folder = output, hidden(output)
         self.data = self.folder / output.name
         self._state, self._replaced = self.folder / "state.json", self.folder / "replaced"
+        self._done, self._published = self.folder / "done", self.folder / "published"
+        self._make_room(overwrite)
         self._lock = self._locked()
-        if self._replaced.exists() and not self.output.exists():
+        if self._replaced.is_dir() and not os.path.lexists(self.output):
             self._replaced.replace(self.output)
+        self.settings, self.frame = self._read()
+
+    def _make_room(self, overwrite: bool) -> None:
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            if not overwrite:
+                raise InputError(
+                    f"{self.folder}: is no folder of unfinished work; move it away, or add --overwrite"
+                )
+            self.folder.unlink()
+        lock = self.folder / "lock"
+        if lock.is_symlink() or lock.is_dir():
+            remove(lock)
 
     def _locked(self) -> filelock.FileLock:
         for _ in range(3):
@@ -54,64 +78,103 @@ class Partial:
             lock.release()
         raise InputError(f"{self.output}: another process is writing it; wait for it, or write elsewhere")
 
+    def _read(self) -> tuple[dict[str, Any] | None, int | None]:
+        try:
+            state = read_json(self._state) if self._state.is_file() else None
+        except (OSError, ValueError):
+            state = None
+        if not isinstance(state, dict):
+            return None, None
+        frame = state.pop(_FRAME, None)
+        return state, frame if isinstance(frame, int) else None
+
     @property
     def interrupted(self) -> bool:
         """Whether there is the work of an earlier process to go on with."""
-        # Once the data have their name, the rest of the folder is only to be removed.
-        return self._state.is_file() and self.data.exists()
+        return self.settings is not None
 
-    def check(self, settings: Mapping[str, Any]) -> None:
-        """Accept earlier work if it was begun with the same settings.
+    @property
+    def damaged(self) -> bool:
+        """Whether there is work, but nothing tells what it was to become."""
+        return self.settings is None and self._state.exists()
 
-        Raises
-        ------
-        InputError
-            If any differs; says which, and both values.
-        """
-        before, now = _read(self._state), _plain(settings)
-        differing = [
+    @property
+    def published(self) -> bool:
+        """Whether the output has its name already, and the folder stays for what is left beside it."""
+        try:
+            return not self.data.exists() and bool(
+                read_json(self._published) == _which(self.output)  # a name that somebody else took since
+            )
+        except (OSError, ValueError):
+            return False
+
+    def differences(self, settings: Mapping[str, Any]) -> list[str]:
+        """Return what differs between the settings of earlier work and those given, a text for each."""
+        before, now = self.settings or {}, _plain(settings)
+        return [
             f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
         ]
-        if differing:
-            raise InputError(
-                f"{self.output}: an interrupted call left an output of other settings "
-                f"({'; '.join(differing[:3])}); give the same settings to go on, or --overwrite to discard it"
-            )
 
-    def begin(self, settings: Mapping[str, Any]) -> None:
-        """Record that the output is laid out and that blocks may come."""
+    def begin(self, settings: Mapping[str, Any], frame: int) -> None:
+        """Record that the output is laid out and that blocks may come.
+
+        Parameters
+        ----------
+        settings : mapping
+            What later work must agree with.
+        frame : int
+            Checksum of all but the voxels.
+        """
         flush(self.folder)
         flush(self.folder.parent)
-        write_whole(self._state, json.dumps(_plain(settings), indent=1).encode())
+        self.settings, self.frame = _plain(settings), frame
+        write_whole(self._state, json.dumps({**self.settings, _FRAME: frame}, indent=1).encode())
 
     @property
     def scratch(self) -> Path:
         """A folder within for what belongs to the output until it is complete; made when first asked for."""
         folder = self.folder / "scratch"
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            folder.unlink()
         folder.mkdir(exist_ok=True)
         return folder
 
-    def journal(self) -> Journal:
-        """Return the list of blocks written."""
-        return Journal(self.folder / "done")
+    def journal(self, possible: Callable[[Triple], bool]) -> Journal:
+        """Return the list of blocks written; `possible` tells whether a block can begin at a voxel."""
+        if self._done.is_symlink() or (self._done.exists() and not self._done.is_file()):
+            remove(self._done)
+        return Journal(self._done, possible)
 
     def clear(self) -> None:
         """Remove everything but the lock."""
         # First, so that nobody goes on with what is half removed.
-        self._state.unlink(missing_ok=True)
+        if self._state.is_symlink() or self._state.exists():
+            remove(self._state)
+        self.settings = self.frame = None
         for path in self.folder.iterdir():
             if path.name != "lock":
-                _remove(path)
+                remove(path)
+
+    def clear_data(self) -> None:
+        """Remove all that was written of the output; what is in `scratch` stays."""
+        for path in (self._done, self._published, self.data):
+            if path.is_symlink() or path.exists():
+                remove(path)
 
     def publish(self) -> None:
-        """Give the output its name; what had it before is removed then.
+        """Give the output its name; what had it before is removed with the folder.
 
         A file is replaced in one step. A folder cannot be: it is moved in here first, so for an instant there
         is none; if the process is killed right then, the next one moves it back.
         """
+        if self._published.is_dir() and not self._published.is_symlink():
+            remove(self._published)
+        write_whole(self._published, json.dumps(_which(self.data)).encode())
         if self.output.is_dir() and not self.output.is_symlink():
+            if self._replaced.exists():
+                remove(self._replaced)
             self.output.replace(self._replaced)
         self.data.replace(self.output)
         flush(self.output.parent)
@@ -128,16 +191,10 @@ class Partial:
         self._lock.release()
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return state
+def _which(path: Path) -> list[int]:
+    # Stays the same when it is given another name.
+    state = path.lstat()
+    return [state.st_dev, state.st_ino]
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

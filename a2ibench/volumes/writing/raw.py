@@ -40,6 +40,14 @@ class RawFile:
             written = self._write_some(data, offset)
             data, offset = data[written:], offset + written
 
+    def read(self, length: int, offset: int) -> bytes:
+        """Return the bytes at `offset`, fewer where the file ends."""
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, length, offset)
+        with self._seeking:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            return os.read(self._descriptor, length)
+
     def flush(self) -> None:
         """Wait until everything written is on the disk."""
         os.fsync(self._descriptor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from a2ibench.volumes.writing.journal import Notes
@@ -25,8 +25,23 @@ class Target(Protocol):
     def open(self) -> None:
         """Get ready to write blocks to what `prepare` created, maybe in an earlier process."""
 
+    def frame(self) -> int:
+        """Return a checksum of all but the voxels: of the metadata, and of the size of a file.
+
+        It is the same from `prepare` until after `finish`. Damaged files may raise anything.
+        """
+
     def write(self, start: Triple, array: Voxels) -> Notes:
-        """Write one block; return what `finish` wants to know of it."""
+        """Write one block; return what `finish` wants to know of it, and as ``crc32`` its `checksum`."""
+
+    def checksum(self, start: Triple) -> int:
+        """Return the checksum of a block as it is stored now.
+
+        Raises OSError if it is not all there.
+        """
+
+    def tidy(self, kept: Collection[Triple]) -> None:
+        """Remove whatever belongs neither to the metadata nor to one of the blocks given."""
 
     def flush(self) -> None:
         """Wait until everything written so far is on the disk."""

@@ -35,5 +35,7 @@ class TiffFile(ContiguousFile):
         """Return the bytes before the first voxel."""
         import tifffile
 
-        with tifffile.TiffFile(self.path) as file:
+        from a2ibench.volumes.lazy.tiff import without_log_lines
+
+        with without_log_lines(), tifffile.TiffFile(self.path) as file:
             return int(file.pages.first.dataoffsets[0])

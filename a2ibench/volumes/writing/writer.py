@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Set
@@ -11,7 +12,7 @@ from types import TracebackType
 
 from a2ibench.errors import InputError
 from a2ibench.volumes.writing.durable import telling
-from a2ibench.volumes.writing.journal import Notes
+from a2ibench.volumes.writing.journal import Journal, Notes
 from a2ibench.volumes.writing.layout import Layout, Triple, Voxels, parts, starts
 from a2ibench.volumes.writing.partial import Partial
 from a2ibench.volumes.writing.target import Target
@@ -34,6 +35,8 @@ class Writer:
         The format, opened.
     partial : Partial
         The hidden folder, held.
+    journal : Journal or None
+        The blocks that are done; None if the output has its name already.
     overwrite : bool
         Whether an output of this name is replaced in the end.
     resumed : bool
@@ -41,11 +44,18 @@ class Writer:
     """
 
     def __init__(
-        self, layout: Layout, target: Target, partial: Partial, *, overwrite: bool, resumed: bool
+        self,
+        layout: Layout,
+        target: Target,
+        partial: Partial,
+        journal: Journal | None,
+        *,
+        overwrite: bool,
+        resumed: bool,
     ) -> None:
         self._layout, self._target, self._partial, self._overwrite = layout, target, partial, overwrite
         self._resumed = resumed
-        self._journal = partial.journal()
+        self._journal = journal
         self._fresh: dict[Triple, Notes] = {}
         self._flushed = time.monotonic()
         # Of the journal, of what is fresh, and of flushing.
@@ -82,7 +92,22 @@ class Writer:
     def done(self) -> Set[Triple]:
         """Where the blocks begin that are written, by this call and by interrupted ones before."""
         with self._lock:
+            if self._journal is None:
+                return set(starts(self._layout.shape, self.block))
             return self._journal.notes.keys() | self._fresh.keys()
+
+    @property
+    def published(self) -> bool:
+        """Whether the output has its name, by this call or by an interrupted one before."""
+        return self._journal is None
+
+    def forget(self) -> None:
+        """Take all blocks for not written, since what they were made with is lost."""
+        self._check_open()
+        with self._lock, telling(self._partial.output):
+            if self._journal is not None:
+                self._fresh = {}
+                self._journal.keep(())
 
     def is_done(self, start: Triple, shape: Triple) -> bool:
         """Return whether all blocks that a box consists of are done."""
@@ -117,8 +142,10 @@ class Writer:
             if time.monotonic() - self._flushed >= _FLUSH_EVERY:
                 self._record()
 
-    def finish(self) -> None:
-        """Complete the output, give it its name, and remove the hidden folder.
+    def publish(self) -> None:
+        """Complete the output and give it its name; what is in `scratch` stays until `finish`.
+
+        A call of the same identity that follows an interruption between the two finds all blocks done.
 
         Raises
         ------
@@ -126,6 +153,8 @@ class Writer:
             If blocks are missing, another file has taken the name, or the disk does not take the data.
         """
         self._check_open()
+        if self._journal is None:
+            return
         output, sides = self._partial.output, zip(self._layout.shape, self.block, strict=True)
         missing = math.prod(-(-n // by) for n, by in sides) - len(self.done)
         if missing:
@@ -133,10 +162,22 @@ class Writer:
         with telling(output):
             self._record()
             self._target.finish(self._journal.notes)
-            if not self._overwrite and output.exists():
+            if not self._overwrite and os.path.lexists(output):
                 raise InputError(f"{output}: has appeared meanwhile; move it away, or add --overwrite")
             self._target.close()
             self._partial.publish()
+        self._journal = None
+
+    def finish(self) -> None:
+        """Complete the output, give it its name unless it has it, and remove the hidden folder.
+
+        Raises
+        ------
+        InputError
+            As for `publish`.
+        """
+        self.publish()
+        with telling(self._partial.output):
             self._partial.remove()
         self._open = False
 
@@ -170,12 +211,12 @@ class Writer:
 
     def _is_written(self, at: Triple) -> bool:
         with self._lock:
-            return at in self._journal.notes or at in self._fresh
+            return self._journal is None or at in self._journal.notes or at in self._fresh
 
     def _record(self) -> None:
         """List the fresh blocks as done, once they are safely on the disk."""
         with self._lock:
-            if not self._fresh:
+            if not self._fresh or self._journal is None:
                 return
             try:
                 self._target.flush()

@@ -137,7 +137,14 @@ def test_a_block_of_zeros_is_stored_and_its_loss_noticed(tmp_path):
     shards = [file for file in tmp_path.rglob("0/c/*/*/*") if file.is_file()]
     assert len(shards) == 4
     shards[0].unlink()
-    writer = create(path, SHAPE, "uint8", (8.0, 8.0, 8.0), identity={})
-    with writer, pytest.raises(InputError, match=r"is gone; give --overwrite"):
-        writer.finish()
+    with create(path, SHAPE, "uint8", (8.0, 8.0, 8.0), identity={}) as writer:
+        assert len(writer.done) == 3
+        (lost,) = {(0, 0, 0), (0, 0, 256), (0, 256, 0), (0, 256, 256)} - writer.done
+        size = [min(by, n - at) for at, by, n in zip(lost, writer.block, SHAPE, strict=True)]
+        writer.write(lost, np.zeros(size, np.uint8))
+    with create(path, SHAPE, "uint8", (8.0, 8.0, 8.0), identity={}) as writer:
+        assert len(writer.done) == 4
+        next(file for file in tmp_path.rglob("0/c/*/*/*") if file.is_file()).unlink()
+        with pytest.raises(InputError, match=r"is gone; give the same command again"):
+            writer.finish()
     assert not path.exists()
