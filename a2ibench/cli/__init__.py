@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        # click, too, ends the program where its output cannot be written.
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         return _end_of_pipe()
     except (KeyboardInterrupt, typer.Abort):
         code = int(ExitCode.INTERRUPTED)

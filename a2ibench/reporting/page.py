@@ -65,11 +65,6 @@ class Page:
         """Write one line that ends just above `top`."""
         x, y = (_MARGIN + left) / self.width, (self.height - _HEAD - top + 0.04) / self.height
         # A name may hold what matplotlib would take for a formula, or no font can draw.
-        style: dict[str, Any] = {
-            "fontsize": size,
-            "fontweight": weight,
-            "color": colour,
-            "va": "bottom",
-            "ha": "left",
-        }
-        self.figure.text(x, y, one_line(text, _LONGEST), parse_math=False, **style)
+        font: dict[str, Any] = {"fontsize": size, "fontweight": weight, "color": colour}
+        line = one_line(text, _LONGEST)
+        self.figure.text(x, y, line, parse_math=False, va="bottom", ha="left", **font)
