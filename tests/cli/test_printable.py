@@ -82,7 +82,7 @@ TITLE = "ü \u4e2d ± \U0001f9e0"
 def test_a_terminal_of_any_encoding_is_served(catalogue, environment, monkeypatch, encoding):
     def cli(*words):
         command = [sys.executable, "-m", "a2ibench", *map(str, words)]
-        return subprocess.run(command, capture_output=True, encoding=encoding, check=False)
+        return subprocess.run(command, capture_output=True, encoding=encoding, errors="replace", check=False)
 
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
     catalogue.write_text(catalogue.read_text().replace("smooth noise", TITLE), encoding="utf-8")
