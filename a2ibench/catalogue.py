@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from a2ibench.catalogue_fields import (
     within,
 )
 from a2ibench.contracts import DatasetSpec, Simulation
+from a2ibench.documents import read_toml
 from a2ibench.errors import CatalogueError, UnknownNameError
 
 _NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9._-]*")
@@ -46,7 +46,7 @@ def load_catalogue(path: Path | None = None) -> dict[str, DatasetSpec]:
         If the file is missing, is not TOML, or a table cannot be used; names file, table and field.
     """
     path = _shipped() if path is None else Path(path)
-    document = _document(path)
+    document = read_toml(path, "a datasets.toml", CatalogueError)
     if not document:
         raise CatalogueError(f"{path}: holds no dataset; add a [name] table")
     return {name: _dataset(path, name, entry) for name, entry in document.items()}
@@ -69,25 +69,6 @@ def _shipped() -> Path:
     # The wheel holds the file inside the package, a checkout at its root.
     inside = Path(__file__).with_name("datasets.toml")
     return inside if inside.is_file() else Path(__file__).parents[1] / "datasets.toml"
-
-
-def _document(path: Path) -> dict[str, Any]:
-    text = ""
-    try:
-        # Windows editors put a byte order mark in front, which TOML does not know.
-        text = path.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text)
-    except FileNotFoundError:
-        raise CatalogueError(f"{path}: no such file; give the path of a datasets.toml") from None
-    except OSError as error:
-        raise CatalogueError(f"{path}: {error.strerror}; give the path of a datasets.toml") from None
-    except UnicodeDecodeError as error:
-        raise CatalogueError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
-    except RecursionError:
-        raise CatalogueError(f"{path.name}: not valid TOML: nested too deeply") from None
-    except ValueError as error:
-        problem = str(error).replace("at end of document", f"at the end, line {text.count(chr(10)) + 1}")
-        raise CatalogueError(f"{path.name}: not valid TOML: {' '.join(problem.split())}") from None
 
 
 def _dataset(path: Path, name: str, entry: Any) -> DatasetSpec:

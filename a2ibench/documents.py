@@ -1,14 +1,25 @@
-"""Strict JSON: what it says is one thing, and whatever is wrong with it is a ValueError of one line."""
+"""Strict JSON and TOML: what they say is one thing, and whatever is wrong with them is one line."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
+import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-MOST_BYTES: Final = 1 << 27
-"""Larger files are no documents of ours; reading one would fill the memory."""
+from a2ibench.errors import InputError, one_line
+
+MOST_BYTES: Final = 1 << 25
+"""Larger files are no documents of ours; what is read of one may fill 30 times its size in memory."""
+
+_MOST_TOML: Final = 1 << 22
+# A key of many parts takes time that grows with their square; nobody writes more than a few.
+_LONG_KEY: Final = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""", re.ASCII
+)
 
 
 def read_json(path: Path) -> Any:
@@ -19,11 +30,9 @@ def read_json(path: Path) -> Any:
     OSError
         If there is no such file, or it cannot be read.
     ValueError
-        As for `parse_json`, or if the file has more than 128 MiB.
+        As for `parse_json`, or if the file has more than 32 MiB.
     """
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
-    return parse_json(path.read_bytes())
+    return parse_json(_content(path, MOST_BYTES))
 
 
 def parse_json(content: str | bytes) -> Any:
@@ -42,6 +51,58 @@ def parse_json(content: str | bytes) -> Any:
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except MemoryError:
+        raise ValueError("does not fit into memory") from None
+
+
+def read_toml(path: Path, what: str, kind: type[InputError] = InputError) -> dict[str, Any]:
+    """Read a TOML file that people write.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it is, with its article, for messages: ``"a run file"``.
+    kind : type
+        The exception to raise.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, may not be read, is no TOML, has more than 4 MiB, or keys of more than 32
+        parts.
+    """
+    text = ""
+    try:
+        # Windows editors put a byte order mark in front, which TOML does not know.
+        text = _content(path, _MOST_TOML).decode("utf-8-sig").replace("\r\n", "\n")
+        if _LONG_KEY.search(text):
+            raise kind(f"{path}: not valid TOML: a key has too many parts")
+        return tomllib.loads(text)
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise kind(f"{path}: no such file; give the path of {what}") from None
+    except OSError as error:
+        raise kind(f"{path}: {error.strerror}; give the path of {what}") from None
+    except UnicodeDecodeError as error:
+        raise kind(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    except (RecursionError, MemoryError):
+        raise kind(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as error:
+        end = f"at the end, line {text.count(chr(10)) + 1}"
+        problem = one_line(str(error)).replace("at end of document", end)
+        raise kind(f"{path}: not valid TOML: {problem}") from None
+
+
+def _content(path: Path, most: int) -> bytes:
+    # Bounded by what comes, for devices and pipes state no size.
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"larger than {most >> 20} MiB")
+    return content
 
 
 def _refuse(token: str) -> None:
@@ -58,7 +119,6 @@ def _finite(token: str) -> float:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"key {double[:40]!r} is given twice")
+        double, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"key {double[:40]!a} is given twice")
     return found

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.toml_file import read_toml
 from a2ibench.catalogue_fields import Reader, literal, number, show, whole, within
+from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, UnknownNameError
 from a2ibench.settings import Value
 

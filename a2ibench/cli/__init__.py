@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import traceback
@@ -13,6 +15,9 @@ from a2ibench.cli.app import app
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.errors import CommandLineError, say_error
 from a2ibench.errors import A2IBenchError
+
+# As shells say of a program that was ended by SIGPIPE.
+_BROKEN_PIPE = 128 + 13
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,10 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         One of `ExitCode`.
     """
+    _survive_encodings()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
         code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        # click, too, ends the program where its output cannot be written.
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        return _end_of_pipe()
     except (KeyboardInterrupt, typer.Abort):
         code = int(ExitCode.INTERRUPTED)
     except (A2IBenchError, OSError, CommandLineError) as error:
@@ -47,6 +59,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == ExitCode.INTERRUPTED:
         say_error("interrupted")
     return code
+
+
+def _survive_encodings() -> None:
+    # What a terminal's encoding lacks is shown as an escape; it must not end the program.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_of_pipe() -> int:
+    # Whoever read the output has enough of it, such as head; the interpreter must not flush it at its end.
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+    return _BROKEN_PIPE
 
 
 def _take_debug(words: list[str]) -> bool:

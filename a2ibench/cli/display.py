@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from a2ibench.errors import printable
+
 if TYPE_CHECKING:
     from a2ibench.bench.events import Events
 
@@ -33,4 +35,4 @@ def shown_events() -> Iterator[Events]:
     else:
         from a2ibench.cli.plain import PlainEvents
 
-        yield PlainEvents(lambda line: typer.echo(line, err=True))
+        yield PlainEvents(lambda line: typer.echo(printable(line), err=True))

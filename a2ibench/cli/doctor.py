@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from a2ibench.cli.codes import ExitCode
+from a2ibench.errors import printable
 
 _BYTES = frozenset({"memory", "total", "available"})
 
@@ -26,7 +27,7 @@ def doctor(
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
-        typer.echo("\n".join(_report(report)))
+        typer.echo("\n".join(map(printable, _report(report))))
     if any(plugin["error"] for plugin in report["plugins"]):
         raise typer.Exit(ExitCode.BROKEN)
 

@@ -10,6 +10,7 @@ import typer
 
 from a2ibench.cli.columns import columns
 from a2ibench.cli.messages import duration
+from a2ibench.errors import printable
 
 if TYPE_CHECKING:
     from a2ibench.bench.forecast import Forecast, Foreseen
@@ -23,7 +24,7 @@ def show_forecast(forecast: Forecast, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(forecast.to_dict(), indent=2))
     else:
-        typer.echo("\n".join(_lines(forecast)))
+        typer.echo("\n".join(map(printable, _lines(forecast))))
 
 
 def _lines(forecast: Forecast) -> Iterator[str]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import typer
 
-from a2ibench.errors import A2IBenchError
+from a2ibench.errors import A2IBenchError, one_line
+
+# Paths and lists of names are long, and cut short they would not help.
+_LONGEST = 4000
 
 # Some typer releases carry their own click and others import it; the public class leads to either's base.
 CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -18,7 +21,7 @@ def say_error(error: Exception | str) -> None:
 
 
 def in_one_line(error: Exception | str) -> str:
-    """Return what an error says without line breaks; of wrong usage also where the help is."""
+    """Return what an error says as one printable line; of wrong usage also where the help is."""
     if isinstance(error, CommandLineError):
         context = getattr(error, "ctx", None)
         help_of = f"; see {context.command_path} --help" if context is not None else ""
@@ -27,4 +30,4 @@ def in_one_line(error: Exception | str) -> str:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         text = str(error)
-    return " ".join(text.split())
+    return one_line(text, _LONGEST)

@@ -10,7 +10,7 @@ from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.display import interactive
 from a2ibench.cli.errors import say_error
 from a2ibench.cli.options import Catalogue
-from a2ibench.errors import A2IBenchError
+from a2ibench.errors import A2IBenchError, printable
 
 
 def fetch_datasets(
@@ -40,6 +40,6 @@ def fetch_datasets(
             failed = True
             say_error(error)
         else:
-            typer.echo(f"{spec.name}  {path}")
+            typer.echo(printable(f"{spec.name}  {path}"))
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from a2ibench.errors import one_line
 
 if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
+
+_LONGEST_NAME: Final = 60
 
 
 def title(job: Job) -> str:
@@ -21,13 +25,18 @@ def outcome(record: Mapping[str, Any]) -> str:
         parts.append(f"psnr {record['metrics']['psnr']['value']:.2f}")
     problem = (record["error"] or {}).get("message") or record.get("reason")
     if problem:
-        parts.append(" ".join(str(problem).split()))
+        parts.append(one_line(str(problem)))
     return ", ".join(parts)
 
 
 def values_text(values: Mapping[str, float]) -> str:
     """Return values such as the loss, four digits each."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    return ", ".join(f"{one_line(name, _LONGEST_NAME)} {value:.4g}" for name, value in values.items())
+
+
+def phase_text(phase: str) -> str:
+    """Return the name of a phase, which a method may choose, as a short piece of one line."""
+    return one_line(phase, _LONGEST_NAME)
 
 
 def count(done: float, total: float) -> str:

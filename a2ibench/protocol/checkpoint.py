@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from a2ibench.errors import InputError
+from a2ibench.documents import read_json
+from a2ibench.errors import InputError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -46,15 +47,17 @@ def load(folder: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, An
         If files are missing or damaged, or the checkpoint is another method's.
     """
     try:
-        state: dict[str, Any] = json.loads((folder / STATE).read_text())
+        state: Any = read_json(folder / STATE)
         weights: dict[str, torch.Tensor] = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(
-            f"{folder}: no readable checkpoint ({error}); give a folder that a run saved"
+            f"{folder}: no readable checkpoint ({one_line(str(error), 200)}); give a folder that a run saved"
         ) from error
-    if state.get("kind") != kind:
+    found = state.get("kind") if isinstance(state, dict) else None
+    if found != kind:
         raise InputError(
-            f"{folder}: checkpoint of {state.get('kind')}, not of {kind}; give the method it was saved by"
+            f"{folder}: checkpoint of {one_line(str(found), 60)}, not of {kind}; "
+            "give the method it was saved by"
         )
     return weights, state
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Context, Method, Volume
+from a2ibench.documents import read_json
 from a2ibench.errors import InputError, printable
 from a2ibench.plugins import host
 from a2ibench.protocol.seeding import seed_everything
@@ -94,9 +95,9 @@ def trained_intensity(checkpoint: Path | None) -> tuple[float, float] | None:
     if file is None or not file.is_file():
         return None
     try:
-        low, high = json.loads(file.read_text(encoding="utf-8"))
+        low, high = read_json(file)
         return float(low), float(high)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise InputError(f"{file}: not two grey levels; give --intensity LO,HI, or remove it") from None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from a2ibench.errors import printable
 from a2ibench.reporting.sheet import Block, Cell, Sheet
 from a2ibench.reporting.texts import ABSENT, TIED
 
@@ -64,7 +65,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def latex(sheets: Sequence[Sheet]) -> str:
@@ -103,7 +104,7 @@ def _latex_cell(cell: Cell) -> str:
 
 def latex_text(text: str) -> str:
     """Return a text with everything escaped that LaTeX would take for a command."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in printable(text))
 
 
 def terminal(sheets: Sequence[Sheet]) -> Table:
@@ -117,10 +118,12 @@ def terminal(sheets: Sequence[Sheet]) -> Table:
 
 
 def _terminal_sheet(sheet: Sheet) -> Table:
-    table = Table(caption=Text("\n".join([sheet.caption, *sheet.notes])), caption_justify="left")
+    table = Table(
+        caption=Text("\n".join(map(printable, [sheet.caption, *sheet.notes]))), caption_justify="left"
+    )
     table.add_column("dataset")
     for column, heading in enumerate(sheet.headings):
-        table.add_column(Text(heading), justify="right" if column else "left")
+        table.add_column(Text(printable(heading)), justify="right" if column else "left")
     for block in sheet.blocks:
         _terminal_block(table, block)
     return table
@@ -129,7 +132,7 @@ def _terminal_sheet(sheet: Sheet) -> Table:
 def _terminal_block(table: Table, block: Block) -> None:
     for index, row in enumerate(block.rows):
         # An interval without a blank is one word, which is not divided where room is scarce.
-        texts = [_INTERVAL.sub(r"\1,\2", cell.text) for cell in row]
+        texts = [_INTERVAL.sub(r"\1,\2", printable(cell.text)) for cell in row]
         cells = [Text(text, style="bold" if cell.best else "") for text, cell in zip(texts, row, strict=True)]
-        table.add_row(Text("" if index else block.dataset), *cells)
+        table.add_row(Text("" if index else printable(block.dataset)), *cells)
     table.add_section()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from a2ibench.errors import one_line
 
 DPI = 200
 GAP, TITLE = 0.07, 0.21
 TEXT, FINE = 8.0, 6.5
 _MARGIN, _HEAD = 0.12, 0.4
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -60,4 +64,7 @@ class Page:
     ) -> None:
         """Write one line that ends just above `top`."""
         x, y = (_MARGIN + left) / self.width, (self.height - _HEAD - top + 0.04) / self.height
-        self.figure.text(x, y, text, fontsize=size, fontweight=weight, color=colour, va="bottom", ha="left")
+        # A name may hold what matplotlib would take for a formula, or no font can draw.
+        font: dict[str, Any] = {"fontsize": size, "fontweight": weight, "color": colour}
+        line = one_line(text, _LONGEST)
+        self.figure.text(x, y, line, parse_math=False, va="bottom", ha="left", **font)

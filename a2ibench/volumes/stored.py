@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, one_line
 
 VoxelSize = tuple[float, float, float]
 
@@ -61,11 +61,11 @@ def unreachable(place: Path | str, error: BaseException) -> InputError:
     if isinstance(error, PermissionError):
         advice = "is not public; give one that is" if remote else "may not be read; change its permissions"
         return InputError(f"{place}: {advice}")
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(str(error), 200) or type(error).__name__
     if isinstance(status := getattr(error, "status", None), int):
         reason = f"its server answered {status}"
     advice = "check the address and the connection" if remote else "check the file and its disk"
-    return InputError(f"{place}: cannot be read ({reason[:200]}); {advice}")
+    return InputError(f"{place}: cannot be read ({reason}); {advice}")
 
 
 def is_remote(place: Path | str) -> bool:

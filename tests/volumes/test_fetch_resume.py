@@ -22,10 +22,12 @@ from a2ibench.volumes.fetch import fetch
 from a2ibench.volumes.fetching.http import ResumingDownloader
 from a2ibench.volumes.fetching.part import Part
 from a2ibench.volumes.fetching.patience import Patience
+from a2ibench.volumes.fetching.version import Version
 
 NM = (45.0, 15.0, 15.0)
 CONTENT = np.random.default_rng(0).bytes(1_000_000)
 QUICK = Patience(connect=5, read=0.3, attempts=3, wait=0)
+VERSION = Version('"1"', '"1"', None, len(CONTENT))
 AT_LEAST = 300_000
 CUT = 400_000
 
@@ -124,7 +126,7 @@ def test_always_cut_short_is_an_error_that_says_how_far_it_came(serve, server, t
     wanted = spec(serve("/a.tif", Remote(cut=CUT, ranges=False)), CONTENT)
     with pytest.raises(DownloadError) as caught:
         fetch(wanted, cache=tmp_path, patience=QUICK)
-    said = r"the transfer broke off after 3\d{5} bytes; give the same command again to go on"
+    said = r"the transfer broke off after [34]\d{5} bytes; give the same command again to go on"
     assert re.fullmatch(f"epfl: {re.escape(wanted.url)}: {said}", str(caught.value))
     assert len(server.requests) == QUICK.attempts
 
@@ -175,7 +177,7 @@ def test_another_range_than_was_asked_for_is_not_taken(serve, server, tmp_path, 
 def test_a_part_that_is_whole_already_is_taken(serve, server, tmp_path):
     url = serve("/a.tif", Remote())
     part = Part(tmp_path / "part")
-    part.begin(url, '"1"')
+    part.begin(url, VERSION)
     part.path.write_bytes(CONTENT)
     ResumingDownloader(part, QUICK)(url, str(tmp_path / "whole"), None)
     assert (tmp_path / "whole").read_bytes() == CONTENT
@@ -186,7 +188,7 @@ def test_a_part_that_is_whole_already_is_taken(serve, server, tmp_path):
 def test_a_part_longer_than_the_file_starts_over(serve, server, tmp_path):
     url = serve("/a.tif", Remote())
     part = Part(tmp_path / "part")
-    part.begin(url, '"1"')
+    part.begin(url, VERSION)
     part.path.write_bytes(CONTENT + b"more")
     ResumingDownloader(part, QUICK)(url, str(tmp_path / "whole"), None)
     assert (tmp_path / "whole").read_bytes() == CONTENT
@@ -196,7 +198,7 @@ def test_a_part_longer_than_the_file_starts_over(serve, server, tmp_path):
 def test_a_damaged_note_starts_over(serve, tmp_path, note):
     url = serve("/a.tif", Remote())
     part = Part(tmp_path / "part")
-    part.begin(url, '"1"')
+    part.begin(url, VERSION)
     part.path.write_bytes(b"damaged")
     (tmp_path / "part.json").write_text(note)
     ResumingDownloader(part, QUICK)(url, str(tmp_path / "whole"), None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from a2ibench.documents import read_toml
 from a2ibench.errors import InputError, UnknownNameError
 
 SLOWDOWN = "slowdown"
@@ -91,12 +91,7 @@ def read_thresholds(path: Path, names: Names) -> Mapping[_Where, Mapping[str, fl
         If the file cannot be read, a limit is not allowed, or a table or a key has an unknown name; names
         file, table and key, and the nearest name.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a TOML file") from error
-    except ValueError as error:
-        raise InputError(f"{path}: is no TOML ({error})") from error
+    content = read_toml(path, "a TOML file of limits")
     return dict(_tables(path, content, names))
 
 

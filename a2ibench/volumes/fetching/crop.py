@@ -14,6 +14,7 @@ from a2ibench.contracts.specs import CHUNKED_FORMATS
 from a2ibench.errors import InputError
 from a2ibench.volumes import prepare
 from a2ibench.volumes.download_bar import DownloadBar
+from a2ibench.volumes.fetching.pace import Pace
 from a2ibench.volumes.fetching.patience import Patience
 from a2ibench.volumes.fetching.reaching import end_stalls, patiently
 from a2ibench.volumes.lazy import LazyVolume, open_lazy
@@ -49,7 +50,8 @@ def download_crop(
     """
     if spec.crop is None:
         raise InputError("crop is missing; of a chunked volume only a crop is downloaded, so give one")
-    end_stalls(patience.read)
+    end_stalls(patience)
+    pace = Pace(patience)
     opened = partial(open_lazy, address(spec), key=spec.key, level=spec.level)
     with patiently(opened, patience) as volume:
         prepare.check_crop(spec.crop, volume.shape, spec.name)
@@ -58,7 +60,7 @@ def download_crop(
         dtype = np.dtype(np.float32) if volume.dtype.kind == "f" else volume.dtype
         identity = {"url": spec.url, "key": spec.key, "level": spec.level, "crop": spec.crop}
         with create(output, shape, dtype, spec.voxel_size, identity=identity, overwrite=True) as writer:
-            _copy(volume, (z0, y0, x0), shape, writer, patience, bar)
+            _copy(volume, (z0, y0, x0), shape, writer, patience, pace, bar)
             writer.finish()
 
 
@@ -74,6 +76,7 @@ def _copy(
     shape: Triple,
     writer: Writer,
     patience: Patience,
+    pace: Pace,
     bar: DownloadBar | None,
 ) -> None:
     blocks = {start: box(start, writer.block, shape) for start in starts(shape, writer.block)}
@@ -86,6 +89,7 @@ def _copy(
     for start, parts in blocks.items():
         if start in writer.done:
             continue
+        pace.check()
         z, y, x = (
             slice(part.start + first, part.stop + first) for part, first in zip(parts, origin, strict=True)
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
+from a2ibench.documents import read_json
 from a2ibench.volumes.cache import replacing
+from a2ibench.volumes.fetching.version import Version
 
 
 class Part:
@@ -36,22 +37,27 @@ class Part:
         """Whether there are bytes, and a note of what they are the beginning of."""
         return self.size > 0 and self._note.is_file()
 
-    def version(self, url: str) -> str | None:
-        """Return what names the version of the remote file; None where the part cannot be continued."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-            version = note.get("version")
-            if note.get("url") == url and isinstance(version, str) and self.size:
+    def version(self, url: str) -> Version | None:
+        """Return the version of the remote file; None where the part cannot be continued."""
+        with contextlib.suppress(OSError, ValueError):
+            note = read_json(self._note)
+            version = Version.from_note(note.get("version")) if isinstance(note, dict) else None
+            if (
+                version is not None
+                and note.get("url") == url
+                and 0 < self.size <= (version.total or self.size)
+            ):
                 return version
         return None
 
-    def begin(self, url: str, version: str | None) -> None:
+    def begin(self, url: str, version: Version | None) -> None:
         """Start over with a version of the file; with None it cannot be continued later."""
         self.clear()
         self.path.touch()
         if version is not None:
             with replacing(self._note) as temporary:
-                temporary.write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
+                content = json.dumps({"url": url, "version": version.to_note()})
+                temporary.write_text(content, encoding="utf-8")
 
     def clear(self) -> None:
         """Remove what is there."""
@@ -63,11 +69,3 @@ class Part:
         """Give the whole file its next name."""
         self.path.replace(output)
         self._note.unlink(missing_ok=True)
-
-
-def version_of(headers: Mapping[str, str]) -> str | None:
-    """Return the strong ETag or the date of a response, by which a server can be asked for the rest."""
-    etag = headers.get("ETag", "")
-    if etag.startswith('"'):
-        return etag
-    return headers.get("Last-Modified")

@@ -34,14 +34,14 @@ def patiently(call: Callable[[], Result], patience: Patience) -> Result:
         patience.pause(failures)
 
 
-def end_stalls(seconds: float) -> None:
-    """Let tensorstore give up a connection that is silent; by itself it waits for ever.
+def end_stalls(patience: Patience) -> None:
+    """Let tensorstore give up a connection that is silent or too slow; by itself it waits for ever.
 
     It reads these variables at its first connection. The other libraries have limits of their own, of at
     most five minutes.
     """
-    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(seconds, 1):.0f}")
-    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", "1")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(patience.read, 1):.0f}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", f"{max(patience.slowest, 1):.0f}")
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from a2ibench.contracts import DatasetSpec
+from a2ibench.documents import read_json
 from a2ibench.errors import InputError
 from a2ibench.volumes.cache import cache_folder, replacing
 from a2ibench.volumes.fetching.checksums import content_sha256, crop_sha256
@@ -86,7 +87,7 @@ class Kept:
 
     def _read(self) -> Mapping[str, Any]:
         with contextlib.suppress(OSError, ValueError):
-            found = json.loads(self.record.read_text(encoding="utf-8"))
+            found = read_json(self.record)
             return found if isinstance(found, dict) else {}
         return {}
 

@@ -21,7 +21,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 # What servers answer where nothing is; 403 where they do not tell what is there.
 _ABSENT = (403, 404, 410)
 # What a metadata file may have at most; they are read whole.
-_LARGEST_METADATA = 2**26
+_LARGEST_METADATA = 2**24
 
 
 @dataclass(frozen=True)
@@ -133,12 +133,14 @@ class Source:
         InputError
             If the file holds anything else.
         """
-        content = (self / name).read()
+        content = (self / name).read(0, _LARGEST_METADATA + 1)
         if content is None:
             return None
+        if len(content) > _LARGEST_METADATA:
+            raise InputError(f"{(self / name).text}: larger than 16 MiB; give a volume with smaller metadata")
         try:
             found = json.loads(content)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, MemoryError):
             found = None
         if not isinstance(found, dict):
             raise InputError(f"{(self / name).text}: not a JSON object; it is damaged or cut short")
