@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,15 @@ from a2ibench.bench.job import run_job
 from a2ibench.bench.key import is_current, job_key
 from a2ibench.bench.process import run_in_processes
 from a2ibench.bench.provenance import failed_record
-from a2ibench.bench.record import JOBS, Record, read_record, write_record
+from a2ibench.bench.record import JOBS, Record, is_damaged, read_record, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
 from a2ibench.plugins import host
 
 if TYPE_CHECKING:
     from a2ibench.bench.plan import Plan
+
+_logger = logging.getLogger(__name__)
 
 Executor = Callable[[Sequence[Task], Events, float | None], Iterator[tuple[Task, Record]]]
 """Runs tasks within a time limit (seconds), and yields each with the record that it wrote."""
@@ -58,9 +61,11 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
         records: dict[str, Record] = {}
         for task in tasks:
             record = read_record(task.folder)
-            if record is not None and is_current(record, task.job):
+            if record is not None and is_current(record, task.job, task.folder):
                 records[task.job.name] = record
                 events.job_cached(task.job, record)
+            elif is_damaged(task.folder):
+                _logger.warning("record of %s was edited or is damaged; the job runs again", task.job.name)
         pending = [task for task in tasks if task.job.name not in records]
         for task, record in EXECUTORS[plan.executor](pending, events, plan.timeout):
             records[task.job.name] = record

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +16,18 @@ import filelock
 from a2ibench.bench.files import read_json, write_json
 from a2ibench.bench.record import JOBS
 from a2ibench.environment import environment
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, printable
 
 if TYPE_CHECKING:
     from a2ibench.bench.plan import Plan
 
 RUN = "run.json"
 _LOCK = ".lock"
-_JOB_FOLDER = re.compile(r".+--.+--s\d+")
-_FILES = ("table.csv", "table.md", "table.tex", "table.html", "table.parquet", "timing.csv", "report.html")
-_FIGURES = ("*.png", "*.svg", "*.pdf")
+# What a process that was killed while it made the folder leaves is nobody's work.
+_OURS = re.compile(r"\.lock|\.run\.json\.\d+\.tmp")
 _OPTIONS = {"set": "--set", "metrics": "installed metrics", "datasets": "--datasets or their definitions"}
+
+_logger = logging.getLogger(__name__)
 
 
 def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False) -> Path:
@@ -37,7 +40,8 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
     out : Path, optional
         The folder; by default ``plan.default_folder()``.
     fresh : bool
-        Start over: remove what an earlier run wrote there. Other files stay.
+        Start over: a run that is there is kept beside it as ``NAME.1``, ``NAME.2`` and so on, as is said in
+        the log.
 
     Returns
     -------
@@ -47,25 +51,72 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
     Raises
     ------
     InputError
-        If it is no folder or cannot be written, belongs to a run with other options, or another process
-        runs in it.
+        If the folder is none or cannot be written, holds anything but a run, belongs to a run with other
+        options, cannot be moved aside, or another process runs in it.
     """
     run_dir = plan.default_folder() if out is None else Path(out)
+    state_of(plan, run_dir, fresh)
+    _make(run_dir)
+    with lock_run(run_dir):
+        state = state_of(plan, run_dir, fresh)
+        if state != "started over":
+            _write_run(plan, run_dir)
+            return run_dir
+        place = run_dir.resolve()
+        kept = _move_aside(place)
+        _make(place)
+        # The old lock is held until the new one is, so that nobody comes between.
+        with lock_run(run_dir):
+            state_of(plan, run_dir)
+            _write_run(plan, run_dir)
+    _logger.warning("%s: starts over; the earlier run is kept as %s", run_dir, kept)
+    return run_dir
+
+
+def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
+    """Return what a run would make of a folder: ``"new"``, ``"continued"`` or ``"started over"``.
+
+    Parameters
+    ----------
+    plan : Plan
+        What would run.
+    run_dir : Path
+        The folder, which need not exist.
+    fresh : bool
+        Whether the run would start over.
+
+    Raises
+    ------
+    InputError
+        If it must not run there: it is no folder, holds something that is no run, or another run.
+    """
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"--out: {run_dir} is not a folder; give a folder, which need not exist") from None
+        names = sorted(name for name in os.listdir(run_dir) if not _OURS.fullmatch(name))  # noqa: PTH208
+    except FileNotFoundError:
+        return _check_absent(run_dir)
+    except (NotADirectoryError, ValueError):
+        raise _no_folder(run_dir) from None
     except OSError as error:
         raise InputError(
-            f"--out: {run_dir} cannot be made ({error.strerror}); choose another folder"
+            f"--out: {run_dir} cannot be read ({error.strerror}); choose another folder"
         ) from error
-    with lock_run(run_dir):
-        if fresh:
-            _remove_run(run_dir)
-        elif (run_dir / RUN).exists():
-            check_run_folder(plan, run_dir)
-        _write_run(plan, run_dir)
-    return run_dir
+    if not names:
+        return "new"
+    damaged = not _is_run(run_dir / RUN)
+    if damaged and not (RUN in names and (run_dir / JOBS).is_dir()):
+        found = printable(", ".join(names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise InputError(
+            f"--out: {run_dir} is not empty and holds no run (there is {found}); choose a new or empty folder"
+        )
+    if not fresh:
+        check_run_folder(plan, run_dir)
+        return "continued"
+    if Path.cwd().resolve().is_relative_to(run_dir.resolve()):
+        raise InputError(
+            f"--fresh: {run_dir} is, or holds, the folder that you are in, and cannot be moved aside; "
+            "change to another folder, or choose another --out"
+        )
+    return "started over"
 
 
 @contextmanager
@@ -108,12 +159,13 @@ def check_run_folder(plan: Plan, run_dir: Path) -> None:
         fingerprint, identity = stored["fingerprint"], stored["identity"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(
-            f"{file}: not readable as the plan of a run ({type(error).__name__}); add --fresh to start over"
+            f"{file}: not readable as the plan of a run ({type(error).__name__}); "
+            "add --fresh to start over, which keeps what is there beside it"
         ) from error
     if fingerprint != plan.fingerprint():
         raise InputError(
             f"{run_dir}: holds a run with {_difference(identity, plan.identity())}; "
-            "choose another --out, or add --fresh to start over"
+            "choose another --out, or add --fresh to start over, which keeps that run beside it"
         )
 
 
@@ -149,16 +201,52 @@ def _write_run(plan: Plan, run_dir: Path) -> None:
     write_json(run_dir / RUN, content)
 
 
-def _remove_run(run_dir: Path) -> None:
-    jobs, figures = run_dir / JOBS, run_dir / "figures"
-    for folder in jobs.glob("*"):
-        if _JOB_FOLDER.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            shutil.rmtree(folder)
-    for pattern in _FIGURES:
-        for figure in figures.glob(pattern):
-            figure.unlink()
-    for name in (*_FILES, RUN):
-        (run_dir / name).unlink(missing_ok=True)
-    for folder in (jobs, figures):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+def _is_run(file: Path) -> bool:
+    try:
+        stored = read_json(file)
+        return isinstance(stored["fingerprint"], str) and isinstance(stored["identity"], dict)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _check_absent(run_dir: Path) -> str:
+    # A link that leads nowhere, which is in the way.
+    if os.path.lexists(run_dir):
+        raise _no_folder(run_dir)
+    return "new"
+
+
+def _no_folder(run_dir: Path) -> InputError:
+    return InputError(
+        f"--out: {printable(str(run_dir))} is not a folder; give a folder, which need not exist"
+    )
+
+
+def _make(run_dir: Path) -> None:
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, ValueError):
+        raise _no_folder(run_dir) from None
+    except OSError as error:
+        raise InputError(
+            f"--out: {run_dir} cannot be made ({error.strerror}); choose another folder"
+        ) from error
+
+
+def _move_aside(place: Path) -> Path:
+    """Rename a folder, which is no link, to the next free name beside it; return that."""
+    for number in count(1):
+        aside = place.with_name(f"{place.name}.{number}")
+        if os.path.lexists(aside):
+            continue
+        try:
+            place.rename(aside)
+        except OSError as error:
+            # Another process may have taken the name meanwhile.
+            if os.path.lexists(aside):
+                continue
+            raise InputError(
+                f"--fresh: {place} cannot be moved aside ({error.strerror}); choose another --out"
+            ) from error
+        return aside
+    raise AssertionError  # count never ends

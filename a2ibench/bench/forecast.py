@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2ibench.bench.folder import RUN, check_run_folder
+from a2ibench.bench.folder import state_of
 from a2ibench.bench.history import Estimate, History
 from a2ibench.bench.key import is_current
-from a2ibench.bench.record import FINISHED, JOBS, Record, read_record
+from a2ibench.bench.record import FINISHED, JOBS, Record, is_damaged, read_record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import DatasetSpec
-from a2ibench.errors import InputError
 from a2ibench.volumes.fetch import kept_file
 
 if TYPE_CHECKING:
@@ -112,23 +111,18 @@ def forecast(plan: Plan, out: Path | None = None, fresh: bool = False) -> Foreca
     Raises
     ------
     InputError
-        If the folder is none, or belongs to a run with other options.
+        If the folder is none, holds something that is no run, or belongs to a run with other options.
     """
     run_dir = plan.default_folder() if out is None else Path(out)
-    if run_dir.exists() and not run_dir.is_dir():
-        raise InputError(f"--out: {run_dir} is not a folder; give a folder, which need not exist")
-    used = (run_dir / RUN).exists()
-    if used and not fresh:
-        check_run_folder(plan, run_dir)
+    state = state_of(plan, run_dir, fresh)
     history = History([run_dir.parent, plan.default_folder().parent])
     foreseen = tuple(_foresee(job, run_dir, fresh, history) for job in plan.jobs())
-    state = "new" if not used else "started over" if fresh else "continued"
     return Forecast(plan, run_dir, state, foreseen)
 
 
 def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen:
     record = None if fresh else read_record(run_dir / JOBS / job.name)
-    if record is not None and is_current(record, job):
+    if record is not None and is_current(record, job, run_dir / JOBS / job.name):
         return Foreseen(job, "keep", f"finished before: {_outcome(record)}")
     if record is not None and record["status"] not in FINISHED:
         return Foreseen(job, "retry", f"failed before: {_outcome(record)}", history.estimate(job))
@@ -136,8 +130,12 @@ def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen
     if refused is not None:
         return Foreseen(job, "skip", f"{refused.record.get('reason')} ({refused.folder})")
     reason = _obstacle(job.dataset)
+    changed = ""
     if record is not None:
-        changed = f"finished before ({record['status']}), with other code, data or libraries"
+        changed = f"finished before ({record['status']}), with other code, data, files or libraries"
+    elif not fresh and is_damaged(run_dir / JOBS / job.name):
+        changed = "its record was edited or is damaged"
+    if changed:
         reason = f"{changed}; {reason}" if reason else changed
     return Foreseen(job, "run", reason, history.estimate(job))
 

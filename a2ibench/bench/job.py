@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from a2ibench.bench import device
 from a2ibench.bench.calibration import Calibration
+from a2ibench.bench.inputs import dataset_content, used_by
 from a2ibench.bench.provenance import (
     configuration_of,
     describe_dataset,
@@ -23,7 +24,7 @@ from a2ibench.bench.provenance import (
     model_of,
     new_record,
 )
-from a2ibench.bench.record import Record, read_record, write_record
+from a2ibench.bench.record import CHECKPOINT, Record, read_record, write_record
 from a2ibench.bench.score import score
 from a2ibench.bench.slices import save_slices
 from a2ibench.bench.specs import Job
@@ -34,7 +35,6 @@ from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
 from a2ibench.protocol.seeding import seed_everything
 
-CHECKPOINT = "checkpoint"
 _SIDE = 64
 
 
@@ -105,7 +105,12 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     with clock.phase("setup"):
         method = _set_up(job)
     provenance["device_name"] = device.device_name(job.device)
+    used = used_by(configuration_of(method))
+    before = dataset_content(job.dataset)
     volume, reference = _open(job, clock, provenance)
+    # What changed while it was read is of no known content, and is not taken for current later.
+    same = dataset_content(job.dataset) == before
+    provenance["used"] = used | {"dataset": before if same else "changed while it was read"}
     reason = method.skip(volume) if hasattr(method, "skip") else None
     if reason is not None:
         record |= {"status": "skipped", "reason": " ".join(str(reason).split())}

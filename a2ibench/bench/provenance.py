@@ -19,6 +19,7 @@ from a2ibench.environment import environment
 from a2ibench.errors import A2IBenchError
 from a2ibench.plugins import host
 from a2ibench.protocol.profiles import PROFILES
+from a2ibench.volumes.digests import sha256_of
 from a2ibench.volumes.noise import noise_level
 
 _logger = logging.getLogger(__name__)
@@ -112,8 +113,7 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
     lateral = volume.voxel_size[1]
     checksum, of = spec.sha256, _guarded(spec)
     if checksum is None and spec.path is not None and spec.path.is_file():
-        with spec.path.open("rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        checksum = sha256_of(spec.path)
     elif checksum is None:
         checksum, of = hashlib.sha256(np.ascontiguousarray(stored.data).data).hexdigest(), "voxels"
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +11,16 @@ from typing import Any
 
 from a2ibench.bench.files import plain, read_json, write_json
 from a2ibench.errors import InputError
+from a2ibench.volumes.digests import files_below, sha256_of
 
 Record = dict[str, Any]
 
 JOBS = "jobs"
 JOB, LOG, RECORD = "job.json", "log.txt", "record.json"
+CHECKPOINT = "checkpoint"
+RESULTS = ("scores.npz", "slices.npz")
 STATUSES = ("ok", "skipped", "error", "oom", "timeout", "interrupted")
+DIGEST, FILES = "digest", "files"
 FINISHED = frozenset({"ok", "skipped"})
 """Statuses that are not tried again."""
 
@@ -41,7 +47,9 @@ def write_record(folder: Path, record: Record) -> None:
         The job's folder, which exists.
     record : dict
         See `check_record`. Metric values that are NaN or minus infinity are left out; plus infinity, the
-        PSNR of identical volumes, is stored as the text ``"inf"``.
+        PSNR of identical volumes, is stored as the text ``"inf"``. Added are ``files``, the checksums of the
+        results that lie beside it (scores.npz, slices.npz and the checkpoint), and ``digest``, that of
+        everything else in the record.
 
     Raises
     ------
@@ -52,21 +60,55 @@ def write_record(folder: Path, record: Record) -> None:
     """
     scores = record.get("metrics", {})
     kept = {name: score for name, score in scores.items() if not _undefined(score["value"])}
-    stored = plain(record | {"metrics": kept})
+    stored = plain(record | {"metrics": kept, FILES: _files(folder)})
     check_record(stored)
-    write_json(folder / RECORD, stored)
+    write_json(folder / RECORD, stored | {DIGEST: _digest(stored)})
 
 
 def read_record(folder: Path) -> Record | None:
-    """Return the record in a job's folder; None where there is none, or none that is complete."""
+    """Return the record in a job's folder; None where there is none, or it is damaged or was edited.
+
+    A record of an older release, which has no digest, is taken as it stands.
+    """
     try:
         record = read_json(folder / RECORD)
         check_record(record)
+        if DIGEST in record and record[DIGEST] != _digest(record):
+            return None
     except (OSError, ValueError):
         return None
     for score in record["metrics"].values():
         score["value"] = float(score["value"])
     return dict(record)
+
+
+def is_damaged(folder: Path) -> bool:
+    """Whether a job's folder holds a record that was edited, or cannot be read."""
+    return (folder / RECORD).exists() and read_record(folder) is None
+
+
+def damaged_records(run_dir: Path) -> list[Path]:
+    """Return the record.json files of a run that were edited or cannot be read, by the folders' names."""
+    return [folder / RECORD for folder in sorted((run_dir / JOBS).glob("*")) if is_damaged(folder)]
+
+
+def belongs(record: Record, folder: Path, name: str) -> bool:
+    """Whether a file in a job's folder is the one that the record is of.
+
+    Records of older releases do not tell; any file is taken for theirs.
+    """
+    if not isinstance(record.get(FILES), dict):
+        return True
+    try:
+        return bool(sha256_of(folder / name) == record[FILES].get(name))
+    except (OSError, ValueError):
+        return False
+
+
+def files_are_whole(record: Record, folder: Path) -> bool:
+    """Whether all files that a record names lie in a job's folder, unchanged."""
+    named = record.get(FILES)
+    return isinstance(named, dict) and all(belongs(record, folder, name) for name in named)
 
 
 def read_records(run_dir: Path) -> list[Record]:
@@ -101,6 +143,18 @@ def check_record(record: Any) -> None:
     for name, score in record["metrics"].items():
         if not isinstance(score, dict) or "version" not in score or not _is_score(score.get("value")):
             raise InputError(f"record: metric {name!r} is {score!r}; give a number as value, and a version")
+
+
+def _files(folder: Path) -> dict[str, str]:
+    places = [folder / name for name in RESULTS if (folder / name).is_file()]
+    if (folder / CHECKPOINT).is_dir():
+        places += sorted(files_below(folder / CHECKPOINT))
+    return {place.relative_to(folder).as_posix(): sha256_of(place) for place in places}
+
+
+def _digest(stored: Record) -> str:
+    content = {name: value for name, value in stored.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _is_score(value: Any) -> bool:

@@ -50,7 +50,9 @@ def run(
     out: Annotated[
         Path | None, option("DIR", "Folder of this run; by default one in reports/ named after the options.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of continuing a run.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over; keep the earlier run as DIR.1.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done and how long it may take; do nothing.")
     ] = False,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
-from a2ibench.bench.record import JOBS
+from a2ibench.bench.record import JOBS, belongs
 from a2ibench.bench.slices import SLICES
 from a2ibench.reporting.results import BASELINE, Record, number
 from a2ibench.reporting.summary import OK
@@ -151,9 +151,11 @@ def textured_window(image: Plane, side: int) -> tuple[int, int]:
 
 
 def _read_planes(jobs: Path, record: Record) -> dict[str, Plane] | None:
-    path = jobs / f"{record['dataset']}--{record['method']}--s{record['seed']}" / SLICES
+    folder = jobs / f"{record['dataset']}--{record['method']}--s{record['seed']}"
+    if not belongs(dict(record), folder, SLICES):
+        return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(folder / SLICES, allow_pickle=False) as stored:
             names = [name for name in ("prediction", "interpolated", "reference") if name in stored]
             planes = {name: np.asarray(stored[name], np.float32) for name in names}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):

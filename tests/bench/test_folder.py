@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.folder import check_run_folder, lock_run, prepare_run_folder
+from a2ibench.bench.folder import check_run_folder, lock_run, prepare_run_folder, state_of
 from a2ibench.bench.plan import Plan
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError
@@ -67,35 +67,105 @@ def test_another_plan_is_told_which_option_differs(tmp_path: Path, other: Plan, 
     assert (tmp_path / "run.json").read_bytes() == before
 
 
-def test_fresh_removes_what_a_run_wrote_and_nothing_else(tmp_path: Path) -> None:
+def tree(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file() and file.name != ".lock")
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    ["table.csv", "figures/mine.png", "jobs/a--b--s0/record.json", "report.html", "run.json", ".hidden"],
+)
+def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str, fresh: bool) -> None:
+    out = tmp_path / "mine"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine")
+    with pytest.raises(InputError, match="is not empty and holds no run") as caught:
+        prepare_run_folder(PLAN, out, fresh)
+    assert "\n" not in str(caught.value)
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [out / name]
+
+
+def test_what_a_process_killed_at_its_start_left_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".run.json.123.tmp").write_text("{")
     prepare_run_folder(PLAN, tmp_path)
-    job = "jobs/thin--cubic--s0"
-    written = [f"{job}/record.json", f"{job}/checkpoint/w", "table.csv", "report.html", "figures/thin.png"]
-    mine = ["notes.txt", "jobs/mine/kept.txt", "figures/mine.txt", "table.ods"]
-    for name in written + mine:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-    other = replace(PLAN, seeds=(0, 1))
-    prepare_run_folder(other, tmp_path, fresh=True)
-    assert not any((tmp_path / name).exists() for name in written)
-    assert all((tmp_path / name).exists() for name in mine)
-    check_run_folder(other, tmp_path)
 
 
-def test_fresh_removes_the_folders_it_emptied(tmp_path: Path) -> None:
+def test_fresh_keeps_the_earlier_run_beside_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    out = tmp_path / "run"
+    (tmp_path / "run.1").write_text("somebody's")
+    for number, plan in enumerate((PLAN, replace(PLAN, seeds=(0, 1)), PLAN), start=1):
+        prepare_run_folder(plan, out, fresh=True)
+        (out / "notes.txt").write_text(f"mine {number}")
+        (out / "jobs" / "thin--cubic--s0").mkdir(parents=True)
+    assert (tmp_path / "run.1").read_text() == "somebody's"
+    assert [(tmp_path / f"run.{n}" / "notes.txt").read_text() for n in (2, 3)] == ["mine 1", "mine 2"]
+    check_run_folder(PLAN, tmp_path / "run.2")
+    check_run_folder(replace(PLAN, seeds=(0, 1)), tmp_path / "run.3")
+    assert [f"kept as {tmp_path / 'run.2'}" in caplog.text, f"kept as {tmp_path / 'run.3'}" in caplog.text]
+    assert caplog.text.count("kept as") == 2
+
+
+def test_fresh_leaves_a_link_in_place_and_keeps_the_run_where_it_lies(tmp_path: Path) -> None:
+    disk, link = tmp_path / "disk" / "run", tmp_path / "link"
+    disk.mkdir(parents=True)
+    link.symlink_to(disk)
+    prepare_run_folder(PLAN, link)
+    before = tree(disk)
+    prepare_run_folder(replace(PLAN, seeds=(0, 1)), link, fresh=True)
+    assert link.is_symlink()
+    assert tree(tmp_path / "disk" / "run.1") == before
+    check_run_folder(replace(PLAN, seeds=(0, 1)), disk)
+
+
+@pytest.mark.parametrize("where", [".", "below"])
+def test_fresh_in_the_current_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     prepare_run_folder(PLAN, tmp_path)
-    (tmp_path / "jobs/thin--cubic--s0").mkdir(parents=True)
-    prepare_run_folder(PLAN, tmp_path, fresh=True)
-    assert not (tmp_path / "jobs").exists()
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / where)
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="the folder that you are in"):
+        prepare_run_folder(PLAN, Path("." if where == "." else ".."), fresh=True)
+    assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": "x"}', "null"])
-def test_a_damaged_run_json_is_an_error_unless_fresh(tmp_path: Path, text: str) -> None:
-    (tmp_path / "run.json").write_text(text)
+def test_a_run_that_cannot_be_moved_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_run_folder(PLAN, tmp_path / "run")
+
+    def busy(self: Path, target: Path) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "rename", busy)
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match=r"cannot be moved aside .*busy"):
+        prepare_run_folder(PLAN, tmp_path / "run", fresh=True)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": "x"}', "null", "[" * 9999])
+def test_a_damaged_run_is_an_error_and_kept_by_fresh(tmp_path: Path, text: str) -> None:
+    out = tmp_path / "run"
+    (out / "jobs").mkdir(parents=True)
+    (out / "run.json").write_text(text)
     with pytest.raises(InputError, match=r"run\.json: not readable .*--fresh"):
-        prepare_run_folder(PLAN, tmp_path)
-    prepare_run_folder(PLAN, tmp_path, fresh=True)
-    check_run_folder(PLAN, tmp_path)
+        prepare_run_folder(PLAN, out)
+    prepare_run_folder(PLAN, out, fresh=True)
+    check_run_folder(PLAN, out)
+    assert (tmp_path / "run.1" / "run.json").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "loop", "dangling"])
+def test_a_name_that_cannot_be_a_folder_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for call in (prepare_run_folder, state_of):
+        with pytest.raises(InputError, match="--out: ") as caught:
+            call(PLAN, tmp_path / name)
+        assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])
@@ -115,8 +185,8 @@ def test_an_out_that_cannot_be_made_is_an_error() -> None:
 def test_a_folder_that_cannot_be_written_is_an_error() -> None:
     if not Path("/proc/self").exists():
         pytest.skip("needs a file system where nobody can make a file")
-    with pytest.raises(InputError, match=r"/proc cannot be written"):
-        prepare_run_folder(PLAN, Path("/proc"))
+    with pytest.raises(InputError, match=r"/proc cannot be written"), lock_run(Path("/proc")):
+        pass
 
 
 def test_another_process_in_the_folder_is_an_error(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench import key
+from a2ibench.bench import code, key
 from a2ibench.bench.key import ingredients, job_key, metric_versions
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
@@ -99,12 +101,130 @@ def test_the_key_holds_library_versions_and_the_code_of_the_protocol(site: Path)
     assert len(set(parts["rooms"])) == len(parts["rooms"])
 
 
-def test_a_file_without_checksum_counts_by_size_and_time(site: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [None, hashlib.sha256(b"1234").hexdigest()])
+def test_a_file_counts_by_its_content_alone(site: Path, tmp_path: Path, told: str | None) -> None:
     file = tmp_path / "v.tif"
     file.write_bytes(b"1234")
-    job = replace(JOB, dataset=DatasetSpec("d", "D", (3.0, 1.0, 1.0), path=file))
-    before = job_key(job)
     os.utime(file, ns=(1, 1))
+    job = replace(JOB, dataset=DatasetSpec("d", "D", (3.0, 1.0, 1.0), path=file, sha256=told))
+    before = job_key(job)
+    os.utime(file, ns=(2, 2))
+    assert job_key(job) == before
+    file.write_bytes(b"1324")
+    os.utime(file, ns=(1, 1))
+    assert job_key(job) != before
+
+
+@pytest.mark.parametrize("name", ["z/0/0", "slice_1.tif"])
+def test_a_folder_counts_by_the_content_of_every_member(site: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "volume"
+    for one in ("z/0/0", "z/0/1", "slice_1.tif"):
+        (folder / one).parent.mkdir(parents=True, exist_ok=True)
+        (folder / one).write_bytes(b"abc")
+    job = replace(JOB, dataset=DatasetSpec("d", "D", (3.0, 1.0, 1.0), path=folder))
+    before = job_key(job)
+    member = folder / name
+    times = member.stat()
+    member.write_bytes(b"abd")
+    os.utime(member, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert job_key(job) != before
+
+
+@pytest.mark.parametrize("value", ["{}", "blur:kernel={},width=2"])
+def test_files_that_settings_name_count_by_content(site: Path, tmp_path: Path, value: str) -> None:
+    file = tmp_path / "weights.bin"
+    file.write_bytes(b"1")
+    settings: dict[str, Any] = {"weights": value.format(file), "gain": 2, "mode": "none"}
+    simulate = Simulation(3.0, options={"psf": str(file)})
+    for job in (
+        replace(JOB, settings=settings),
+        replace(JOB, settings=settings | {"weights": str(tmp_path)}),
+        replace(JOB, dataset=replace(SPEC, simulate=simulate)),
+    ):
+        before = job_key(job)
+        file.write_bytes(b"2")
+        assert job_key(job) != before
+        file.write_bytes(b"1")
+        assert job_key(job) == before
+
+
+@pytest.mark.parametrize("value", ["\0", "x" * 5000, "~nobody-of-this-name/x", "/", ".", "", "a:b"])
+def test_texts_that_are_no_files_do_no_harm(site: Path, value: str) -> None:
+    assert job_key(replace(JOB, settings={"text": value})) != job_key(JOB)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "data/table.csv", "deep/module.py", "metric.py"])
+def test_the_key_changes_with_every_file_of_the_plugins_package(site: Path, name: str) -> None:
+    file = site / "keyed" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("1")
+    before = job_key(JOB)
+    file.write_text("2")
+    assert job_key(JOB) != before
+
+
+def test_bytecode_and_caches_of_a_package_play_no_part(site: Path) -> None:
+    before = job_key(JOB)
+    for name in ("__pycache__/x.cpython-311.pyc", ".git/index", "x.pyc", ".DS_Store"):
+        (site / "keyed" / name).parent.mkdir(exist_ok=True)
+        (site / "keyed" / name).write_text("x")
+    assert job_key(JOB) == before
+
+
+def test_other_modules_of_the_distribution_count(install_plugin: Callable[..., Any]) -> None:
+    site = Path(install_plugin("keyed", PLUGIN, files=FILES).locate_file(""))
+    (info,) = site.glob("*.dist-info")
+    (site / "keyed_helpers").mkdir()
+    helper = site / "keyed_helpers" / "__init__.py"
+    single = site / "keyed_tables.py"
+    for file in (helper, single):
+        file.write_text("x = 1\n")
+        with (info / "RECORD").open("a") as record:
+            record.write(f"{file.relative_to(site)},,\n")
+    for file in (helper, single):
+        before = job_key(JOB)
+        file.write_text("x = 2\n")
+        assert job_key(JOB) != before
+
+
+@pytest.mark.parametrize("how", ["pth", "finder", "top_level"])
+def test_modules_of_a_project_installed_in_place_count(
+    install_plugin: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    project = tmp_path / "project" / "src"
+    (project / "keyed").mkdir(parents=True)
+    (project / "keyed_more").mkdir()
+    for name, text in {"__init__.py": PLUGIN, **FILES}.items():
+        (project / "keyed" / name).write_text(text)
+    more = project / "keyed_more" / "__init__.py"
+    more.write_text("x = 1\n")
+    site = Path(install_plugin("keyed", PLUGIN, files=FILES).locate_file(""))
+    shutil.rmtree(site / "keyed")
+    (info,) = site.glob("*.dist-info")
+    table = f"MAPPING: dict[str, str] = {{'keyed_more': {str(more)!r}}}\n"
+    listed = {
+        "pth": ("_keyed.pth", f"{project}\n"),
+        "finder": ("__editable___keyed_finder.py", table),
+        "top_level": (f"{info.name}/top_level.txt", "keyed\nkeyed_more\n"),
+    }[how]
+    (site / listed[0]).write_text(listed[1])
+    (info / "RECORD").write_text(f"{listed[0]},,\n")
+    monkeypatch.syspath_prepend(str(project))
+    before = job_key(JOB)
+    more.write_text("x = 2\n")
+    assert job_key(JOB) != before
+
+
+def test_every_room_that_makes_results_counts() -> None:
+    rooms = code.core_digests()
+    assert {"layers", "settings.py", "metrics", "bench", "protocol", "contracts", "volumes"} <= set(rooms)
+    assert not {"cli", "reporting"} & set(rooms)
+
+
+def test_code_beside_a_metric_counts(site: Path, tmp_path: Path) -> None:
+    job = replace(JOB, method="cubic", metrics=("scored",))
+    before = job_key(job)
+    (site / "keyed" / "tables.json").write_text("{}")
     assert job_key(job) != before
 
 
@@ -114,12 +234,3 @@ def test_a_file_with_checksum_counts_by_it_wherever_it_lies(site: Path) -> None:
     changed = replace(spec, sha256="1" * 64)
     keys = [job_key(replace(JOB, dataset=dataset)) for dataset in (spec, moved, changed)]
     assert keys[0] == keys[1] != keys[2]
-
-
-def test_a_folder_counts_by_all_of_its_files(tmp_path: Path) -> None:
-    (tmp_path / "v.zarr" / "c").mkdir(parents=True)
-    (tmp_path / "v.zarr" / "c" / "0").write_bytes(b"x")
-    before = key.file_content(tmp_path / "v.zarr")
-    (tmp_path / "v.zarr" / "c" / "1").write_bytes(b"x")
-    assert len(key.file_content(tmp_path / "v.zarr")) == len(before) + 1
-    assert key.file_content(tmp_path / "missing") is None

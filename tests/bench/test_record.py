@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from a2ibench.bench import files, record
 from a2ibench.bench.files import plain, write_json
-from a2ibench.bench.record import RECORD, read_record, read_records, write_record
+from a2ibench.bench.record import (
+    RECORD,
+    belongs,
+    damaged_records,
+    files_are_whole,
+    read_record,
+    read_records,
+    write_record,
+)
 from a2ibench.errors import InputError
 
 
@@ -32,9 +41,18 @@ def a_record(**changes: Any) -> dict[str, Any]:
     return whole | changes
 
 
+def read_back(folder: Path) -> dict[str, Any]:
+    """Return a record without the checksums that writing it added."""
+    record = read_record(folder)
+    assert record is not None
+    assert len(record.pop("digest")) == 64
+    assert record.pop("files") == {}
+    return record
+
+
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     write_record(tmp_path, a_record())
-    assert read_record(tmp_path) == a_record()
+    assert read_back(tmp_path) == a_record()
     assert [file.name for file in tmp_path.iterdir()] == [RECORD]
 
 
@@ -105,8 +123,59 @@ def test_a_write_that_fails_leaves_the_older_file(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(files.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         write_record(tmp_path, a_record(status="error"))
-    assert read_record(tmp_path) == a_record()
+    assert read_back(tmp_path) == a_record()
     assert [file.name for file in tmp_path.iterdir()] == [RECORD]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("30.5", "31.5"), ('"ok"', '"skipped"'), ('"fit": 1.0', '"fit": 0.1'), ('"seed": 0', '"seed": 1')],
+)
+def test_a_record_that_was_edited_is_none(tmp_path: Path, old: str, new: str) -> None:
+    folder = tmp_path / "jobs" / "d--m--s0"
+    folder.mkdir(parents=True)
+    write_record(folder, a_record())
+    assert damaged_records(tmp_path) == []
+    file = folder / RECORD
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    assert read_record(folder) is None
+    assert read_records(tmp_path) == []
+    assert damaged_records(tmp_path) == [file]
+    file.write_text(json.dumps(json.loads(text), indent=None))
+    assert read_record(folder) is not None  # other spaces say the same
+
+
+def test_a_record_of_an_older_release_is_read_with_any_files(tmp_path: Path) -> None:
+    write_json(tmp_path / RECORD, a_record())
+    assert read_record(tmp_path) == a_record()
+    (tmp_path / "scores.npz").write_bytes(b"x")
+    assert belongs(a_record(), tmp_path, "scores.npz")
+    assert not files_are_whole(a_record(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["scores.npz", "slices.npz", "checkpoint/weights.safetensors"])
+def test_results_beside_a_record_are_part_of_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    for one in ("scores.npz", "slices.npz", "checkpoint/weights.safetensors", "log.txt"):
+        (tmp_path / one).write_bytes(one.encode())
+    write_record(tmp_path, a_record())
+    record = read_record(tmp_path)
+    assert record is not None
+    assert name in record["files"]
+    (tmp_path / "log.txt").write_text("more")
+    assert files_are_whole(record, tmp_path)
+    kept = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(kept[::-1])
+    assert not files_are_whole(record, tmp_path)
+    assert not belongs(record, tmp_path, name)
+    (tmp_path / name).write_bytes(kept)
+    assert files_are_whole(record, tmp_path)
+    (tmp_path / name).unlink()
+    assert not files_are_whole(record, tmp_path)
+    shutil.rmtree(tmp_path / "checkpoint")
+    assert not files_are_whole(record, tmp_path)
 
 
 def test_plain_converts_what_configurations_hold() -> None:

@@ -53,11 +53,11 @@ def make_run(tmp_path):
         for record, planes, slices in jobs:
             folder = tmp_path / "jobs" / f"{record['dataset']}--{record['method']}--s{record['seed']}"
             folder.mkdir(parents=True)
-            write_record(folder, record)
             if planes is not None:
                 np.savez_compressed(folder / "slices.npz", **planes)
             if slices is not None:
                 np.savez_compressed(folder / "scores.npz", **slices)
+            write_record(folder, record)
         if datasets or methods:
             plan = {"datasets": [{"name": name} for name in datasets], "methods": list(methods)}
             (tmp_path / "run.json").write_text(json.dumps({"plan": plan}))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from a2ibench.bench.record import JOBS
+from a2ibench.bench.record import JOBS, belongs
+from a2ibench.bench.score import SCORES
 from a2ibench.reporting import sense
 from a2ibench.reporting.evidence.paired import Repeats, difference
 from a2ibench.reporting.evidence.slices import Rows, read_slices, shares
@@ -53,7 +54,7 @@ def standings(group: Group, run_dir: Path | None) -> Standings:
     jobs: dict[str, dict[str, list[tuple[Record, Rows]]]] = {}
     for record in group.records:
         if record["status"] == OK:
-            rows = read_slices(_folder(run_dir, record)) if run_dir else {}
+            rows = _slices(run_dir, record) if run_dir else {}
             methods = jobs.setdefault(record["dataset"], {})
             methods.setdefault(record["method"], []).append((record, rows))
     found: dict[tuple[str, str], dict[str, Standing]] = {}
@@ -65,8 +66,9 @@ def standings(group: Group, run_dir: Path | None) -> Standings:
     return found
 
 
-def _folder(run_dir: Path, record: Record) -> Path:
-    return run_dir / JOBS / f"{record['dataset']}--{record['method']}--s{record['seed']}"
+def _slices(run_dir: Path, record: Record) -> Rows:
+    folder = run_dir / JOBS / f"{record['dataset']}--{record['method']}--s{record['seed']}"
+    return read_slices(folder) if belongs(dict(record), folder, SCORES) else {}
 
 
 def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 
-from a2ibench.volumes.cache import sha256_of
+from a2ibench.volumes.digests import digest_once, folder_sha256, sha256_of
 from a2ibench.volumes.lazy import open_lazy
 
 CROP_KEY = "volume"
@@ -19,13 +18,17 @@ def content_sha256(path: Path) -> str:
     """Return the checksum of a file; of a folder that of its list of files.
 
     The list is the one that ``sha256sum`` prints for the files by their sorted names, relative to the
-    folder: a line ``CHECKSUM  NAME`` for each.
+    folder: a line ``CHECKSUM  NAME`` for each. What was read once is read again only where a file's size,
+    times, inode or device differ; that holds across processes, too.
+
+    Raises
+    ------
+    InputError
+        If it is, or holds, a pipe, socket or device.
+    OSError
+        If a file cannot be read.
     """
-    if not path.is_dir():
-        return sha256_of(path)
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    lines = (f"{sha256_of(files[name])}  {name}\n" for name in sorted(files))
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return folder_sha256(path) if path.is_dir() else sha256_of(path)
 
 
 def crop_sha256(path: Path) -> str:
@@ -37,13 +40,13 @@ def crop_sha256(path: Path) -> str:
     ------
     InputError
         If the file is damaged.
+    OSError
+        If there is none.
     """
-    state = path.stat()
-    return _voxels(path.resolve(), state.st_size, state.st_mtime_ns)
+    return digest_once(path, "voxels", lambda: _voxels(path))
 
 
-@lru_cache(maxsize=256)
-def _voxels(path: Path, size: int, changed: int) -> str:
+def _voxels(path: Path) -> str:
     digest = hashlib.sha256()
     with open_lazy(path, key=CROP_KEY) as volume:
         nz, ny, nx = volume.shape

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import DownloadError, InputError
-from a2ibench.volumes.cache import sha256_of
+from a2ibench.volumes.digests import sha256_of
 from a2ibench.volumes.download_bar import DownloadBar
 from a2ibench.volumes.fetching.archive import extract
 from a2ibench.volumes.fetching.crop import address, download_crop

@@ -1,0 +1,152 @@
+"""Digests of files and folders, taken again only where something about the file is different."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from a2ibench.errors import InputError
+from a2ibench.volumes.remembered import Remembered, remembered
+
+_GRANULARITY: Final = 2_000_000_000
+"""Nanoseconds within which a file may change twice without its times telling; FAT keeps every second one."""
+
+_WORTH: Final = 1 << 22
+"""Bytes from which reading a file takes longer than looking its digest up."""
+
+_MANY: Final = 64
+_KNOWN_AT_MOST: Final = 1 << 16
+
+_known: dict[tuple[str, str], tuple[str, str]] = {}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the checksum of a file; read again only where size, times, inode or device differ.
+
+    Raises
+    ------
+    InputError
+        If it is neither a file nor a link to one; nothing is read then.
+    OSError
+        If it cannot be read.
+    """
+    return digest_once(path, "sha256", lambda: _sha256(path))
+
+
+def folder_sha256(folder: Path) -> str:
+    """Return the checksum of the list of files that ``sha256sum`` prints for a folder, by sorted names.
+
+    Links to folders are followed, once each.
+
+    Raises
+    ------
+    InputError
+        If a member is a pipe, socket or device.
+    OSError
+        If a member cannot be read.
+    """
+    members = sorted((file.relative_to(folder).as_posix(), file) for file in files_below(folder))
+    states = [(name, file.stat()) for name, file in members]
+    listed = "".join(f"{name}\0{_text(state)}\0" for name, state in states)
+    state = hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()
+    settled = all(_settled(one) for _, one in states)
+    big = len(states) >= _MANY or sum(one.st_size for _, one in states) >= _WORTH
+
+    def compute() -> str:
+        lines = (f"{sha256_of(file)}  {name}\n" for name, file in members)
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+    return _once(folder, "folder", state, compute, keep=settled, store=remembered() if big else None)
+
+
+def digest_once(path: Path, what: str, compute: Callable[[], str]) -> str:
+    """Return what `compute` tells of a file, asked again only where the file may have changed.
+
+    It may have if its size, time of modification, time of change, inode or device is not what it was. A file
+    that was changed within the last two seconds is asked every time, since the next change need not show.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What is told of it.
+    compute : callable
+        Reads the file.
+
+    Raises
+    ------
+    InputError
+        If it is neither a file nor a link to one.
+    OSError
+        If it cannot be read.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise InputError(f"{path}: is no regular file; give a file or a folder of files")
+    settled = _settled(state)
+    store = remembered() if state.st_size >= _WORTH else None
+    # What was written to while it was read is not taken for known.
+    keep = settled and (lambda: _text(path.stat()) == _text(state))
+    return _once(path, what, _text(state), compute, keep=keep, store=store)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield everything below a folder that is no folder; links to folders are followed, once each."""
+    seen: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
+        state = Path(place).stat()
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        folders.sort()
+        yield from (Path(place, name) for name in names if Path(place, name).exists())
+
+
+def _once(
+    path: Path,
+    what: str,
+    state: str,
+    compute: Callable[[], str],
+    *,
+    keep: bool | Callable[[], bool],
+    store: Remembered | None,
+) -> str:
+    # As text, so that two spellings of a path cost a second reading and nothing else.
+    key = what, os.path.abspath(path)  # noqa: PTH100 - resolving links costs more than small files do
+    if key in _known and _known[key][0] == state:
+        return _known[key][1]
+    found = store.find(*key, state) if store is not None else None
+    if found is None:
+        found = compute()
+        if not (keep() if callable(keep) else keep):
+            return found
+        if store is not None:
+            store.keep(*key, state, found)
+    if len(_known) >= _KNOWN_AT_MOST:
+        _known.clear()
+    _known[key] = state, found
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(state: os.stat_result) -> str:
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino} {state.st_dev}"
+
+
+def _settled(state: os.stat_result) -> bool:
+    return time.time_ns() - max(state.st_ctime_ns, state.st_mtime_ns) > _GRANULARITY
+
+
+def _raise(error: OSError) -> None:
+    raise error
