@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         # Windows editors put a byte order mark in front, which TOML does not know.
         text = path.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=_finite)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the path of {what}") from None
     except OSError as error:
@@ -40,3 +41,11 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     except ValueError as error:
         problem = str(error).replace("at end of document", f"at the end, line {text.count(chr(10)) + 1}")
         raise InputError(f"{path}: not valid TOML: {' '.join(problem.split())}") from None
+
+
+def _finite(token: str) -> float:
+    value = float(token)
+    # What is written as infinity is meant; what has become it is not.
+    if math.isinf(value) and "inf" not in token:
+        raise ValueError(f"{token[:40]} is too large for a number")
+    return value
