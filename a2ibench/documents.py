@@ -16,6 +16,8 @@ MOST_BYTES: Final = 1 << 25
 """Larger files are no documents of ours; what is read of one may fill 30 times its size in memory."""
 
 _MOST_TOML: Final = 1 << 22
+# A longer integer may be no float.
+_MOST_DIGITS: Final = 300
 # A key of many parts takes time that grows with their square; nobody writes more than a few.
 _LONG_KEY: Final = re.compile(
     r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""", re.ASCII
@@ -42,12 +44,16 @@ def parse_json(content: str | bytes) -> Any:
     ------
     ValueError
         If it is no JSON in UTF-8, nested too deeply, gives a key of an object twice, or holds a number that
-        is not finite (NaN, Infinity, 1e999).
+        no float can (NaN, Infinity, 1e999, an integer of 400 digits).
     """
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
         return json.loads(
-            text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_duplicates
+            text,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=_without_duplicates,
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -70,8 +76,8 @@ def read_toml(path: Path, what: str, kind: type[InputError] = InputError) -> dic
     Raises
     ------
     InputError
-        If the file is missing, may not be read, is no TOML, has more than 4 MiB, or keys of more than 32
-        parts.
+        If the file is missing, may not be read, is no TOML, has more than 4 MiB, keys of more than 32
+        parts, or a number such as 1e999 that becomes infinite without saying so.
     """
     text = ""
     try:
@@ -79,7 +85,7 @@ def read_toml(path: Path, what: str, kind: type[InputError] = InputError) -> dic
         text = _content(path, _MOST_TOML).decode("utf-8-sig").replace("\r\n", "\n")
         if _LONG_KEY.search(text):
             raise kind(f"{path}: not valid TOML: a key has too many parts")
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=_finite_or_told)
     except InputError:
         raise
     except FileNotFoundError:
@@ -114,6 +120,16 @@ def _finite(token: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{token[:40]} is too large for a number")
     return value
+
+
+def _whole(token: str) -> int:
+    if len(token) > _MOST_DIGITS:
+        raise ValueError(f"{token[:40]}... is too large for a number")
+    return int(token)
+
+
+def _finite_or_told(token: str) -> float:
+    return float(token) if "inf" in token or "nan" in token else _finite(token)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from a2ibench.bench.files import read_json, write_json
-from a2ibench.bench.gate.distil import distil, planned, with_directions
+from a2ibench.bench.gate.distil import distil, with_directions
 from a2ibench.bench.gate.form import parse
 from a2ibench.bench.gate.outcome import RunOutcome, place_text
+from a2ibench.bench.gate.records import places_of, plan_of
 from a2ibench.bench.record import FINISHED
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, one_line
 
 FOLDER = Path("reports/reference")
 _NAME = re.compile(r"\w[\w.-]*")
@@ -35,7 +36,7 @@ def write_baseline(
     force : bool
         Replace a baseline of that name.
     allow_failed : bool
-        Take also a run whose jobs did not all finish.
+        Take also a run whose jobs did not all finish, or whose metrics failed.
 
     Returns
     -------
@@ -67,7 +68,9 @@ def write_baseline(
         raise InputError(f"{path}: exists already; choose another name, or add --force to replace it")
     run = with_directions(run)
     for metric in sorted(run.metrics - set(run.higher_is_better)):
-        raise InputError(f"metric {metric}: no plugin tells whether higher is better; see a2ibench doctor")
+        raise InputError(
+            f"metric {one_line(metric)}: no plugin tells whether higher is better; see a2ibench doctor"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,6 +103,8 @@ def _unfinished(run_dir: Path, run: RunOutcome) -> Iterator[str]:
     for place, outcome in run.jobs.items():
         if outcome.status not in FINISHED:
             yield f"{place_text(place)} ended as {outcome.status}"
-    for place in planned(run_dir):
+        for metric, error in sorted(outcome.metric_errors.items()):
+            yield f"{place_text(place)}: metric {one_line(metric)} failed ({error})"
+    for place in places_of(plan_of(run_dir), run_dir):
         if place not in run.jobs:
             yield f"{place_text(place)} has no record"

@@ -16,7 +16,10 @@ def make_baseline(
     out: Annotated[Path | None, option("DIR", "Where to write it; reports/reference by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a baseline of that name.")] = False,
     allow_failed: Annotated[
-        bool, typer.Option("--allow-failed", help="Take a run whose jobs did not all finish.")
+        bool,
+        typer.Option(
+            "--allow-failed", help="Take a run whose jobs did not all finish, or whose metrics failed."
+        ),
     ] = False,
 ) -> None:
     """Write what a run came to as DIR/NAME.json, without images, for later comparisons.

@@ -31,7 +31,7 @@ def compare_runs(
         option("METRIC=VALUE", "How much a metric may lose, everywhere; repeatable. psnr=0.1, ssim=0.005."),
     ] = None,
     max_slowdown: Annotated[
-        float | None,
+        str | None,
         option("RATIO", "How many times as long a job may take, everywhere; 1.5, or inf for any."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -48,10 +48,10 @@ def compare_runs(
         bool, typer.Option("--all", help="Show the values within their limits too.")
     ] = False,
 ) -> None:
-    """Say where a run is worse than a baseline: scores, times and missing jobs.
+    """Say where a run is worse than a baseline: scores, times, memory, size and missing jobs.
 
-    Exit codes: 0 nothing is worse than allowed; 1 something is; 2 bad input, such as runs that measured
-    different things.
+    Exit codes: 0 nothing is worse than allowed; 1 something is, or has a limit that was given and could not
+    be compared; 2 bad input, such as runs that measured different things or have nothing in common.
     """
     annotated = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     try:
@@ -79,29 +79,32 @@ def compare_runs(
 
 
 def _compare(
-    run: Path, baseline: Path, file: Path | None, drops: list[str], slowdown: float | None
+    run: Path, baseline: Path, file: Path | None, drops: list[str], slowdown: str | None
 ) -> Comparison:
     from a2ibench.bench.baseline import read_outcome
     from a2ibench.bench.compare import compare
     from a2ibench.bench.gate.distil import with_directions
+    from a2ibench.bench.gate.nothing import check_compared
 
     new, old = read_outcome(run), read_outcome(baseline)
     limits = _thresholds(new, old, file, drops, slowdown)
-    return compare(new, with_directions(old), limits)
+    comparison = compare(new, with_directions(old), limits)
+    check_compared(new, old, comparison.differences)
+    return comparison
 
 
 def _thresholds(
-    run: RunOutcome, baseline: RunOutcome, file: Path | None, drops: list[str], slowdown: float | None
+    run: RunOutcome, baseline: RunOutcome, file: Path | None, drops: list[str], slowdown: str | None
 ) -> Thresholds:
     from a2ibench.bench.gate.thresholds import (
         SLOWDOWN,
         Thresholds,
-        check_limit,
         parse_drops,
+        parse_slowdown,
         read_thresholds,
     )
 
-    forced = {} if slowdown is None else {SLOWDOWN: check_limit("--max-slowdown", SLOWDOWN, slowdown)}
+    forced = {} if slowdown is None else {SLOWDOWN: parse_slowdown(slowdown)}
     if not drops and file is None:
         return Thresholds(forced)
     names = _names(run, baseline)

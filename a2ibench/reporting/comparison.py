@@ -9,9 +9,11 @@ from rich.text import Text
 
 from a2ibench.bench.compare import Comparison
 from a2ibench.bench.gate.difference import Difference
+from a2ibench.errors import printable
 
-_WORDS = {"worse": "WORSE", "better": "better", "within": "ok", "note": "note"}
-_STYLES = {"worse": "bold red", "better": "green", "within": "", "note": "dim"}
+_WORDS = {"worse": "WORSE", "unknown": "NOT COMPARED", "better": "better", "within": "ok", "note": "note"}
+_STYLES = {"worse": "bold red", "unknown": "bold red", "better": "green", "within": "", "note": "dim"}
+_IDLE = "guards nothing"
 _COLUMNS = ("dataset", "method", "what", "baseline", "run", "change", "allowed", "verdict")
 _NUMBERS = ("baseline", "run", "change", "allowed")
 
@@ -25,26 +27,39 @@ def comparison_table(comparison: Comparison, everything: bool = False) -> Table:
         What was found.
     everything : bool
         Show every value; otherwise, of the values of a dataset and method that are within their limits,
-        only the one that came closest.
+        only the one that came closest, and of those whose limits guard nothing only one.
     """
     table = Table()
     for name in _COLUMNS:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     for difference in comparison.differences if everything else _telling(comparison):
-        cells = [difference.dataset, difference.method, *_cells(difference), _WORDS[difference.verdict]]
+        cells = [difference.dataset, difference.method, *_cells(difference), _word(difference)]
         # Text, because names may hold what would pass for markup.
-        table.add_row(*map(Text, cells), style=_STYLES[difference.verdict])
+        table.add_row(*(Text(printable(cell)) for cell in cells), style=_STYLES[difference.verdict])
     return table
 
 
 def conclusion(comparison: Comparison) -> str:
     """Return in one line how a comparison ended."""
-    worse, better = len(comparison.of("worse")), len(comparison.of("better"))
-    judged = worse + better + len(comparison.of("within"))
-    gained = f", {better} better" if better else ""
+    worse, unknown, better = (len(comparison.of(verdict)) for verdict in ("worse", "unknown", "better"))
+    judged = sum(
+        d.compared or (d.limit is None and d.verdict in ("worse", "better")) for d in comparison.differences
+    )
+    idle = sum(d.verdict == "within" and not d.guards for d in comparison.differences)
+    rest = f", {better} better" if better else ""
+    if unknown:
+        rest += f", {unknown} with a limit could not be compared"
+    if idle:
+        rest += f", {idle} {'guards' if idle == 1 else 'guard'} nothing"
     if worse:
-        return f"regression: {worse} of {judged} {_values(judged)} worse than allowed{gained}"
-    return f"no regression: {judged} {_values(judged)} compared{gained}"
+        return f"regression: {worse} of {judged} {_values(judged)} worse than allowed{rest}"
+    start = "not passed" if unknown else "no regression"
+    return f"{start}: {judged} {_values(judged)} compared{rest}"
+
+
+def _word(difference: Difference) -> str:
+    idle = difference.verdict == "within" and not difference.guards
+    return _IDLE if idle else _WORDS[difference.verdict]
 
 
 def _values(count: int) -> str:
@@ -52,9 +67,9 @@ def _values(count: int) -> str:
 
 
 def _telling(comparison: Comparison) -> Iterator[Difference]:
-    shown: set[tuple[str, str]] = set()
+    shown: set[tuple[str, str, bool]] = set()
     for difference in comparison.differences:
-        place = difference.dataset, difference.method
+        place = difference.dataset, difference.method, difference.guards
         if difference.verdict != "within":
             yield difference
         elif place not in shown:
@@ -65,10 +80,10 @@ def _telling(comparison: Comparison) -> Iterator[Difference]:
 def _cells(difference: Difference) -> list[str]:
     subject = f"{difference.subject} time" if difference.kind == "time" else difference.subject
     if difference.change is None:
-        return [subject, "", "", difference.text.removeprefix(f"{difference.subject} is "), ""]
+        return [difference.subject, "", "", difference.text.removeprefix(f"{difference.subject} is "), ""]
     limit = difference.limit
-    if difference.kind == "time":
+    if difference.kind in ("time", "resource"):
         change, allowed = f"x{difference.change:.2f}", "" if limit is None else f"x{limit:.2f}"
     else:
-        change, allowed = f"{difference.change:+.3g}", "" if limit is None else f"{limit:g}"
+        change, allowed = f"{difference.change:+.3g}", "" if limit is None else f"{limit:.4g}"
     return [subject, f"{difference.baseline:.6g}", f"{difference.run:.6g}", change, allowed]

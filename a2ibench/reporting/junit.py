@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from a2ibench.bench.compare import Comparison
 from a2ibench.bench.gate.difference import Difference
-
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from a2ibench.errors import printable
 
 
 def junit(comparison: Comparison, name: str, when: datetime | None = None) -> bytes:
     """Return one test case for each value of each dataset and method; regressions are failures.
+
+    So is what has a limit that somebody gave and could not be compared.
 
     Elements and attributes are those of the schema of Ant's JUnit task, in its order, which other readers
     take too.
@@ -29,14 +29,14 @@ def junit(comparison: Comparison, name: str, when: datetime | None = None) -> by
     """
     moment = (when or datetime.now(UTC)).astimezone(UTC)
     attributes = {
-        "name": _clean(name),
+        "name": printable(name),
         "package": "a2ibench",
         "id": "0",
         "hostname": "localhost",
         "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S"),
         "time": "0",
         "tests": str(len(comparison.differences)),
-        "failures": str(len(comparison.of("worse"))),
+        "failures": str(sum(difference.failed for difference in comparison.differences)),
         "errors": "0",
         "skipped": "0",
     }
@@ -45,7 +45,7 @@ def junit(comparison: Comparison, name: str, when: datetime | None = None) -> by
     ElementTree.SubElement(suite, "properties")
     for difference in comparison.differences:
         _add_case(suite, difference)
-    ElementTree.SubElement(suite, "system-out").text = _clean("\n".join(comparison.notes))
+    ElementTree.SubElement(suite, "system-out").text = "\n".join(map(printable, comparison.notes))
     ElementTree.SubElement(suite, "system-err")
     ElementTree.indent(suites)
     xml: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
@@ -54,14 +54,9 @@ def junit(comparison: Comparison, name: str, when: datetime | None = None) -> by
 
 def _add_case(suite: ElementTree.Element, difference: Difference) -> None:
     place = f"{difference.dataset}.{difference.method}"
-    attributes = {"classname": _clean(place), "name": _clean(difference.subject), "time": "0"}
+    attributes = {"classname": printable(place), "name": printable(difference.subject), "time": "0"}
     case = ElementTree.SubElement(suite, "testcase", attributes)
-    if difference.verdict == "worse":
-        text = _clean(difference.text)
+    if difference.failed:
+        text = printable(difference.text)
         failure = ElementTree.SubElement(case, "failure", {"type": difference.kind, "message": text})
         failure.text = text
-
-
-def _clean(text: str) -> str:
-    # XML cannot hold most control characters, however they are written.
-    return _FORBIDDEN.sub("?", text)

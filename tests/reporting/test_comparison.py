@@ -120,7 +120,7 @@ def test_junit_of_nothing_and_of_odd_text_is_valid() -> None:
         "a<b>&\x00\x1b[1m", "m", "p\"'", "metric", "worse", "]]> \ufffe \x07", 1.0, 0.0, -1.0, 0.1
     )
     (case,) = checked(junit(Comparison((odd,)), "x")).iter("testcase")
-    assert case.attrib["classname"] == "a<b>&??[1m.m"
+    assert case.attrib["classname"] == r"a<b>&\x00\x1b[1m.m"
 
 
 def test_annotations_are_errors_of_one_line_each() -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from a2ibench.bench.files import read_json
 from a2ibench.bench.folder import RUN
-from a2ibench.bench.gate.form import parse_calibration
-from a2ibench.bench.gate.outcome import Calibration, Outcome, Place, RunOutcome, Score, place_text
-from a2ibench.bench.record import JOBS, Record, read_records
-from a2ibench.errors import A2IBenchError, InputError
+from a2ibench.bench.gate.form import parse_outcome
+from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
+from a2ibench.bench.gate.records import plan_of, records_of
+from a2ibench.bench.record import JOBS, Record
+from a2ibench.errors import A2IBenchError, InputError, printable
 
 _PROVENANCE = ("protocol_version", "profile", "budget", "device", "precision")
 _DATASET = (
@@ -20,6 +20,7 @@ _DATASET = (
     *("intensity", "dtype", "ratio", "simulated", "definition"),
 )
 _LIBRARIES = ("torch", "numpy")
+_MODEL = ("params", "macs_per_voxel")
 _SCORE_DIGITS, _TIME_DIGITS = 7, 4
 
 
@@ -32,12 +33,14 @@ def distil(run_dir: Path) -> RunOutcome:
     Raises
     ------
     InputError
-        If the folder holds no run.
+        If the folder holds no run, or a record is damaged, edited or double; names the file.
     """
-    records = read_records(run_dir)
+    records = records_of(run_dir)
     if not records and not ((run_dir / RUN).is_file() and (run_dir / JOBS).is_dir()):
         raise InputError(f"{run_dir}: holds no run; give the folder that a2ibench run wrote, or a baseline")
-    return RunOutcome.of(map(_outcome, records))
+    # Jobs that share a process share its peak, too.
+    shared = plan_of(run_dir).get("executor") == "inline"
+    return RunOutcome.of(_outcome(file, record, shared) for file, record in records)
 
 
 def with_directions(run: RunOutcome) -> RunOutcome:
@@ -50,30 +53,30 @@ def with_directions(run: RunOutcome) -> RunOutcome:
     return replace(run, higher_is_better={**run.higher_is_better, **found})
 
 
-def planned(run_dir: Path) -> list[Place]:
-    """Return the places of all jobs that a run consists of; none where its run.json cannot be read."""
+def _outcome(file: Path, record: Record, shared: bool) -> Outcome:
+    memory = record["memory"]
+    entry = {
+        **{name: record[name] for name in ("dataset", "method", "seed", "status", "metrics", "timings")},
+        "metric_errors": record.get("metric_errors") or {},
+        "calibration": record.get("calibration"),
+        "memory": {name: peak for name, peak in memory.items() if not (shared and name == "process")},
+        "model": {name: record["model"][name] for name in _MODEL if name in record["model"]},
+        "identity": _identity(record["provenance"]),
+        "information": _information(record["provenance"]),
+    }
     try:
-        plan = read_json(run_dir / RUN)["plan"]
-        return [(d["name"], m, s) for d in plan["datasets"] for m in plan["methods"] for s in plan["seeds"]]
-    except (OSError, ValueError, LookupError, TypeError):
-        return []
-
-
-def _outcome(record: Record) -> Outcome:
-    place = record["dataset"], record["method"], record["seed"]
-    return Outcome(
-        dataset=record["dataset"],
-        method=record["method"],
-        seed=record["seed"],
-        status=record["status"],
+        outcome = parse_outcome("record", entry)
+    except InputError as error:
+        raise InputError(f"{printable(str(file))}: {error}") from None
+    return replace(
+        outcome,
         metrics={
-            name: Score(_rounded(score["value"], _SCORE_DIGITS), score["version"])
-            for name, score in record["metrics"].items()
+            name: Score(_rounded(score.value, _SCORE_DIGITS), score.version)
+            for name, score in outcome.metrics.items()
         },
-        timings={name: _rounded(value, _TIME_DIGITS) for name, value in record["timings"].items()},
-        calibration=_calibration(f"{place_text(place)}: calibration", record.get("calibration")),
-        identity=_identity(record["provenance"]),
-        information=_information(record["provenance"]),
+        timings={name: _rounded(seconds, _TIME_DIGITS) for name, seconds in outcome.timings.items()},
+        calibration=_round_calibration(outcome.calibration),
+        model={name: _rounded(value, _SCORE_DIGITS) for name, value in outcome.model.items()},
     )
 
 
@@ -86,8 +89,7 @@ def _higher_is_better(metric: str) -> bool | None:
         return None
 
 
-def _calibration(where: str, stored: Any) -> Calibration | None:
-    found = parse_calibration(where, stored)
+def _round_calibration(found: Calibration | None) -> Calibration | None:
     if found is None:
         return None
     return replace(

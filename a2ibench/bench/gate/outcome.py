@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-FORMAT, FORMAT_VERSION = "a2ibench-baseline", 1
+from a2ibench.errors import one_line
+
+FORMAT, FORMAT_VERSION = "a2ibench-baseline", 2
+READABLE = (1, 2)
+"""Versions of the format that are read; the first has no metric_errors, memory and model."""
+
+_LONGEST = 80
 
 Place = tuple[str, str, int]
 """Dataset, method and seed of a job."""
@@ -44,10 +50,16 @@ class Outcome:
         One of ``STATUSES``.
     metrics : mapping of str to Score
         By metric.
+    metric_errors : mapping of str to str
+        One line by metric that failed.
     timings : mapping of str to float
         Seconds by phase.
     calibration : Calibration or None
         Of the machine, right before the job trained.
+    memory : mapping of str to float
+        Peak bytes of the ``"process"`` and the ``"device"``, where they are the job's own.
+    model : mapping of str to float
+        ``"params"`` and ``"macs_per_voxel"``, where the method tells them.
     identity : mapping
         Nested fields that must be the same in two jobs that are compared.
     information : mapping
@@ -59,8 +71,11 @@ class Outcome:
     seed: int
     status: str
     metrics: Mapping[str, Score] = field(default_factory=dict)
+    metric_errors: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     calibration: Calibration | None = None
+    memory: Mapping[str, float] = field(default_factory=dict)
+    model: Mapping[str, float] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)
     information: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,7 +134,7 @@ class RunOutcome:
 def place_text(place: Place) -> str:
     """Return a place for people."""
     dataset, method, seed = place
-    return f"{dataset} {method} seed {seed}"
+    return f"{one_line(dataset, _LONGEST)} {one_line(method, _LONGEST)} seed {seed}"
 
 
 def _in_order(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""When a number has become worse: the rules for scores, for times, and for jobs that are gone."""
+"""When a number has become worse: the rules for scores, times, resources, and jobs that are gone."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import statistics
 from collections.abc import Sequence
 
 from a2ibench.bench.gate.difference import Difference, Verdict
+from a2ibench.bench.gate.gain import Limit
 from a2ibench.bench.gate.outcome import Calibration, Outcome
 from a2ibench.bench.record import FINISHED
+from a2ibench.errors import one_line
 
 LEAST_SECONDS = 1.0
 """Shorter phases are left alone: what they take is mostly the noise of their start."""
 
+_LONGEST = 80
 _ROUNDING = 1e-12
 _TICK = 1e-6
 
@@ -24,7 +27,7 @@ def judge_score(
     old: Sequence[float],
     new: Sequence[float],
     higher_is_better: bool | None,
-    limit: float | None,
+    limit: Limit,
 ) -> Difference:
     """Compare the means over the same seeds.
 
@@ -34,26 +37,43 @@ def judge_score(
         Of the baseline and the run; plus infinity where a metric has no bound.
     higher_is_better : bool or None
         None where that is not known; then there is no limit either.
-    limit : float or None
-        How much the mean may lose; None where nobody has said so.
+    limit : Limit
+        How much the mean may lose.
     """
-    there, here = math.fsum(old) / len(old), math.fsum(new) / len(new)
+    there, here = mean(old), mean(new)
     change = 0.0 if there == here else here - there
-    values = f"{metric} {there:.6g} -> {here:.6g}"
-    if limit is None or higher_is_better is None:
+    values = f"{one_line(metric, _LONGEST)} {there:.6g} -> {here:.6g}"
+    if limit.value is None or higher_is_better is None:
         text = f"{values}; it has no limit"
         return Difference(dataset, method, metric, "metric", "note", text, there, here, change)
     loss = -change if higher_is_better else change
     slack = _ROUNDING * max(abs(there), abs(here)) if math.isfinite(change) else 0.0
-    verdict = _verdict(loss, limit + slack)
+    verdict = _verdict(loss, limit.value + slack)
     way = "unchanged" if change == 0 else f"{'up' if change > 0 else 'down'} {abs(change):.3g}"
-    text = f"{values}: {way}, {limit:g} allowed"
-    excess = _excess(loss, limit)
-    return Difference(dataset, method, metric, "metric", verdict, text, there, here, change, limit, excess)
+    text = f"{values}: {way}, {limit.value:.4g} allowed{limit.reason}"
+    excess = _excess(loss, limit.value)
+    return Difference(
+        *(dataset, method, metric, "metric", verdict, text, there, here, change, limit.value, excess),
+        guards=limit.guards,
+        stated=limit.stated,
+    )
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean, also of numbers whose sum is too large for one."""
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
 
 
 def judge_time(
-    dataset: str, method: str, phase: str, pairs: Sequence[tuple[Outcome, Outcome]], limit: float
+    dataset: str,
+    method: str,
+    phase: str,
+    pairs: Sequence[tuple[Outcome, Outcome]],
+    limit: float,
+    stated: bool = False,
 ) -> Difference | None:
     """Compare a phase's times as multiples of the calibration of their own job.
 
@@ -63,6 +83,8 @@ def judge_time(
         Baseline and run by seed, all with comparable calibrations; the median over the seeds counts.
     limit : float
         Allowed ratio.
+    stated : bool
+        Whether somebody gave the limit.
 
     Returns
     -------
@@ -83,11 +105,50 @@ def judge_time(
         for side in (0, 1)
     )
     ratio = statistics.median(_slowdown(old, new, phase) for old, new in timed)
-    loss, bound = math.log(ratio), math.log(limit)
+    loss, bound = _log(ratio), math.log(limit)
     verdict = _verdict(loss, bound + _ROUNDING)
     text = f"{phase} takes {ratio:.3g} times as long relative to the calibration, {limit:g} allowed"
     return Difference(
-        *(dataset, method, phase, "time", verdict, text), *(there, here, ratio, limit, _excess(loss, bound))
+        *(dataset, method, phase, "time", verdict, text, there, here, ratio, limit, _excess(loss, bound)),
+        stated=stated,
+    )
+
+
+def judge_ratio(
+    dataset: str,
+    method: str,
+    subject: str,
+    old: Sequence[float],
+    new: Sequence[float],
+    limit: float,
+    slack: float = 0.0,
+    stated: bool = False,
+) -> Difference:
+    """Compare the medians of what a job needs over the same seeds; less is better.
+
+    Parameters
+    ----------
+    old, new : sequence of float
+        Of the baseline and the run, at least 0.
+    limit : float
+        Allowed ratio.
+    slack : float
+        A change of no more than this is within every limit.
+    stated : bool
+        Whether somebody gave the limit.
+    """
+    there, here = statistics.median(old), statistics.median(new)
+    ratio = 1.0 if there == here else here / there if there else math.inf
+    loss, bound = _log(ratio), math.log(limit)
+    verdict = "within" if abs(here - there) <= slack else _verdict(loss, bound + _ROUNDING)
+    text = f"{subject} {there:.6g} -> {here:.6g}: {ratio:.3g} times as much, {limit:g} allowed"
+    if verdict == "within":
+        # What the slack allows is no excess.
+        loss = min(max(loss, -bound), bound)
+    return Difference(
+        *(dataset, method, subject, "resource", verdict, text, there, here, ratio, limit),
+        _excess(loss, bound),
+        stated=stated,
     )
 
 
@@ -127,11 +188,29 @@ def judge_job(old: Outcome | None, new: Outcome | None) -> Difference | None:
     return _job(new, "worse" if old.status in FINISHED else "note", text)
 
 
-def lost_metric(outcome: Outcome, metric: str) -> Difference:
-    """Return the difference of a job that is ok and lacks a metric that the baseline has."""
-    subject = f"{metric} of seed {outcome.seed}"
-    text = f"{subject} is missing; the baseline has it"
-    return Difference(outcome.dataset, outcome.method, subject, "metric", "worse", text, excess=math.inf)
+def judge_failed_metric(old: Outcome, new: Outcome, metric: str) -> Difference | None:
+    """Compare what became of a metric of two jobs that are ok; None where both have its value.
+
+    A metric that the baseline has is worse where it failed or is gone. One that failed there, too, is a
+    note, and so is a new one that fails.
+    """
+    subject = f"{one_line(metric, _LONGEST)} of seed {new.seed}"
+    there, here = old.metric_errors.get(metric), new.metric_errors.get(metric)
+    if metric in new.metrics:
+        text = f"{subject} has a value; in the baseline it failed"
+        return None if there is None or metric in old.metrics else _metric(new, subject, "better", text)
+    if metric in old.metrics:
+        what = "is missing" if here is None else f"failed ({here})"
+        return _metric(new, subject, "worse", f"{subject} {what}; the baseline has it")
+    if there is not None:
+        what = "is missing" if here is None else f"failed ({here})"
+        return _metric(new, subject, "note", f"{subject} {what}; in the baseline it failed, too")
+    return _metric(new, subject, "note", f"{subject} failed ({here}); the baseline does not have it")
+
+
+def _metric(outcome: Outcome, subject: str, verdict: Verdict, text: str) -> Difference:
+    excess = {"worse": math.inf, "better": -math.inf}.get(verdict, 0.0)
+    return Difference(outcome.dataset, outcome.method, subject, "metric", verdict, text, excess=excess)
 
 
 def _job(outcome: Outcome, verdict: Verdict, text: str) -> Difference:
@@ -154,7 +233,11 @@ def _slowdown(old: Outcome, new: Outcome, phase: str) -> float:
     ]
     if min(ratios) < 1 < max(ratios):
         return 1.0
-    return min(ratios, key=lambda ratio: abs(math.log(ratio)))
+    return min(ratios, key=lambda ratio: abs(_log(ratio)))
+
+
+def _log(ratio: float) -> float:
+    return math.log(ratio) if ratio > 0 else -math.inf
 
 
 def _verdict(loss: float, limit: float) -> Verdict:

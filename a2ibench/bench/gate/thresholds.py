@@ -10,17 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 from a2ibench.documents import read_toml
-from a2ibench.errors import InputError, UnknownNameError
+from a2ibench.errors import InputError, UnknownNameError, one_line
 
-SLOWDOWN = "slowdown"
-"""The key of the largest allowed ratio of times; all other keys are metrics."""
+SLOWDOWN, MEMORY, PARAMS, MACS = "slowdown", "memory", "params", "macs_per_voxel"
+RATIOS = (SLOWDOWN, MEMORY, PARAMS, MACS)
+"""The keys of the largest allowed ratios; all other keys are metrics, with the most that they may lose."""
 
 DEFAULTS: Mapping[str, float] = MappingProxyType(
     dict.fromkeys(("psnr", "psnr_xy", "psnr_xz", "psnr_yz"), 0.1)
     | dict.fromkeys(("ssim", "ssim_xy", "ssim_xz", "ssim_yz", "ssim_3d"), 0.005)
-    | {SLOWDOWN: 1.5}
+    | {SLOWDOWN: 1.5, MEMORY: 1.25, PARAMS: 1.01, MACS: 1.01}
 )
 
+_LONGEST = 80
 _TABLES = ("default", "dataset", "method")
 _Where = tuple[str | None, str | None]
 
@@ -61,17 +63,25 @@ class Thresholds:
     tables: Mapping[_Where, Mapping[str, float]] = field(default_factory=dict)
 
     def limit(self, dataset: str, method: str, key: str) -> float | None:
-        """Return the limit of a metric, or of the slowdown; None where there is none.
+        """Return the limit of a metric, or of a ratio; None where there is none.
+
+        Where none is stated that of `DEFAULTS`.
+        """
+        stated = self.stated(dataset, method, key)
+        return DEFAULTS.get(key) if stated is None else stated
+
+    def stated(self, dataset: str, method: str, key: str) -> float | None:
+        """Return the limit that the command line or a file gives; None where neither does.
 
         Of a file's tables that of dataset and method comes first, then that of the method, of the dataset,
-        and of all; then `DEFAULTS`.
+        and of all.
         """
         if key in self.forced:
             return self.forced[key]
         for where in ((dataset, method), (None, method), (dataset, None), (None, None)):
             if key in self.tables.get(where, {}):
                 return self.tables[where][key]
-        return DEFAULTS.get(key)
+        return None
 
 
 def read_thresholds(path: Path, names: Names) -> Mapping[_Where, Mapping[str, float]]:
@@ -81,7 +91,7 @@ def read_thresholds(path: Path, names: Names) -> Mapping[_Where, Mapping[str, fl
     ----------
     path : Path
         TOML with the tables ``[default]``, ``[dataset.NAME]``, ``[method.NAME]`` and
-        ``[dataset.NAME.method.NAME]``, each of metrics, and ``slowdown``, with their limits.
+        ``[dataset.NAME.method.NAME]``, each of metrics and `RATIOS` with their limits.
     names : Names
         A name that is not among them is an error, since a limit that is misspelt guards nothing.
 
@@ -91,8 +101,7 @@ def read_thresholds(path: Path, names: Names) -> Mapping[_Where, Mapping[str, fl
         If the file cannot be read, a limit is not allowed, or a table or a key has an unknown name; names
         file, table and key, and the nearest name.
     """
-    content = read_toml(path, "a TOML file of limits")
-    return dict(_tables(path, content, names))
+    return dict(_tables(path, read_toml(path, "a TOML file of limits"), names))
 
 
 def parse_drops(texts: Iterable[str], names: Names) -> dict[str, float]:
@@ -110,13 +119,26 @@ def parse_drops(texts: Iterable[str], names: Names) -> dict[str, float]:
             raise InputError(f"--max-drop: got {text!r}; give METRIC=VALUE, such as psnr=0.1")
         if metric == SLOWDOWN:
             raise InputError(f"--max-drop: got {text!r}; use --max-slowdown {value}")
+        if metric in RATIOS:
+            raise InputError(
+                f"--max-drop: got {text!r}; limits of {metric} stand in a file, see --thresholds"
+            )
         _check_name("metric", metric, names.keys, "--max-drop")
-        try:
-            number = float(value)
-        except ValueError:
-            raise InputError(f"--max-drop: {metric}: got {value!r}; give a number of at least 0") from None
-        drops[metric] = check_limit("--max-drop", metric, number)
+        if metric in drops:
+            raise InputError(f"--max-drop: {metric} is given twice; give it once")
+        drops[metric] = _parse_limit("--max-drop", metric, value)
     return drops
+
+
+def parse_slowdown(text: str) -> float:
+    """Read the largest allowed ratio of times.
+
+    Raises
+    ------
+    InputError
+        If it is no number of at least 1.
+    """
+    return _parse_limit("--max-slowdown", SLOWDOWN, text)
 
 
 def check_limit(where: str, key: str, value: Any) -> float:
@@ -127,11 +149,26 @@ def check_limit(where: str, key: str, value: Any) -> float:
     InputError
         If it is no number, or too small.
     """
-    least = 1 if key == SLOWDOWN else 0
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or math.isnan(value) or value < least:
-        raise InputError(f"{where}: {key}: got {value!r}; give a number of at least {least}, or inf for none")
-    return float(value)
+    least = 1 if key in RATIOS else 0
+    try:
+        limit = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        raise InputError(f"{where}: {key}: too large for a number; give inf for no limit") from None
+    if not limit >= least:
+        got = one_line(repr(value), _LONGEST)
+        raise InputError(f"{where}: {key}: got {got}; give a number of at least {least}, or inf for none")
+    return limit
+
+
+def _parse_limit(where: str, key: str, text: str) -> float:
+    least = 1 if key in RATIOS else 0
+    try:
+        number = float(text)
+    except ValueError:
+        raise InputError(f"{where}: {key}: got {text!r}; give a number of at least {least}") from None
+    if math.isinf(number) and "inf" not in text.lower():
+        raise InputError(f"{where}: {key}: got {text!r}, too large for a number; give inf for no limit")
+    return check_limit(where, key, number)
 
 
 def _tables(
@@ -170,9 +207,14 @@ def _limits(path: Path, where: str, table: Any, names: Names) -> Mapping[str, fl
 
 def _check_table(path: Path, where: str, table: Any) -> None:
     if not isinstance(table, Mapping):
-        raise InputError(f"{path}: {where}: got {table!r}; give a table, such as [{where}]")
+        got = one_line(repr(table), _LONGEST)
+        raise InputError(f"{path}: {_name(where)}: got {got}; give a table, such as [{_name(where)}]")
 
 
 def _check_name(kind: str, name: str, known: Collection[str], where: str) -> None:
     if name not in known:
-        raise InputError(f"{where}: {UnknownNameError(kind, name, known)}")
+        raise InputError(f"{where}: {UnknownNameError(kind, _name(name), known)}")
+
+
+def _name(name: str) -> str:
+    return one_line(name, _LONGEST)

@@ -164,7 +164,9 @@ def test_a_run_agrees_with_its_own_baseline_to_the_last_digit(run_folder: Write,
     limits = Thresholds({"psnr": 0.0, "slowdown": 1.0})
     comparison = compare(read_outcome(folder), read_outcome(path), limits)
     assert {difference.verdict for difference in comparison.differences} == {"within"}
-    assert len(comparison.differences) == 4
+    subjects = {difference.subject for difference in comparison.differences}
+    assert subjects == {"psnr", "fit", "process memory"}
+    assert len(comparison.differences) == 6
     assert comparison.notes == ()
 
 

@@ -54,7 +54,8 @@ def runs(draw: st.DrawFn) -> RunOutcome:
 def test_a_run_compared_with_itself_never_alarms(run: RunOutcome, drop: float, slowdown: float) -> None:
     limits = Thresholds({"psnr": drop, "e": drop, "slowdown": slowdown})
     comparison = compare(run, run, limits)
-    assert comparison.ok
+    # Times without a calibration are left open, which is no alarm about the run.
+    assert not comparison.of("worse")
     assert not comparison.of("better")
 
 

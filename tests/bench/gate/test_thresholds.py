@@ -9,6 +9,7 @@ import pytest
 
 from a2ibench.bench.gate.thresholds import (
     DEFAULTS,
+    RATIOS,
     Names,
     Thresholds,
     check_limit,
@@ -71,7 +72,7 @@ def test_the_command_line_counts_everywhere(tmp_path: Path) -> None:
 
 def test_every_built_in_metric_has_a_default_and_others_have_none() -> None:
     built_in = {name for name, entry in host().metrics.items() if entry.plugin == "metrics"}
-    assert built_in == set(DEFAULTS) - {"slowdown"}
+    assert built_in == set(DEFAULTS) - set(RATIOS)
     assert Thresholds().limit("phantom", "cubic", "error") is None
 
 

@@ -24,6 +24,7 @@ from a2ibench import MethodSpec, MetricSpec, hookimpl
 def a2ibench_register_methods(register):
     register(MethodSpec("steady", "planted.methods:Steady", "cubic interpolation, or a regression of it"))
     register(MethodSpec("averaged", "planted.networks:Averaged", "a network that needs the weight average"))
+    register(MethodSpec("learner", "planted.networks:Learner", "a network, or one that learns nothing"))
     register(MethodSpec("broad", "planted.networks:Broad", "the same, with work for every thread"))
 
 @hookimpl
@@ -88,6 +89,15 @@ class Restless(torch.optim.Adam):
             for group in self.param_groups:
                 for weights in group["params"]:
                     weights.add_(torch.randn_like(weights), alpha=0.01)
+
+class Learner(SliceNetwork):
+    learning_rate: float = setting(3e-3, "step", low=0)
+
+    def build(self, size):
+        return nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.GELU(), nn.Conv2d(8, 1, 3, padding=1))
+
+    def forward(self, network, degraded):
+        return degraded.image + (0.0 if "dead" in PLANTED else 1.0) * network(degraded.image)
 
 class Averaged(SliceNetwork):
     average_span: float = setting(0.3, "window of the weight average", low=0, high=1)
