@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from a2ibench.protocol.intensity import normalise
     from a2ibench.protocol.resample import interpolate
     from a2ibench.protocol.slice_network import SliceNetwork
-    from a2ibench.volumes import open_volume
     from a2ibench.volumes.noise import noise_level
+    from a2ibench.volumes.opening import open_volume
 
 __version__ = "0.1.0"
 
@@ -101,7 +101,7 @@ _LAZY = {
     "load_catalogue": "a2ibench.catalogue",
     "noise_level": "a2ibench.volumes.noise",
     "normalise": "a2ibench.protocol.intensity",
-    "open_volume": "a2ibench.volumes",
+    "open_volume": "a2ibench.volumes.opening",
     "pad_to_multiple": "a2ibench.layers.windows",
     "reconstruct": "a2ibench.api",
     "reconstruct_file": "a2ibench.api",

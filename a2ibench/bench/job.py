@@ -148,8 +148,8 @@ def _set_up(job: Job) -> Method:
 
 
 def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
-    from a2ibench.volumes import open_dataset
     from a2ibench.volumes.fetch import fetch
+    from a2ibench.volumes.opening import open_dataset
 
     spec = job.dataset
     if spec.url is not None:

@@ -37,7 +37,7 @@ from a2ibench.protocol.blocks import block_size, plan_blocks
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.reconstruct import MAX_PLANE, reconstruct_volume
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes import open_dataset
+from a2ibench.volumes.opening import open_dataset
 
 METHODS = ("a2i-3dem", "swinir", "pssr", "srmd")
 SHOWN, ROWS, DIFFERENCE = 2, 80, 0.2

@@ -21,7 +21,7 @@ from a2ibench.plugins import host
 from a2ibench.protocol.resample import interpolation_matrix
 from a2ibench.protocol.sample import training_grid
 from a2ibench.reporting.page import DPI, FINE, GAP, TITLE, Page
-from a2ibench.volumes import open_dataset
+from a2ibench.volumes.opening import open_dataset
 
 PATCH, ACROSS, DRAWS = 96, 4, 8
 SIDE, HEADING = 1.6, 0.22

@@ -22,7 +22,7 @@ from a2ibench import load_catalogue
 from a2ibench.contracts import AxialGrid, DatasetSpec
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes import open_dataset
+from a2ibench.volumes.opening import open_dataset
 
 TILES, LEAST = 6, 100
 Floats = NDArray[np.float64]

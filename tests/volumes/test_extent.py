@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.errors import InputError
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes import open_dataset
 from a2ibench.volumes.extent import extent
 from a2ibench.volumes.fetch import kept_file
+from a2ibench.volumes.opening import open_dataset
 
 SIZES = st.tuples(*[st.integers(2, 14)] * 3)
 

@@ -13,9 +13,9 @@ import pytest
 from a2ibench.catalogue import load_catalogue
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import DownloadError, InputError, UnknownNameError
-from a2ibench.volumes import open_dataset
 from a2ibench.volumes.fetch import fetch, fetch_all
 from a2ibench.volumes.fetching.record import file_name
+from a2ibench.volumes.opening import open_dataset
 
 NM = (45.0, 15.0, 15.0)
 

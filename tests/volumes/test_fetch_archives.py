@@ -18,10 +18,10 @@ import tifffile
 
 from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.errors import DownloadError
-from a2ibench.volumes import open_dataset
 from a2ibench.volumes.extent import extent
 from a2ibench.volumes.fetch import fetch, kept_file
 from a2ibench.volumes.fetching.checksums import content_sha256
+from a2ibench.volumes.opening import open_dataset
 
 NM = (50.0, 5.0, 5.0)
 STACK = np.random.default_rng(0).integers(0, 255, (12, 20, 30)).astype(np.uint8)

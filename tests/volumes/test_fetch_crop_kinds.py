@@ -15,10 +15,10 @@ import zarr
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import DownloadError, InputError
-from a2ibench.volumes import open_dataset
 from a2ibench.volumes.fetch import fetch, kept_file
 from a2ibench.volumes.fetching.checksums import content_sha256
 from a2ibench.volumes.fetching.patience import Patience
+from a2ibench.volumes.opening import open_dataset
 
 NM = (8.0, 8.0, 8.0)
 CHUNK = (8, 16, 16)

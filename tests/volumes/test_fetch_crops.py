@@ -16,10 +16,10 @@ import zarr
 
 from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.errors import DownloadError, InputError
-from a2ibench.volumes import open_dataset
 from a2ibench.volumes.extent import extent
 from a2ibench.volumes.fetch import fetch, kept_file
 from a2ibench.volumes.fetching.patience import Patience
+from a2ibench.volumes.opening import open_dataset
 
 NM = (8.0, 8.0, 8.0)
 SHAPE = (32, 48, 64)

@@ -10,8 +10,8 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError, UnknownNameError
-from a2ibench.volumes import open_dataset
 from a2ibench.volumes.fetch import fetch
+from a2ibench.volumes.opening import open_dataset
 from a2ibench.volumes.phantom import GENERATOR_VERSION
 
 SPEC = DatasetSpec("phantom", "P", (15.0,) * 3, phantom={"size": 12, "seed": 3})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_volume
+from a2ibench.volumes.opening import open_volume
 
 RANDOM = np.random.default_rng(0)
 STACK = RANDOM.integers(0, 255, (6, 20, 30)).astype(np.uint8)

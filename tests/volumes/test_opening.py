@@ -16,7 +16,7 @@ from skimage.measure import block_reduce
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_dataset, open_volume
+from a2ibench.volumes.opening import open_dataset, open_volume
 
 RANDOM = np.random.default_rng(0)
 STACK = RANDOM.integers(0, 255, (8, 21, 34)).astype(np.uint8)

@@ -11,8 +11,8 @@ from skimage.measure import block_reduce
 
 from a2ibench.catalogue import load_catalogue
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_dataset, open_volume
 from a2ibench.volumes.fetch import fetch
+from a2ibench.volumes.opening import open_dataset, open_volume
 
 SHAPES = {
     "epfl-ca1-15nm": (50, 240, 341),

@@ -11,8 +11,8 @@ import pytest
 import tifffile
 
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_volume
 from a2ibench.volumes.lazy.tiff import without_log_lines
+from a2ibench.volumes.opening import open_volume
 
 RANDOM = np.random.default_rng(0)
 STACK = RANDOM.integers(0, 255, (5, 21, 34)).astype(np.uint8)

@@ -15,9 +15,9 @@ import tifffile
 import zarr
 
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_volume
 from a2ibench.volumes.lazy import open_lazy
 from a2ibench.volumes.lazy.units import nanometres, usable
+from a2ibench.volumes.opening import open_volume
 
 DATA = np.random.default_rng(0).integers(1, 99, (5, 8, 13)).astype(np.int16)
 ORDERS = ["".join(order) for order in itertools.permutations("zyx")]

@@ -16,8 +16,8 @@ import tifffile
 import zarr
 
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_volume
 from a2ibench.volumes.lazy import open_lazy
+from a2ibench.volumes.opening import open_volume
 
 DATA = np.random.default_rng(0).integers(1, 255, (7, 21, 34)).astype(np.uint8)
 GREY = {"photometric": "minisblack"}

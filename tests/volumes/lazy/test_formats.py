@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_volume
 from a2ibench.volumes.lazy import open_lazy
+from a2ibench.volumes.opening import open_volume
 
 SHAPE = (7, 21, 34)
 KINDS = ("tiff", "folder", "hdf5", "mat", "mrc", "npy", "zarr2", "zarr3", "n5", "precomputed")

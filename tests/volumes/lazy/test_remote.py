@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from a2ibench.errors import InputError
-from a2ibench.volumes import open_volume
 from a2ibench.volumes.lazy import open_lazy
+from a2ibench.volumes.opening import open_volume
 
 SHAPE = (7, 21, 34)
 DATA = np.random.default_rng(1).integers(1, 255, SHAPE).astype(np.uint8)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written import IDENTITY, NAMES, NM, SHAPE, at, block_starts, content, hidden, noise, write
 
-from a2ibench.volumes import open_volume
+from a2ibench.volumes.opening import open_volume
 from a2ibench.volumes.writing import create
 from a2ibench.volumes.writing import writer as writer_module
 
