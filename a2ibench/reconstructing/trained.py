@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Context, Method, Volume
-from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.reconstructing.in_memory import check_applies
 from a2ibench.reconstructing.options import MethodOptions
-
-INTENSITY = "intensity.json"
-"""File of the grey levels that were 0 and 1 in the training."""
 
 _STATE = "method"
 
@@ -66,24 +62,6 @@ def trained_method(
 def kept_method(scratch: Path) -> Path:
     """Return the folder in which a method that was trained here is kept; it is empty if it learns nothing."""
     return scratch / _STATE
-
-
-def trained_intensity(checkpoint: Path | None) -> tuple[float, float] | None:
-    """Return the grey levels that were 0 and 1 in the training of a checkpoint, None where it does not tell.
-
-    Raises
-    ------
-    InputError
-        If its file of them is damaged.
-    """
-    file = None if checkpoint is None else checkpoint / INTENSITY
-    if file is None or not file.is_file():
-        return None
-    try:
-        low, high = json.loads(file.read_text(encoding="utf-8"))
-        return float(low), float(high)
-    except (ValueError, TypeError):
-        raise InputError(f"{file}: not two grey levels; give --intensity LO,HI, or remove it") from None
 
 
 def remembered(path: Path, compute: Callable[[], Any]) -> Any:
