@@ -130,7 +130,8 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     record["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
-        lo, hi = volume.intensity
+        # The intensity range of 8 bits; else one that single hot voxels do not widen.
+        lo, hi = volume.contrast or volume.intensity
         scores = score(job.metrics, prediction, reference, hi - lo)
     record |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
@@ -161,9 +162,13 @@ def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, N
     if spec.simulate is not None:
         # This imports torch, which other jobs need not wait for.
         from a2ibench.protocol.simulate import simulate
+        from a2ibench.volumes.levels import find_levels
 
         with clock.phase("simulate"):
             volume, kept = simulate(stored, spec.simulate)
+            # Of what the method is handed: nothing that it is told comes from the reference.
+            found = find_levels(volume.data, spec.name, declared=spec.intensity)
+            volume = replace(volume, **found._asdict())
         reference = kept.data
     elif volume.ratio == 1:
         raise InputError(

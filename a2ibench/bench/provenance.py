@@ -106,6 +106,9 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         ``input_voxel_size`` those of the method's input; ``sha256`` is what the catalogue states or the
         file's, or where neither is known the voxels', and ``sha256_of`` tells of what it is: ``"file"``,
         ``"folder"``, ``"archive"``, ``"crop"`` (the voxels downloaded) or ``"voxels"`` (those opened);
+        ``intensity`` are the grey levels that map to 0 and 1, and ``contrast``, where they are others, those
+        that networks see as 0 and 1 and whose width the scores take as data range; ``padding`` is a list of
+        value and fraction of all voxels, where there is any;
         ``noise`` is the `noise_level` of the method's input; ``definition`` is what the catalogue says
         about how the voxels are read, generated and degraded;
         ``simulation`` is how the input was made, with every setting of the degradation, or None.
@@ -126,6 +129,7 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         "input_shape": list(volume.shape),
         "input_voxel_size": list(volume.voxel_size),
         "intensity": list(volume.intensity),
+        **_levels(volume),
         "dtype": str(volume.data.dtype),
         "ratio": volume.ratio,
         "noise": noise_level(volume),
@@ -133,6 +137,17 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         "definition": _definition(spec),
         "simulation": _simulation(spec),
     }
+
+
+def _levels(volume: Volume) -> dict[str, Any]:
+    # Only where they say something, so that the records of other volumes stay as they were.
+    told: dict[str, Any] = {}
+    if volume.contrast is not None and tuple(volume.contrast) != tuple(volume.intensity):
+        told["contrast"] = list(volume.contrast)
+    if volume.padding:
+        shares = {level: float(np.mean(volume.data == level)) for level in volume.padding}
+        told["padding"] = [{"value": level, "fraction": share} for level, share in shares.items()]
+    return told
 
 
 def _definition(spec: DatasetSpec) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def save_slices(
     middle = volume.shape[1] // 2
     grid = AxialGrid(volume.shape[0], volume.ratio)
     interpolated = interpolate(volume.data[:, middle : middle + 1], grid)
-    lo, hi = volume.intensity
+    lo, hi = volume.contrast or volume.intensity
     planes: dict[str, Any] = {
         "prediction": prediction[:, middle],
         "interpolated": quantise(normalise(interpolated, volume), volume)[:, 0],

@@ -12,7 +12,7 @@ from a2ibench.contracts.specs import (
     ReporterSpec,
     Simulation,
 )
-from a2ibench.contracts.volume import Volume
+from a2ibench.contracts.volume import Volume, same_spacing
 
 PROTOCOL_VERSION = 1
 
@@ -34,5 +34,6 @@ __all__ = [
     "ReporterSpec",
     "Simulation",
     "Volume",
+    "same_spacing",
     "silent",
 ]

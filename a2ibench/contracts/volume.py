@@ -9,6 +9,11 @@ from typing import Any
 from a2ibench.errors import InputError
 
 
+def same_spacing(y: float, x: float) -> bool:
+    """Whether lateral spacings are equal enough, to 1 %, for one ratio to hold for both."""
+    return math.isclose(y, x, rel_tol=0.01)
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """A grey-scale volume with its voxel size and the intensities that map to [0, 1].
@@ -23,17 +28,24 @@ class Volume:
         The values (lo, hi) that map to 0 and 1.
     name : str
         Shown in messages.
+    contrast : tuple of float, optional
+        The grey levels (lo, hi) that tissue has, within the intensity range: what networks see as 0 and 1.
+        A few hot voxels do not move it. None where nobody has looked for it yet.
+    padding : tuple of float, optional
+        Grey levels of constant areas that hold no tissue. None where nobody has looked for them yet.
 
     Raises
     ------
     InputError
-        If the data are not 3D, or the voxel size or the intensity range make no sense.
+        If the data are not 3D, or the voxel size, the intensity range or the contrast make no sense.
     """
 
     data: Any
     voxel_size: tuple[float, float, float]
     intensity: tuple[float, float]
     name: str = "volume"
+    contrast: tuple[float, float] | None = None
+    padding: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.data.shape) != 3:
@@ -44,11 +56,12 @@ class Volume:
             raise InputError(
                 f"{self.name}: voxel_size is {self.voxel_size}; give 3 positive numbers (z, y, x) in nm"
             )
-        lo, hi = self.intensity
-        if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
-            raise InputError(
-                f"{self.name}: intensity range is ({lo}, {hi}); give two finite numbers, low < high"
-            )
+        for what, levels in (("intensity range", self.intensity), ("contrast", self.contrast)):
+            if levels is None:
+                continue
+            lo, hi = levels
+            if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
+                raise InputError(f"{self.name}: {what} is ({lo}, {hi}); give two finite numbers, low < high")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,10 +76,10 @@ class Volume:
         Raises
         ------
         InputError
-            If the y and x spacings differ, or the ratio is below 1.
+            If the y and x spacings differ by more than 1 %, or the ratio is below 1.
         """
         z, y, x = self.voxel_size
-        if not math.isclose(y, x, rel_tol=1e-6):
+        if not same_spacing(y, x):
             raise InputError(
                 f"{self.name}: lateral spacings differ (y {y} nm, x {x} nm); resample to equal spacings first"
             )
@@ -77,5 +90,5 @@ class Volume:
         return max(z / y, 1.0)
 
     def crop(self, z: slice, y: slice, x: slice) -> Volume:
-        """Return the sub-volume, with the same intensity range."""
+        """Return the sub-volume, with the same intensity range, contrast and padding."""
         return replace(self, data=self.data[z, y, x])

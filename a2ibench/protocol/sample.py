@@ -9,6 +9,7 @@ import torch
 
 from a2ibench.contracts import AxialGrid, Degradation, Degraded, Volume
 from a2ibench.errors import InputError
+from a2ibench.protocol.places import tissue_places
 from a2ibench.protocol.resample import interpolation_matrix
 
 _RESIDENT = {"u1": torch.uint8, "i1": torch.int8, "i2": torch.int16}
@@ -49,7 +50,8 @@ class PatchSampler:
     """Draws square lateral patches, degrades them along one side and interpolates them back.
 
     Both lateral axes are degraded equally often: every patch is flipped and transposed at random, which
-    covers the eight symmetries of the square.
+    covers the eight symmetries of the square. Patches lie where the volume has no padding, or as little as
+    can be.
 
     Parameters
     ----------
@@ -83,23 +85,30 @@ class PatchSampler:
         self.grid, self.batch = grid, batch
         self._degradation = degradation
         self._data = resident(volume, device)
-        lo, hi = volume.intensity
+        lo, hi = volume.contrast or volume.intensity
         self._lo, self._scale = lo, 1 / (hi - lo)
+        self._clipped = (lo, hi) != tuple(volume.intensity)
+        places = tissue_places(volume, grid.n_out)
+        self._places = None if places is None else torch.from_numpy(places).to(device)
         self._generator = torch.Generator(device).manual_seed(seed)
         self._interpolation = torch.from_numpy(interpolation_matrix(grid, slope)).to(device, torch.float32)
         self._steps = torch.arange(grid.n_out, device=device)
 
     def patches(self) -> torch.Tensor:
-        """Return isotropic patches of intensities in [0, 1], shape (batch, 1, side, side)."""
+        """Return isotropic patches, 0 and 1 being the contrast's ends, shape (batch, 1, side, side)."""
         z, y, x = self._data.shape
         side = self.grid.n_out
-        first = [self._draw(n) for n in (z, y - side + 1, x - side + 1)]
+        if self._places is None:
+            first = [self._draw(n) for n in (z, y - side + 1, x - side + 1)]
+        else:
+            first = list(self._places[self._draw(len(self._places))].unbind(1))
         rows, columns = self._turned(first[1], y), self._turned(first[2], x)
         transpose = (self._draw(2) == 1)[:, None, None]
         iy = torch.where(transpose, rows[:, None, :], rows[:, :, None])
         ix = torch.where(transpose, columns[:, :, None], columns[:, None, :])
         picked = self._data[first[0][:, None, None], iy, ix]
-        return ((picked.to(torch.float32) - self._lo) * self._scale)[:, None]
+        patches = ((picked.to(torch.float32) - self._lo) * self._scale)[:, None]
+        return patches.clamp_(0, 1) if self._clipped else patches
 
     def pairs(self) -> tuple[Degraded, torch.Tensor]:
         """Return a degraded batch, interpolated back to the patch size, and the patches it came from."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Simulation, Volume
 from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol.intensity import quantise
+from a2ibench.volumes.levels import levelled
 
 
 def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Volume, Volume]:
@@ -29,7 +32,8 @@ def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Vol
     Returns
     -------
     anisotropic : Volume, shape (floor(n / ratio), y, x)
-        The degraded volume, rounded to the dtype of the original.
+        The degraded volume, rounded to the dtype of the original; of 8 bits limited to the intensity range.
+        Contrast and padding are left to be found in it.
     reference : Volume, shape (round(floor(n / ratio) * ratio), y, x)
         The original, cropped to the slices that a reconstruction has.
 
@@ -52,12 +56,28 @@ def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Vol
     reference = replace(volume, data=np.ascontiguousarray(volume.data[: grid.n_out]))
     degrade = host().build("degradation", simulation.degradation, **simulation.options)
     generator = torch.Generator().manual_seed(seed)
-    lo, hi = volume.intensity
+    # Noise is relative to the contrast, which single hot voxels do not widen.
+    scale = replace(volume, intensity=levelled(volume).contrast or volume.intensity)
+    lo, hi = scale.intensity
     degraded = np.empty((n_in, *volume.shape[1:]), volume.data.dtype)
     rows = max(1, (1 << 23) // (grid.n_out * volume.shape[2]))
     for row in range(0, volume.shape[1], rows):
         part = torch.from_numpy((reference.data[:, row : row + rows].astype(np.float64) - lo) / (hi - lo))
         planes = degrade(part.permute(1, 0, 2)[:, None], grid, generator).image
-        degraded[:, row : row + rows] = quantise(planes[:, 0].permute(1, 0, 2).numpy(), volume)
+        degraded[:, row : row + rows] = _stored(planes[:, 0].permute(1, 0, 2).numpy(), scale)
     spacing = (volume.voxel_size[0] * simulation.ratio, *volume.voxel_size[1:])
-    return replace(volume, data=degraded, voxel_size=spacing), reference
+    made = replace(volume, data=degraded, voxel_size=spacing, contrast=None, padding=None)
+    return made, reference
+
+
+def _stored(intensities: NDArray[Any], like: Volume) -> NDArray[Any]:
+    dtype = np.dtype(like.data.dtype)
+    if dtype.itemsize == 1:
+        return quantise(intensities, like)
+    lo, hi = like.intensity
+    levels = intensities.astype(np.float64) * (hi - lo) + lo
+    if dtype.kind == "f":
+        return levels
+    limits = np.iinfo(dtype)
+    # Six decimals undo the last bits of floating point, so that exact halves are still halves.
+    return np.clip(np.rint(levels.round(6)), limits.min, limits.max)

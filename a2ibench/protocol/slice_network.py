@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, PluginError
 from a2ibench.plugins import host
 from a2ibench.protocol import checkpoint, precision
 from a2ibench.protocol.intensity import normalise
@@ -24,10 +26,14 @@ from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sample import PatchSampler, training_grid
 from a2ibench.protocol.train import Schedule, train
 from a2ibench.settings import Configurable, Value, setting
+from a2ibench.volumes.levels import levelled
 
 log = logging.getLogger("a2ibench")
 
 _AFTER_TRAINING = ("planes", "flips")
+
+# A multiple of the periods of networks, which pad what is none.
+_COUNTED = 240
 
 
 class SliceNetwork(Configurable):
@@ -36,6 +42,9 @@ class SliceNetwork(Configurable):
     Give `build`; where you differ, override `forward`, `loss`, `optimizer`, or a setting's default. The
     network maps (batch, 1, rows, columns) to the same shape, whatever that is; it sees and gives intensities
     on the scale that `contrast` says. Losses are taken on intensities in [0, 1].
+
+    Intensities are those of the volume's robust range, `a2ibench.Volume.contrast`. What lies beyond it is
+    kept from the network, and added to its results as it is interpolated.
     """
 
     degradation: str = setting(
@@ -92,6 +101,7 @@ class SliceNetwork(Configurable):
         self._network: nn.Module | None = None
         self._size, self._ratio, self._side = "", 1.0, 0
         self._nominal: dict[str, torch.Tensor] = {}
+        self._seen = (0.0, 1.0)
 
     def fit(self, volume: Volume, ctx: Context) -> None:
         """Train on pairs made from the volume's own lateral patches.
@@ -102,7 +112,14 @@ class SliceNetwork(Configurable):
             The anisotropic volume.
         ctx : Context
             Seed, device, precision, size, budget, batch and patch.
+
+        Raises
+        ------
+        PluginError
+            If the network returns another shape or kind of numbers, or the loss is not one real number.
         """
+        volume = levelled(volume)
+        narrow = replace(volume, intensity=volume.contrast or volume.intensity)
         torch.manual_seed(ctx.seed)
         degrade = _degradation(self.degradation)
         grid = training_grid(volume, ctx.patch)
@@ -111,7 +128,8 @@ class SliceNetwork(Configurable):
                 "%s: patch shrunk from %d to %d voxels to fit the volume", volume.name, ctx.patch, grid.n_out
             )
         self._size, self._ratio, self._side = ctx.size, volume.ratio, grid.n_out
-        self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(volume).items()}
+        self._seen = _fractions(volume)
+        self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(narrow).items()}
         network = self._placed(self.build(ctx.size), ctx.device).train()
         sampler = PatchSampler(
             volume, degrade, grid, batch=ctx.batch, device=ctx.device, seed=ctx.seed, slope=self.slope
@@ -122,7 +140,7 @@ class SliceNetwork(Configurable):
                 degraded, target = sampler.pairs()
             prediction = self._restore(network, degraded)
             with torch.autocast(ctx.device.split(":")[0], enabled=False):
-                return self.loss(prediction, target)
+                return self._checked_loss(self.loss(prediction, target))
 
         train(
             network,
@@ -156,7 +174,9 @@ class SliceNetwork(Configurable):
         """
         network = self._fitted().to(ctx.device)
         cover = grid.covering(self.align)
-        data = torch.from_numpy(interpolate(normalise(volume.data, volume), cover, self.slope))
+        low, high = self._seen if volume.contrast is None else _fractions(volume)
+        seen, beyond = _split(volume, low, high)
+        data = torch.from_numpy(interpolate(seen, cover, self.slope))
         nominal = {name: value.to(ctx.device) for name, value in self._nominal.items()}
 
         def run(images: torch.Tensor) -> torch.Tensor:
@@ -178,13 +198,23 @@ class SliceNetwork(Configurable):
             )
         first = grid.first_out - cover.first_out
         wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
+        if beyond is not None:
+            wanted += interpolate(beyond, grid, self.slope)
+        if (low, high) != (0.0, 1.0):
+            wanted *= np.float32(high - low)
+            wanted += np.float32(low)
         return wanted
 
     def save(self, path: Path) -> None:
         """Write weights.safetensors and method.json into the folder `path`."""
         weights = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
         weights |= {f"nominal.{name}": value for name, value in self._nominal.items()}
-        state = {"size": self._size, "ratio": self._ratio, "settings": Configurable.configuration(self)}
+        state = {
+            "size": self._size,
+            "ratio": self._ratio,
+            "contrast": list(self._seen),
+            "settings": Configurable.configuration(self),
+        }
         checkpoint.save(path, type(self).__name__, weights, state)
 
     def load(self, path: Path) -> None:
@@ -200,6 +230,8 @@ class SliceNetwork(Configurable):
         weights, state = checkpoint.load(path, type(self).__name__)
         Configurable.__init__(self, **state["settings"] | self._given)
         self._size, self._ratio = state["size"], state["ratio"]
+        low, high = state.get("contrast", (0.0, 1.0))
+        self._seen = float(low), float(high)
         self._nominal = checkpoint.part(weights, "nominal")
         network = self.build(self._size)
         network.load_state_dict(checkpoint.part(weights, "network"))
@@ -218,24 +250,55 @@ class SliceNetwork(Configurable):
         return sum(p.numel() for p in self._fitted().parameters() if p.requires_grad)
 
     def macs_per_voxel(self) -> float:
-        """Return the multiply-adds per output voxel, counted on a plane of 64 x 64."""
+        """Return the multiply-adds per output voxel, counted on a plane of 240 x 240."""
+        network = self._fitted()
+        try:
+            # Without data the count takes no time.
+            total = self._flops(copy.deepcopy(network).to("meta"), "meta")
+        except Exception:
+            # Not every operation can do without.
+            total = self._flops(network, next(network.parameters()).device)
+        passes = (2 if self.planes == "both" else 1) * (len(MIRRORS) if self.flips else 1)
+        return total / 2 / _COUNTED**2 * passes
+
+    def _flops(self, network: nn.Module, device: torch.device | str) -> float:
         from torch.utils.flop_counter import FlopCounterMode
 
-        network = self._fitted()
-        device = next(network.parameters()).device
         nominal = {name: value.to(device) for name, value in self._nominal.items()}
         eager = torch.compiler.set_stance("force_eager")
         with eager, torch.no_grad(), FlopCounterMode(display=False) as counter:
-            self.forward(network, Degraded(torch.zeros(1, 1, 64, 64, device=device), nominal))
-        passes = (2 if self.planes == "both" else 1) * (len(MIRRORS) if self.flips else 1)
-        return float(counter.get_total_flops()) / 2 / 64**2 * passes
+            image = torch.zeros(1, 1, _COUNTED, _COUNTED, device=device)
+            self.forward(network, Degraded(image, nominal))
+        return float(counter.get_total_flops())
 
     def _restore(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
         if self.contrast == 0:
-            return self.forward(network, degraded).float()
+            return self._checked(self.forward(network, degraded), degraded.image).float()
         # A mean grey that outweighs the contrast would leave layer normalisation little to work on.
         centred = Degraded((degraded.image - 0.5) * self.contrast, degraded.parameters)
-        return self.forward(network, centred).float() / self.contrast + 0.5
+        return self._checked(self.forward(network, centred), centred.image).float() / self.contrast + 0.5
+
+    def _checked(self, restored: object, images: torch.Tensor) -> torch.Tensor:
+        name = f"{type(self).__name__}.forward returned"
+        wanted = tuple(images.shape)
+        if not isinstance(restored, torch.Tensor):
+            raise PluginError(f"{name} {type(restored).__name__}; return a tensor of shape {wanted}")
+        if tuple(restored.shape) != wanted:
+            # Other shapes would be broadcast by most losses, and something else be learned.
+            raise PluginError(f"{name} shape {tuple(restored.shape)}; return {wanted}, as the images have")
+        if not restored.is_floating_point():
+            raise PluginError(f"{name} {restored.dtype}; return floating-point numbers")
+        return restored
+
+    def _checked_loss(self, loss: object) -> torch.Tensor:
+        name = f"{type(self).__name__}.loss returned"
+        if not isinstance(loss, torch.Tensor):
+            raise PluginError(f"{name} {type(loss).__name__}; return a tensor that holds one number")
+        if loss.ndim != 0:
+            raise PluginError(f"{name} shape {tuple(loss.shape)}; return one number, such as the mean")
+        if not loss.is_floating_point():
+            raise PluginError(f"{name} {loss.dtype}; return a floating-point number")
+        return loss
 
     def _placed(self, network: nn.Module, device: str) -> nn.Module:
         network = network.to(device).to(memory_format=torch.channels_last)
@@ -250,6 +313,24 @@ class SliceNetwork(Configurable):
 
     def _precision(self, ctx: Context) -> str:
         return precision.resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
+
+
+def _fractions(volume: Volume) -> tuple[float, float]:
+    """Return where in the intensity range the contrast begins and ends; exactly (0, 1) where it is all."""
+    lo, hi = volume.intensity
+    low, high = volume.contrast or volume.intensity
+    return (low - lo) / (hi - lo), 1 - (hi - high) / (hi - lo)
+
+
+def _split(volume: Volume, low: float, high: float) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return what a network sees, between these fractions of the intensity, and what lies beyond it."""
+    if (low, high) == (0.0, 1.0):
+        return normalise(volume.data, volume), None
+    lo, hi = volume.intensity
+    ends = volume.contrast or (lo + low * (hi - lo), lo + high * (hi - lo))
+    whole = normalise(volume.data, replace(volume, intensity=ends))
+    seen = np.clip(whole, 0, 1)
+    return seen, np.subtract(whole, seen, out=whole)
 
 
 def _degradation(text: str) -> Degradation:

@@ -6,25 +6,25 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from a2ibench.contracts import AxialGrid, Context, Progress, Volume
 from a2ibench.errors import A2IBenchError, InputError
-from a2ibench.protocol.streaming import observed_intensity, spooled, stream, training_volume
+from a2ibench.protocol.streaming import spooled, stream, training_volume
 from a2ibench.reconstructing.identity import content, identity
 from a2ibench.reconstructing.keeping import check_free, check_replaceable, keep
 from a2ibench.reconstructing.options import MethodOptions, Spacings, StackOptions
 from a2ibench.reconstructing.places import State, check_apart, files_of, located, places, states
 from a2ibench.reconstructing.trained import (
-    INTENSITY,
     built_method,
     kept_method,
     remembered,
-    trained_intensity,
     trained_method,
 )
+from a2ibench.reconstructing.trained_levels import INTENSITY, from_json, to_json, trained_levels
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
 from a2ibench.volumes.lazy import open_lazy
+from a2ibench.volumes.levels import find_levels
 from a2ibench.volumes.window import Window
 from a2ibench.volumes.writing import Writer, create
 from a2ibench.volumes.writing.durable import telling
@@ -145,13 +145,17 @@ def _fill(
     ctx: Context,
     name: str,
 ) -> None:
-    def range_of_all() -> tuple[float, float]:
-        # A network knows the contrast that it was trained with.
-        given = stack.intensity or trained_intensity(options.checkpoint)
-        return given or observed_intensity(window, name, ctx.progress)
+    bare = Volume(window, spacings.given, stack.intensity or (0.0, 1.0), name)
 
-    low, high = remembered(writer.scratch / INTENSITY, range_of_all)
-    volume = Volume(window, spacings.given, (low, high), name)
+    def levels_of_all() -> dict[str, Any]:
+        # A network knows the contrast that it was trained with.
+        trained = trained_levels(options.checkpoint, bare)
+        if trained is not None and stack.intensity in (None, trained.intensity):
+            return to_json(trained)
+        found = find_levels(window, name, declared=stack.intensity, progress=ctx.progress)
+        return found._asdict()
+
+    volume = from_json(remembered(writer.scratch / INTENSITY, levels_of_all), bare)
 
     def sample() -> Volume:
         return training_volume(window, volume, seed=ctx.seed, progress=ctx.progress)

@@ -11,6 +11,8 @@ from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
 from a2ibench.reconstructing.options import MethodOptions
+from a2ibench.reconstructing.trained_levels import trained_levels
+from a2ibench.volumes.levels import levelled
 from a2ibench.volumes.prepare import check_finite
 
 
@@ -26,6 +28,12 @@ def reconstruct_in_memory(volume: Volume, options: MethodOptions, progress: Prog
     method: Method = host().build("method", options.method, **options.settings)
     volume = replace(volume, data=np.ascontiguousarray(volume.data))
     check_finite(volume.data, volume.name)
+    trained = trained_levels(options.checkpoint, volume)
+    if trained is not None and trained.intensity == tuple(volume.intensity):
+        # The same grey levels mean the same to the network.
+        volume = trained
+    elif options.checkpoint is None:
+        volume = levelled(volume)
     check_applies(method, options.method, volume)
     if options.checkpoint is None:
         method.fit(volume, ctx)

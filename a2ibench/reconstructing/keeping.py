@@ -9,7 +9,8 @@ from pathlib import Path
 
 from a2ibench.contracts import Method
 from a2ibench.errors import InputError, printable
-from a2ibench.reconstructing.trained import INTENSITY, kept_method
+from a2ibench.reconstructing.trained import kept_method
+from a2ibench.reconstructing.trained_levels import INTENSITY
 from a2ibench.volumes.writing.durable import flush, flush_all, flush_tree, remove
 from a2ibench.volumes.writing.seal import is_sealed, sums
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from a2ibench.bench.choose import PRECISIONS, choose_one, choose_profile
 from a2ibench.bench.device import resolve_device
-from a2ibench.contracts import Budget, Context, Progress, silent
+from a2ibench.contracts import Budget, Context, Progress, same_spacing, silent
 from a2ibench.errors import InputError
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value
@@ -92,7 +92,7 @@ class StackOptions:
         if not all(math.isfinite(value) and value > 0 for value in spacing):
             raise InputError(f"{name}: voxel size is {spacing}; give 3 positive numbers (z, y, x) in nm")
         z, y, x = spacing
-        if not math.isclose(y, x, rel_tol=1e-6):
+        if not same_spacing(y, x):
             raise InputError(
                 f"{name}: lateral spacings differ (y {y:g} nm, x {x:g} nm); resample to equal spacings first"
             )

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Context, Method, Volume
-from a2ibench.documents import read_json
-from a2ibench.errors import InputError, printable
+from a2ibench.errors import printable
 from a2ibench.plugins import host
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.reconstructing.in_memory import check_applies
@@ -20,9 +19,6 @@ from a2ibench.volumes.writing.durable import flush_all, write_whole
 from a2ibench.volumes.writing.seal import is_sealed, seal, unseal
 
 log = logging.getLogger("a2ibench")
-
-INTENSITY = "intensity.json"
-"""File of the grey levels that were 0 and 1 in the training."""
 
 _STATE = "method"
 
@@ -81,24 +77,6 @@ def trained_method(
 def kept_method(scratch: Path) -> Path:
     """Return the folder in which a method that was trained here is kept; it is empty if it learns nothing."""
     return scratch / _STATE
-
-
-def trained_intensity(checkpoint: Path | None) -> tuple[float, float] | None:
-    """Return the grey levels that were 0 and 1 in the training of a checkpoint, None where it does not tell.
-
-    Raises
-    ------
-    InputError
-        If its file of them is damaged.
-    """
-    file = None if checkpoint is None else checkpoint / INTENSITY
-    if file is None or not file.is_file():
-        return None
-    try:
-        low, high = read_json(file)
-        return float(low), float(high)
-    except (ValueError, TypeError, OverflowError):
-        raise InputError(f"{file}: not two grey levels; give --intensity LO,HI, or remove it") from None
 
 
 def remembered(path: Path, compute: Callable[[], Any]) -> Any:

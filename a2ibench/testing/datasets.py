@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from a2ibench.catalogue_fields import link, prose, sha256
-from a2ibench.contracts import DatasetSpec
+from a2ibench.contracts import DatasetSpec, same_spacing
 from a2ibench.errors import A2IBenchError
 from a2ibench.plugins import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
@@ -43,7 +43,7 @@ def _licence(subject: Registration) -> None:
 def _voxel_size(subject: Registration) -> None:
     spec: DatasetSpec = subject.spec
     z, y, x = spec.voxel_size
-    if not math.isclose(y, x, rel_tol=1e-6):
+    if not same_spacing(y, x):
         raise CheckFailed(f"lateral spacings differ: y {y:g} nm, x {x:g} nm")
     isotropic = math.isclose(z, y, rel_tol=1e-3)
     if spec.simulate is not None and not isotropic:

@@ -16,6 +16,7 @@ from a2ibench.volumes.fetch import fetch
 from a2ibench.volumes.fetching.checksums import CROP_KEY
 from a2ibench.volumes.generated import generated
 from a2ibench.volumes.lazy import LazyVolume, open_lazy
+from a2ibench.volumes.levels import find_levels
 from a2ibench.volumes.stored import Stored, VoxelSize, native
 
 
@@ -42,7 +43,8 @@ def open_volume(
     level : int, optional
         The resolution to take where there are several, 0 (by default) the finest.
     intensity : tuple of float, optional
-        Values that map to 0 and 1; by default an integer dtype's range, or a float volume's min and max.
+        Values that map to 0 and 1; by default the range of an 8-bit dtype, of 16-bit integers that of the
+        fewest bits that hold all voxels, and a float volume's minimum and maximum.
     name : str, optional
         Shown in messages; by default the file's name without suffix.
     fill_missing : bool
@@ -163,7 +165,12 @@ def _volume(
     if intensity is not None:
         lo, hi = _numbers(intensity, 2, f"{name}: intensity", "(low, high)")
         intensity = (lo, hi)
-    return Volume(data, spacing, prepare.intensity_range(data, intensity, name), name)
+    prepare.check_shows(data, name)
+    if intensity is not None:
+        # It is checked before anything is found within it.
+        Volume(data, spacing, intensity, name)
+    found = find_levels(data, name, declared=intensity)
+    return Volume(data, spacing, found.intensity, name, found.contrast, found.padding)
 
 
 def _numbers(values: Iterable[float], count: int, what: str, meaning: str) -> tuple[float, ...]:

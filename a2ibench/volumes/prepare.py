@@ -1,4 +1,4 @@
-"""Crops and bins volumes, and finds the intensities that map to 0 and 1."""
+"""Crops and bins volumes, and checks what they hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from a2ibench.errors import InputError
 from a2ibench.volumes.lazy import LazyVolume
 
 Bounds = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
-Range = tuple[float, float]
 
 
 def crop(data: NDArray[Any] | LazyVolume, bounds: Bounds, name: str) -> NDArray[Any]:
@@ -85,8 +84,8 @@ def check_finite(data: NDArray[Any], name: str) -> None:
         raise InputError(f"{name}: {bad} of {data.size} voxels are NaN or infinite; replace or crop them")
 
 
-def intensity_range(data: NDArray[Any], declared: Range | None, name: str) -> Range:
-    """Return the values that map to 0 and 1: declared, else the dtype's range, or a float's min and max.
+def check_shows(data: NDArray[Any], name: str) -> None:
+    """Accept volumes of at least two slices whose voxels differ.
 
     Raises
     ------
@@ -95,12 +94,6 @@ def intensity_range(data: NDArray[Any], declared: Range | None, name: str) -> Ra
     """
     if data.shape[0] < 2 or data.size == 0:
         raise InputError(f"{name}: shape (z, y, x) is {data.shape}; give at least 2 slices that hold voxels")
-    low, high = data.min(), data.max()
-    if low == high:
+    low = data.flat[0]
+    if all((plane == low).all() for plane in data):
         raise InputError(f"{name}: every voxel is {low}; give a volume that shows something")
-    if declared is not None:
-        return declared
-    if data.dtype.kind == "f":
-        return float(low), float(high)
-    limits = np.iinfo(data.dtype)
-    return float(limits.min), float(limits.max)

@@ -17,7 +17,7 @@ from a2ibench.errors import A2IBenchError, InputError, printable
 _PROVENANCE = ("protocol_version", "profile", "budget", "device", "precision")
 _DATASET = (
     *("sha256", "sha256_of", "shape", "voxel_size", "input_shape", "input_voxel_size"),
-    *("intensity", "dtype", "ratio", "simulated", "definition"),
+    *("intensity", "contrast", "padding", "dtype", "ratio", "simulated", "definition"),
 )
 _LIBRARIES = ("torch", "numpy")
 _MODEL = ("params", "macs_per_voxel")

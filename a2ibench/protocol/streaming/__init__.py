@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from a2ibench.protocol.streaming.observed import observed_intensity
 from a2ibench.protocol.streaming.piecewise import stream
 from a2ibench.protocol.streaming.sampling import training_volume
 from a2ibench.protocol.streaming.spool import spooled
 
-__all__ = ["observed_intensity", "spooled", "stream", "training_volume"]
+__all__ = ["spooled", "stream", "training_volume"]

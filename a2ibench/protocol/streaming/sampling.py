@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from a2ibench.contracts import Progress, Volume
+from a2ibench.volumes.probe import padded
 from a2ibench.volumes.window import Window
 
 BYTES = 1 << 27
-_DEPTH, _SIDE = 16, 512
+_DEPTH, _SIDE, _TRIES = 16, 512, 12
 
 
 def training_volume(
@@ -21,7 +22,8 @@ def training_volume(
 
     The sample is made of stacks of 16 consecutive slices and at most 512 x 512 voxels, cut at random places,
     one from each of as many equal parts of the axial extent, and laid one upon the other: lateral patches are
-    those of the volume, and so are 15 of 16 pairs of neighbouring slices.
+    those of the volume, and so are 15 of 16 pairs of neighbouring slices. In a volume with padding several
+    places are tried for each stack, until one holds tissue alone; the one with the most is taken.
 
     Parameters
     ----------
@@ -47,8 +49,15 @@ def training_volume(
     random = np.random.default_rng(seed)
     z, y, x = (n - side for n, side in zip(window.shape, (depth, height, width), strict=True))
     for number in range(count):
-        first = int((number + random.random()) / count * (z + 1))
-        row, column = (int(random.integers(0, room, endpoint=True)) for room in (y, x))
-        stacks[number] = window[first : first + depth, row : row + height, column : column + width]
+        fewest = math.inf
+        for _ in range(_TRIES if like.padding else 1):
+            first = int((number + random.random()) / count * (z + 1))
+            row, column = (int(random.integers(0, room, endpoint=True)) for room in (y, x))
+            stack = window[first : first + depth, row : row + height, column : column + width]
+            empty = sum(int(padded(plane, like.padding).sum()) for plane in stack) if like.padding else 0
+            if empty < fewest:
+                fewest, stacks[number] = empty, stack
+            if empty == 0:
+                break
         progress("sample", number + 1, count)
     return replace(like, data=stacks.reshape(-1, height, width))

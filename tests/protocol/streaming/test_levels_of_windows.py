@@ -1,4 +1,4 @@
-"""The intensity range of a volume that is read piece by piece."""
+"""The grey levels of a volume that is read piece by piece."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from a2ibench import InputError
-from a2ibench.protocol.streaming import observed, observed_intensity
+from a2ibench.volumes import levels
+from a2ibench.volumes.levels import find_levels
 
 SHAPE = (5, 6, 7)
 
@@ -34,30 +35,30 @@ def stack(dtype, low, high):
     ],
 )
 def test_range_of_each_dtype(window, reports, monkeypatch, values, expected) -> None:
-    monkeypatch.setattr(observed, "_VOXELS", 20)
+    monkeypatch.setattr(levels, "_VOXELS", 20)
     progress, told = reports
-    assert observed_intensity(window(values), "stack", progress) == expected
+    assert find_levels(window(values), "stack", progress=progress).intensity == expected
     if values.dtype.itemsize > 1:
         assert told[-1] == ("intensity", values.size, values.size)
         assert len(told) > 5
 
 
-def test_a_copy_in_another_dtype_maps_alike(window, reports) -> None:
+def test_a_copy_in_another_dtype_maps_alike(window) -> None:
     values = np.random.default_rng(0).integers(0, 256, SHAPE)
     values[0, 0, :2] = 0, 255
     kinds = ("uint8", "uint16", "int16", ">u2", ">f4", "float64")
-    assert {observed_intensity(window(values.astype(kind)), "s", reports[0]) for kind in kinds} == {(0, 255)}
+    assert {find_levels(window(values.astype(kind)), "s").intensity for kind in kinds} == {(0, 255)}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_counted(window, reports, bad) -> None:
+def test_values_that_are_not_finite_are_counted(window, bad) -> None:
     values = stack("float32", 0, 1)
     values[:2, 0, 0] = bad
     with pytest.raises(InputError, match="2 of 210 voxels are NaN or infinite"):
-        observed_intensity(window(values), "stack", reports[0])
+        find_levels(window(values), "stack")
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-def test_a_volume_that_shows_nothing_is_refused(window, reports, dtype) -> None:
+def test_a_volume_that_shows_nothing_is_refused(window, dtype) -> None:
     with pytest.raises(InputError, match="stack: every voxel is 7; give"):
-        observed_intensity(window(stack(dtype, 7, 7)), "stack", reports[0])
+        find_levels(window(stack(dtype, 7, 7)), "stack")
