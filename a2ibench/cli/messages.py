@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from a2ibench.errors import one_line
+
 if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
 
@@ -22,6 +24,9 @@ def outcome(record: Mapping[str, Any]) -> str:
     problem = (record["error"] or {}).get("message") or record.get("reason")
     if problem:
         parts.append(" ".join(str(problem).split()))
+    errors = record.get("metric_errors")
+    if isinstance(errors, Mapping):
+        parts += [one_line(f"metric {name} failed: {errors[name]}") for name in sorted(errors)]
     return ", ".join(parts)
 
 
