@@ -39,10 +39,12 @@ class Results:
 
     @property
     def failed(self) -> bool:
-        """Whether a job or a report failed; a skipped job did not."""
+        """Whether a job, one of its metrics or a report failed; a skipped job did not."""
         from a2ibench.bench.record import FINISHED
 
-        return bool(self.problems) or any(record["status"] not in FINISHED for record in self.records)
+        return bool(self.problems) or any(
+            record["status"] not in FINISHED or record.get("metric_errors") for record in self.records
+        )
 
 
 def benchmark(

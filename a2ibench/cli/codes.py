@@ -15,6 +15,6 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     """Wrong usage or input that cannot be used; nothing was run."""
     SOME_FAILED = 3
-    """Some jobs, reports or downloads failed, or something that nobody foresaw."""
+    """Some jobs, metrics, reports or downloads failed, or something that nobody foresaw."""
     INTERRUPTED = 130
     """Stopped with Ctrl-C; finished jobs are kept."""

@@ -26,6 +26,9 @@ def outcome(record: Mapping[str, Any]) -> str:
     problem = (record["error"] or {}).get("message") or record.get("reason")
     if problem:
         parts.append(one_line(str(problem)))
+    errors = record.get("metric_errors")
+    if isinstance(errors, Mapping):
+        parts += [one_line(f"metric {name} failed: {errors[name]}") for name in sorted(errors)]
     return ", ".join(parts)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,9 +12,11 @@ import typer
 
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.options import option
+from a2ibench.errors import printable
 
 if TYPE_CHECKING:
     from a2ibench.testing import Outcome
+    from a2ibench.testing.apart import Suite
 
 KINDS = "method|degradation|metric|dataset|reporter"
 
@@ -36,15 +36,40 @@ def check_plugin(
         str | None, option(KINDS, "Which of the kinds with this name; by default every one.", "--kind")
     ] = None,
     device: Annotated[str, option("auto|cpu|cuda", "Where it is tried; by default cpu.", "--device")] = "cpu",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="What a check may take; by default 900.", show_default=False
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check that a plugin keeps to the contract: one line for each requirement, and what to do.
 
+    Everything runs in a process of its own, which a plugin may end or hang: that check has failed then.
     The exit code is 0 if no check failed, 1 if one did, and 2 if nothing has that name.
     """
-    from a2ibench.testing import find_registered
+    from a2ibench.testing.apart import LIMIT, Suite, judge_apart
 
-    reports = [_report(found, name, device, quiet=as_json) for found in find_registered(name, kind)]
+    suite: Suite | None = None
+    outcomes: list[Outcome] = []
+    reports: list[dict[str, Any]] = []
+    for found in judge_apart(name, kind, device=device, limit=timeout or LIMIT):
+        if isinstance(found, Suite):
+            suite, outcomes = found, []
+            reports.append(_report(suite, name, device, outcomes))
+            if not as_json:
+                typer.echo(printable(f"{suite.kind} {name}, {suite.about['title']}"))
+        elif suite is not None:
+            outcomes.append(found)
+            if not as_json:
+                typer.echo("\n".join(_lines(found, max(len(check.name) for check in suite.checks))))
+                if len(outcomes) == len(suite.checks):
+                    typer.echo(_total(outcomes))
+    for report in reports:
+        judged = report["checks"]
+        report["ok"] = all(outcome.status != "failed" for outcome in judged)
+        report["checks"] = [_as_data(outcome) for outcome in judged]
     if as_json:
         typer.echo(json.dumps(reports, indent=2))
     if not all(report["ok"] for report in reports):
@@ -69,34 +94,9 @@ def new_plugin(
     typer.echo(f"\nNext:\n  pip install -e {tested}\n  a2ibench plugin check {name}\n  pytest {project}")
 
 
-def _report(kind: str, name: str, device: str, *, quiet: bool) -> dict[str, Any]:
-    from a2ibench.plugins import host
-    from a2ibench.testing import checks, judge
-
-    registered = host().find(kind, name)
-    suite = checks(kind, name, device=device)
-    width = max(len(check.name) for check in suite)
-    if not quiet:
-        typer.echo(f"{kind} {name}, {registered}")
-    outcomes = []
-    for check in suite:
-        # What the plugin prints is not what this command says.
-        with contextlib.redirect_stdout(sys.stderr):
-            outcomes.append(judge(check))
-        if not quiet:
-            typer.echo("\n".join(_lines(outcomes[-1], width)))
-    if not quiet:
-        typer.echo(_total(outcomes))
-    return {
-        "kind": kind,
-        "name": name,
-        "plugin": registered.plugin,
-        "distribution": registered.distribution,
-        "version": registered.version,
-        "device": device,
-        "ok": all(outcome.status != "failed" for outcome in outcomes),
-        "checks": [_as_data(outcome) for outcome in outcomes],
-    }
+def _report(suite: Suite, name: str, device: str, outcomes: list[Outcome]) -> dict[str, Any]:
+    told = {field: suite.about[field] for field in ("plugin", "distribution", "version")}
+    return {"kind": suite.kind, "name": name} | told | {"device": device, "ok": True, "checks": outcomes}
 
 
 def _lines(outcome: Outcome, width: int) -> Iterator[str]:

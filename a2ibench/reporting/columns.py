@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from a2ibench.reporting.evidence import Standing, Standings
-from a2ibench.reporting.results import BASELINE, MODEL, Group, metric_order, phase_order, whole
+from a2ibench.reporting.results import BASELINE, MODEL, Group, metric_errors, metric_order, phase_order, whole
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.statistics import Interval
 
@@ -28,6 +28,7 @@ def summary_columns(parts: Sequence[tuple[Group, Standings]]) -> pd.DataFrame:
         | _scores(part, row, metrics)
         | _comparisons(row, found.get((row.dataset, row.method), {}), compared)
         | _costs(row, phases)
+        | _errors(part, row)
         for part, found in parts
         for row in summarise(part)
     ]
@@ -69,6 +70,16 @@ def _compared(all_found: Iterable[Standings]) -> set[str]:
 def _identity(part: Group, row: Row) -> dict[str, Any]:
     out: dict[str, Any] = {"protocol_version": part.protocol, "dataset": row.dataset, "method": row.method}
     return out | {"status": row.status, "jobs": len(row.statuses), "jobs_ok": row.statuses.count(OK)}
+
+
+def _errors(part: Group, row: Row) -> dict[str, Any]:
+    failed = [
+        f"{line} (seed {record['seed']})"
+        for record in part.records
+        if (record["dataset"], record["method"]) == (row.dataset, row.method)
+        for line in metric_errors(record)
+    ]
+    return {"metric_errors": "; ".join(failed) or None}
 
 
 def _scores(part: Group, row: Row, metrics: Sequence[str]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def _in_rows(scene: Scene) -> Figure:
 
 
 def _about(scene: Scene) -> str:
-    return f"{_ABOUT}; PSNR of the whole volume" if scene.scored else _ABOUT
+    about = f"{_ABOUT}; PSNR of the whole volume" if scene.scored else _ABOUT
+    return f"{about}, mean over seeds; planes of {scene.seeds}" if scene.seeds else about
 
 
 def _image(axes: Axes, image: Plane, scene: Scene) -> Axes:

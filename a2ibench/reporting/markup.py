@@ -90,7 +90,9 @@ def _latex_sheet(sheet: Sheet, number: int) -> str:
             rf"    \multicolumn{{{len(sheet.headings)}}}{{l}}{{\textit{{{latex_text(block.dataset)}}}}} \\"
         )
         lines += [f"    {_latex_row([_latex_cell(cell) for cell in row])}" for row in block.rows]
-    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""])
+    lines += [r"    \bottomrule", r"  \end{tabular}"]
+    lines += [rf"  \par\footnotesize {latex_text(note)}" for note in sheet.notes]
+    return "\n".join([*lines, r"\end{table}", ""])
 
 
 def _latex_row(texts: Sequence[str]) -> str:

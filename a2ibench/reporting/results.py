@@ -11,6 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from a2ibench.bench.record import JOBS, RECORD, read_record
+from a2ibench.errors import one_line
+
 Record = Mapping[str, Any]
 
 BASELINE = "cubic"
@@ -55,15 +58,20 @@ def group(records: Sequence[Record]) -> list[Group]:
         newest: dict[str, int] = {}
         for record in members:
             for name, score in record["metrics"].items():
-                newest[name] = max(newest.get(name, 0), int(score["version"]))
+                newest[name] = max(newest.get(name, 0), version_of(score))
         for record in members:
-            own = {name: int(score["version"]) for name, score in record["metrics"].items()}
+            own = {name: version_of(score) for name, score in record["metrics"].items()}
             key = protocol, tuple(sorted((newest | own).items()))
             parts.setdefault(key, []).append(record)
     return [
         Group(protocol, dict(versions), tuple(parts[protocol, versions]))
         for protocol, versions in sorted(parts)
     ]
+
+
+def version_of(score: Mapping[str, Any]) -> int:
+    """Return the version of a recorded score; 0 where it is no whole number."""
+    return _whole_number(score.get("version")) or 0
 
 
 def ordered(records: Iterable[Record], run_dir: Path | None = None) -> list[Record]:
@@ -111,8 +119,9 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     pandas.DataFrame
         Columns: dataset, method, seed, status, one for each metric, ``<phase>_seconds``,
         ``total_seconds``, ``peak_<where>_bytes``, ``voxels_per_second``, ``params``, ``macs_per_voxel``,
-        what else the model tells, profile, device, precision, protocol_version, message (the reason of a
-        skipped job, the error of a failed one). NaN stands where a job has no such number.
+        what else the model tells, profile, device, precision, protocol_version, metric_errors (metrics that
+        failed, and why), message (the reason of a skipped job, the error of a failed one). NaN stands where
+        a job has no such number.
     """
     records = list(records)
     metrics = metric_order({name for record in records for name in record["metrics"]})
@@ -129,7 +138,9 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         row |= {f"peak_{name}_bytes": number(record["memory"].get(name)) for name in memory}
         row |= {name: number(record["model"].get(name)) for name in MODEL}
         row |= {name: record["model"].get(name) for name in sorted(others)}
-        row |= {name: provenance.get(name) for name in ("profile", "device", "precision", "protocol_version")}
+        row |= {name: provenance.get(name) for name in ("profile", "device", "precision")}
+        row["protocol_version"] = _protocol(record)
+        row["metric_errors"] = "; ".join(metric_errors(record)) or None
         row["message"] = message(record)
         rows.append(row)
     table = pd.DataFrame(rows, columns=None if rows else ["dataset", "method", "seed", "status"])
@@ -148,9 +159,30 @@ def message(record: Record) -> str | None:
     return " ".join(str(text).split()) if text else None
 
 
+def metric_errors(record: Record) -> list[str]:
+    """Return one line for each metric that failed, which begins with its name."""
+    errors = record.get("metric_errors")
+    if not isinstance(errors, Mapping):
+        return []
+    return [one_line(f"{name} failed: {errors[name]}") for name in sorted(errors)]
+
+
+def unreadable(run_dir: Path) -> list[str]:
+    """Return the names of the job folders of a run whose record.json cannot be read as a record."""
+    files = sorted((run_dir / JOBS).glob(f"*/{RECORD}"))
+    return [file.parent.name for file in files if read_record(file.parent) is None]
+
+
 def _protocol(record: Record) -> int | None:
-    version = record["provenance"].get("protocol_version")
-    return None if version is None else int(version)
+    return _whole_number(record["provenance"].get("protocol_version"))
+
+
+def _whole_number(value: Any) -> int | None:
+    # Records of other programs, or edited ones, hold texts and NaN too.
+    try:
+        return None if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _plan_order(run_dir: Path | None) -> tuple[dict[str, int], dict[str, int]]:

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 from a2ibench.bench.record import JOBS, belongs
 from a2ibench.bench.slices import SLICES
 from a2ibench.reporting.results import BASELINE, Record, number
-from a2ibench.reporting.summary import OK
+from a2ibench.reporting.summary import OK, Sample
 
 Plane = NDArray[np.float32]
 
@@ -26,17 +26,26 @@ _INPUT = "cubic input"
 
 @dataclass(frozen=True)
 class Panel:
-    """One plane: its name, grey levels (z, x), what is shown as its error, and the PSNR of its volume."""
+    """One plane: its name, grey levels (z, x), and what is shown as its error.
+
+    Of several seeds, `psnr` and `spread` are the mean and the sample standard deviation of the PSNR of the
+    volume, as in the tables; `seed` is that whose plane is shown, the one with the PSNR nearest to the mean.
+    """
 
     name: str
     image: Plane
     error: Plane | None = None
     psnr: float = math.nan
+    spread: float = math.nan
+    seed: int | None = None
 
     @property
     def title(self) -> str:
         """Name, and PSNR where there is one."""
-        return self.name if math.isnan(self.psnr) else f"{self.name}  {self.psnr:.2f} dB"
+        if math.isnan(self.psnr):
+            return self.name
+        spread = "" if math.isnan(self.spread) else f" ± {self.spread:.2f}"
+        return f"{self.name}  {self.psnr:.2f}{spread} dB"
 
 
 @dataclass(frozen=True)
@@ -78,13 +87,21 @@ class Scene:
         return not all(math.isnan(panel.psnr) for panel in self.panels)
 
     @property
+    def seeds(self) -> str:
+        """Which seed's plane is shown of each method with several; empty where none has."""
+        shown = [(panel.name, panel.seed) for panel in self.panels if panel.seed is not None]
+        if len({seed for _, seed in shown}) == 1:
+            return f"seed {shown[0][1]}"
+        return ", ".join(f"{name} seed {seed}" for name, seed in shown)
+
+    @property
     def compared(self) -> bool:
         """Whether any panel has an error."""
         return any(panel.error is not None for panel in self.panels)
 
 
 def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
-    """Collect the planes of one dataset; the first seed of each method that has any.
+    """Collect the planes of one dataset; of each method the seed nearest to its mean.
 
     Parameters
     ----------
@@ -99,14 +116,18 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
         None where no job left planes of one shape.
     """
     found: dict[str, tuple[Record, dict[str, Plane]]] = {}
-    for record in records:
-        if record["status"] == OK and record["method"] not in found:
+    samples = {
+        method: Sample.of(_psnr(record) for record in of) for method, of in _by_method(records).items()
+    }
+    for record in _nearest_first(records, samples):
+        if record["method"] not in found:
             planes = _read_planes(run_dir / JOBS, record)
             first = next(iter(found.values()), None)
             if planes and (first is None or planes["prediction"].shape == first[1]["prediction"].shape):
                 found[record["method"]] = record, planes
     if not found:
         return None
+    found = {method: found[method] for method in samples if method in found}
     first_record, first_planes = next(iter(found.values()))
     truth, start = first_planes.get("reference"), first_planes["interpolated"]
     base = start if truth is None else truth
@@ -118,7 +139,9 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
         found.pop(BASELINE)
     for method, (record, planes) in found.items():
         image = planes["prediction"]
-        panels.append(Panel(method, image, image - base, _psnr(record)))
+        sample = samples[method]
+        seed = int(record["seed"]) if sample.n > 1 else None
+        panels.append(Panel(method, image, image - base, sample.mean, sample.std, seed))
     low, high = np.percentile(base, [1, 99])
     return Scene(
         dataset=str(first_record["dataset"]),
@@ -148,6 +171,25 @@ def textured_window(image: Plane, side: int) -> tuple[int, int]:
     inside = texture[np.ix_(*(np.array(start) + side // 2 for start in starts))]
     row, column = np.unravel_index(int(inside.argmax()), inside.shape)
     return starts[0][int(row)], starts[1][int(column)]
+
+
+def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
+    methods: dict[str, list[Record]] = {}
+    for record in records:
+        if record["status"] == OK:
+            methods.setdefault(record["method"], []).append(record)
+    return methods
+
+
+def _nearest_first(records: Sequence[Record], samples: Mapping[str, Sample]) -> list[Record]:
+    """Return the records that are ok, method by method, that with the PSNR nearest to the mean first."""
+
+    def away(record: Record) -> tuple[float, int]:
+        apart = abs(_psnr(record) - samples[record["method"]].mean)
+        # Of two that are as near but for rounding, the first seed.
+        return (math.inf if math.isnan(apart) else round(apart, 6)), record["seed"]
+
+    return [record for of in _by_method(records).values() for record in sorted(of, key=away)]
 
 
 def _read_planes(jobs: Path, record: Record) -> dict[str, Plane] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from a2ibench.reporting import sense
 from a2ibench.reporting.evidence import Standing, Standings, standings
-from a2ibench.reporting.results import BASELINE, METRICS, Group, message
+from a2ibench.reporting.results import BASELINE, METRICS, Group, message, metric_errors
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.reporting.texts import (
     TIED,
@@ -67,7 +67,7 @@ class Sheet:
     blocks : tuple of Block
         One for each dataset.
     notes : tuple of str
-        One for each job without a result.
+        One for each job without a result, and for each metric that failed.
     remark : str
         What tables that show the intervals of cells add to the caption.
     """
@@ -178,9 +178,11 @@ def _caption(
 
 
 def _notes(group: Group) -> tuple[str, ...]:
-    return tuple(
-        f"{record['method']} on {record['dataset']} (seed {record['seed']}): {record['status']}"
-        + (f": {reason}" if (reason := message(record)) else "")
-        for record in group.records
-        if record["status"] != OK
-    )
+    notes = []
+    for record in group.records:
+        job = f"{record['method']} on {record['dataset']} (seed {record['seed']})"
+        if record["status"] != OK:
+            reason = message(record)
+            notes.append(f"{job}: {record['status']}" + (f": {reason}" if reason else ""))
+        notes += [f"{job}: metric {line}" for line in metric_errors(record)]
+    return tuple(notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from a2ibench.reporting.columns import summary_columns
 from a2ibench.reporting.evidence import standings
 from a2ibench.reporting.files import replace_file
 from a2ibench.reporting.markup import latex, markdown, terminal
-from a2ibench.reporting.results import Record, frame, group, ordered
+from a2ibench.reporting.results import Record, frame, group, ordered, unreadable
 from a2ibench.reporting.sheet import make_sheet
 
 __all__ = ["console_table", "frame", "summary_frame", "timing_frame", "write_tables"]
@@ -44,6 +45,7 @@ def write_tables(run_dir: Path) -> list[Path]:
         return []
     parts = [(part, standings(part, run_dir)) for part in group(records)]
     sheets = [make_sheet(part, found=found) for part, found in parts]
+    sheets[-1] = replace(sheets[-1], notes=(*sheets[-1].notes, *_lost(run_dir)))
     return [
         replace_file(run_dir / "table.csv", _csv(summary_columns(parts))),
         replace_file(run_dir / "table.md", markdown(sheets)),
@@ -63,7 +65,10 @@ def console_table(records: Sequence[Record], run_dir: Path | None = None) -> Tab
         Folder of their run: its plan gives the order, which names do otherwise, and its jobs hold the
         scores of the slices, without which there are no intervals of gains.
     """
-    return terminal([make_sheet(part, run_dir) for part in group(ordered(records, run_dir))])
+    sheets = [make_sheet(part, run_dir) for part in group(ordered(records, run_dir))]
+    if sheets and run_dir is not None:
+        sheets[-1] = replace(sheets[-1], notes=(*sheets[-1].notes, *_lost(run_dir)))
+    return terminal(sheets)
 
 
 def summary_frame(records: Sequence[Record], run_dir: Path | None = None) -> pd.DataFrame:
@@ -83,7 +88,8 @@ def summary_frame(records: Sequence[Record], run_dir: Path | None = None) -> pd.
         ``<metric>_std`` (sample standard deviation), ``<metric>_low`` and ``<metric>_high`` (95 % interval of
         the mean over seeds), ``<metric>_n`` and ``<metric>_version``; for each metric with scores of slices
         the comparisons of `a2ibench.reporting.columns.comparison_columns`; psnr_gain_over_cubic (dB) always;
-        voxels_per_second, params, macs_per_voxel; ``<phase>_seconds_mean`` and ``<phase>_seconds_std``.
+        voxels_per_second, params, macs_per_voxel; ``<phase>_seconds_mean`` and ``<phase>_seconds_std``;
+        metric_errors, the metrics that failed.
         Records of different protocol or metric versions stand in different rows.
     """
     return summary_columns([(part, standings(part, run_dir)) for part in group(records)])
@@ -93,7 +99,13 @@ def timing_frame(records: Sequence[Record]) -> pd.DataFrame:
     """Return one row for each job with what it took: the columns of `frame` without scores."""
     scores = {name for record in records for name in record["metrics"]}
     everything = frame(records)
-    return everything.drop(columns=[*(scores & set(everything.columns)), "message"])
+    return everything.drop(
+        columns=[*(scores & set(everything.columns)), "metric_errors", "message"], errors="ignore"
+    )
+
+
+def _lost(run_dir: Path) -> list[str]:
+    return [f"{job}: record.json is damaged, so this job is left out" for job in unreadable(run_dir)]
 
 
 def _csv(table: pd.DataFrame) -> str:

@@ -84,14 +84,17 @@ def test_without_reference_methods_are_compared_with_the_input(make_run):
     assert scene.error_label == "difference to cubic input"
 
 
-def test_first_seed_that_left_planes_is_shown(make_run):
+def test_titles_are_means_and_the_plane_is_that_of_the_nearest_seed(make_run):
     job = make_run.job
     run = make_run(
         job(method="net", seed=0, status="oom"),
-        job(method="net", seed=1, scores={"psnr": 31.0}, planes=planes((20, 24))),
+        job(method="net", seed=1, scores={"psnr": 30.0}, planes=planes((20, 24))),
         job(method="net", seed=2, scores={"psnr": 32.0}, planes=planes((20, 24))),
+        job(method="net", seed=3, scores={"psnr": 31.3}, planes=planes((20, 24))),
     )
-    assert [panel.title for panel in scene_of(run).panels][2:] == ["net  31.00 dB"]
+    scene = scene_of(run)
+    assert [panel.title for panel in scene.panels][2:] == ["net  31.10 ± 1.01 dB"]
+    assert scene.seeds == "seed 3"
 
 
 def test_damaged_missing_and_misshapen_planes_are_left_out(make_run):

@@ -92,7 +92,9 @@ def test_the_workflow_is_yaml_that_runs_the_tests(rendered: Path) -> None:
             "actions/checkout",
             "actions/setup-python",
         ]
-        assert [step.get("run") for step in steps[2:]] == ["pip install '.[test]'", "pytest"]
+        installed, tested, checked = (step.get("run") for step in steps[2:])
+        assert (installed, tested) == ("pip install '.[test]'", "pytest")
+        assert checked.startswith("a2ibench plugin check ")
 
 
 def test_the_wheel_brings_every_template(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""Judges the checks of a name in another process, which a plugin may end, or hang, without harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from a2ibench.errors import InputError, PluginError
+from a2ibench.testing.check import Check, Outcome
+
+LIMIT = 900.0
+"""Seconds for loading the plugins, and for each check."""
+
+_POLL = 0.1
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is checked: a kind, and which plugin gives it.
+
+    Parameters
+    ----------
+    kind : str
+        Such as ``"method"``.
+    about : mapping of str to str
+        Plugin, distribution, version, and title, which names them all.
+    checks : tuple of Check
+        They cannot be called here.
+    """
+
+    kind: str
+    about: Mapping[str, str]
+    checks: tuple[Check, ...]
+
+
+def judge_apart(
+    name: str, kind: str | None = None, *, device: str = "cpu", limit: float = LIMIT
+) -> Iterator[Suite | Outcome]:
+    """Judge every check of a name in a process of its own.
+
+    Parameters
+    ----------
+    name : str
+        Registered name.
+    kind : str, optional
+        Which of the kinds with this name.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    limit : float
+        Seconds that a check may take.
+
+    Yields
+    ------
+    Suite or Outcome
+        Each suite before the outcomes of its checks, as they come. A check in which the process ends or
+        hangs has failed; the checks after it are tried in another process.
+
+    Raises
+    ------
+    InputError
+        If nothing has that name, or the device cannot be used.
+    PluginError
+        If the process ends or hangs before the first check.
+    """
+    suites: list[Suite] = []
+    checks: list[Check] = []
+    done = 0
+    while True:
+        child, begun, ended, met = _Child(name, kind, device, done), -1, False, 0
+        with closing(child):
+            for event in child.events(limit):
+                if "refused" in event:
+                    raise InputError(str(event["refused"]))
+                if "kind" in event:
+                    met += 1
+                    if met > len(suites):
+                        suites.append(_suite(event))
+                        checks += suites[-1].checks
+                        yield suites[-1]
+                elif "begun" in event:
+                    begun = int(event["begun"])
+                elif "number" in event:
+                    yield Outcome(checks[done], event["status"], event["message"], event["seconds"])
+                    done += 1
+                ended = ended or "end" in event
+        if ended:
+            return
+        if begun < done:
+            raise PluginError(f"{name}: {child.end} while plugins were loaded; see a2ibench doctor")
+        yield Outcome(checks[done], "failed", f"the plugin {child.end}", child.seconds)
+        done += 1
+
+
+def _suite(event: Mapping[str, Any]) -> Suite:
+    def elsewhere() -> None:
+        raise RuntimeError("this check is judged in another process")
+
+    listed = (Check(c["name"], c["summary"], c["advice"], elsewhere) for c in event["checks"])
+    return Suite(event["kind"], event["about"], tuple(listed))
+
+
+class _Child:
+    def __init__(self, name: str, kind: str | None, device: str, first: int) -> None:
+        # As in this process, modules in the working folder must not shadow installed ones.
+        safe = [] if {"", str(Path.cwd())} & set(sys.path) else ["-P"]
+        command = [sys.executable, "-u", *safe, "-m", "a2ibench.testing.child", name, kind or "", device]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._process = subprocess.Popen(
+            [*command, str(first)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        self.end, self.seconds = "", 0.0
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+
+    def events(self, limit: float) -> Iterator[dict[str, Any]]:
+        """Yield what it tells until it ends, or has told nothing for so many seconds."""
+        last = time.monotonic()
+        while True:
+            over = self._process.poll() is not None
+            if over:
+                self._reader.join(_POLL)
+            try:
+                line = self._lines.get(timeout=0 if over else _POLL)
+            except queue.Empty:
+                self.seconds = time.monotonic() - last
+                if over:
+                    code = self._process.returncode
+                    how = f"was killed by signal {-code}" if code < 0 else f"exit code {code}"
+                    self.end = f"ended the process of the checks ({how})"
+                    return
+                if self.seconds > limit:
+                    self.end = f"took more than {limit:g} s and was stopped"
+                    return
+                continue
+            last = time.monotonic()
+            # The last line of a process that was killed may be cut.
+            with suppress(ValueError):
+                yield json.loads(line)
+
+    def close(self) -> None:
+        """End whatever is left of it."""
+        with suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            for line in stream:
+                self._lines.put(line)

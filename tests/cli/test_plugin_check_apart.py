@@ -1,0 +1,73 @@
+"""Plugins that end the process of their checks, interrupt it or hang in it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from importlib.metadata import Distribution
+
+import pytest
+
+HOOKS = """
+{head}
+from a2ibench import MetricSpec, hookimpl
+
+@hookimpl
+def a2ibench_register_metrics(register):
+    register(MetricSpec("odd", "odd.metrics:Odd", "an odd metric"))
+"""
+
+METRIC = """
+import os
+import sys
+import time
+import numpy as np
+
+
+class Odd:
+    name, version, higher_is_better, needs_reference = "odd", 1, False, True
+
+    def __call__(self, prediction, reference, data_range):
+        if prediction.dtype == np.uint16:
+            {statement}
+        return float(np.square(prediction.astype(np.float64) - reference).mean())
+"""
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("os._exit(0)", "the plugin ended the process of the checks (exit code 0)"),
+        ("os.kill(os.getpid(), 9)", "the plugin ended the process of the checks (was killed by signal 9)"),
+        ("sys.exit(0)", "the plugin raised SystemExit: 0"),
+        ("raise KeyboardInterrupt", "the plugin raised KeyboardInterrupt"),
+        ("time.sleep(99)", "the plugin took more than 2 s and was stopped"),
+    ],
+)
+def test_it_fails_the_check_and_the_others_go_on(
+    statement: str, told: str, install_plugin: Callable[..., Distribution], cli: Cli
+) -> None:
+    install_plugin("odd", HOOKS.format(head=""), files={"metrics.py": METRIC.format(statement=statement)})
+    done = cli("plugin", "check", "odd", "--timeout", "2")
+    assert done.returncode == 1
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    # Two checks hand over 16 bits.
+    assert [line for line in lines if told in line] == [
+        f"FAILED {n} {told}" for n in ("returns-float", "dtypes")
+    ]
+    assert any(line.startswith("ok determinism") for line in lines)
+    assert lines[-1].startswith("12 checks: ")
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("head", ["import os; os._exit(0)", "import time; time.sleep(99)"])
+def test_a_plugin_that_ends_or_hangs_where_it_is_imported(
+    head: str, install_plugin: Callable[..., Distribution], cli: Cli
+) -> None:
+    install_plugin("odd", HOOKS.format(head=head), files={"metrics.py": METRIC.format(statement="pass")})
+    done = cli("plugin", "check", "odd", "--timeout", "2")
+    assert done.returncode == 2
+    assert "while plugins were loaded" in done.stderr
+    assert done.stderr.startswith("a2ibench: error: odd: ")
