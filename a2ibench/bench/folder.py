@@ -64,7 +64,7 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
             _remove_run(run_dir)
         elif (run_dir / RUN).exists():
             check_run_folder(plan, run_dir)
-        _write_run(plan, run_dir)
+        write_run(plan, run_dir)
     return run_dir
 
 
@@ -138,7 +138,8 @@ def _show(option: str, value: Any) -> str:
     return str(value) if value else "none"
 
 
-def _write_run(plan: Plan, run_dir: Path) -> None:
+def write_run(plan: Plan, run_dir: Path) -> None:
+    """Write run.json, from which a folder is known to be that of a plan."""
     identity = plan.identity()
     content = {
         "fingerprint": plan.fingerprint(),
