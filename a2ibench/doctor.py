@@ -13,7 +13,8 @@ import psutil
 from a2ibench.environment import environment, git_state
 from a2ibench.errors import one_line
 from a2ibench.plugins import PluginHost, host
-from a2ibench.plugins.loading import PluginStatus
+from a2ibench.plugins.loading import PluginStatus, pass_ctrl_c
+from a2ibench.plugins.measuring import try_metric
 from a2ibench.plugins.registration import KINDS
 from a2ibench.volumes.cache import cache_folder
 
@@ -33,7 +34,8 @@ def diagnose(*, devices: bool = False) -> dict[str, Any]:
     dict
         JSON-able: all of `environment`, and ``executable``, ``memory`` (bytes), ``cache`` (a folder),
         ``working_folder`` (with its ``git`` state, None outside a checkout), ``plugins`` (as of
-        `plugin_report`) and, on request, ``devices`` (as of `device_report`).
+        `plugin_report`) and, on request, ``devices`` (as of `device_report`) and ``metric_errors`` (as of
+        `metric_errors`).
     """
     memory = psutil.virtual_memory()
     report = environment() | {
@@ -43,12 +45,30 @@ def diagnose(*, devices: bool = False) -> dict[str, Any]:
         "working_folder": {"path": str(Path.cwd()), "git": git_state(Path.cwd())},
         "plugins": plugin_report(host()),
     }
-    return report | {"devices": device_report()} if devices else report
+    if devices:
+        report |= {"devices": device_report(), "metric_errors": metric_errors(host())}
+    return report
 
 
 def plugin_report(plugins: PluginHost) -> list[dict[str, Any]]:
     """Return each plugin's status, with the names that it registers under ``"registers"``, by kind."""
     return [asdict(status) | {"registers": _names(plugins, status)} for status in plugins.plugins]
+
+
+def metric_errors(plugins: PluginHost) -> dict[str, str]:
+    """Return one line for each metric that cannot score a small volume, by name."""
+    errors: dict[str, str] = {}
+    for name, registered in plugins.metrics.items():
+        try:
+            if plugins.is_apart(registered):
+                request = {"do": "measure", "target": registered.spec.target, "name": name}
+                plugins.ask(registered, request, "while it was tried", "target")
+            else:
+                try_metric(plugins.build("metric", name), name)
+        except BaseException as error:
+            pass_ctrl_c(error)
+            errors[name] = one_line(error)
+    return errors
 
 
 def device_report() -> dict[str, Any]:

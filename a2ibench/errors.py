@@ -63,10 +63,12 @@ def one_line(error: BaseException | str, longest: int = LONGEST_LINE) -> str:
 
     Errors of this package are shown without their type.
     """
-    if isinstance(error, BaseException) and not isinstance(error, A2IBenchError):
-        text = "".join(traceback.format_exception_only(error))
-    else:
-        text = str(error)
+    try:
+        own = isinstance(error, str | A2IBenchError)
+        text = str(error) if own else "".join(traceback.format_exception_only(error))  # type: ignore[arg-type]
+    except Exception:
+        # The exception of a plugin may be unable to say what it is.
+        text = type(error).__name__
     line = printable(" ".join(text.split()))
     return line if len(line) <= longest else f"{line[:longest]}..."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,22 +71,28 @@ def benchmark(
     """
     from a2ibench.bench.executors import execute
     from a2ibench.bench.folder import prepare_run_folder
-    from a2ibench.bench.record import read_records
+    from a2ibench.bench.keeping import Keeping
     from a2ibench.errors import one_line
 
     folder = prepare_run_folder(plan, out, fresh)
-    interrupted, stopped = False, []
+    # Plugins may change the working folder, or remove this one.
+    place, kept = folder.absolute(), Keeping(events)
+    interrupted, problems = False, []
     try:
-        records = execute(plan, folder, events)
+        execute(plan, folder, kept)
     except KeyboardInterrupt:
         interrupted = True
-        records = read_records(folder)
     except OSError as error:
         # A full disk, most likely: what was recorded until then still deserves its tables.
-        stopped = [f"the run stopped: {one_line(error)}; finished jobs are kept, the same command continues"]
-        records = read_records(folder)
-    written, problems = write_reports(folder)
-    return Results(folder, records, written, stopped + problems, interrupted)
+        problems = [f"the run stopped: {one_line(error)}; finished jobs are kept, the same command continues"]
+    problems += kept.restore(plan, place)
+    written, failed = write_reports(folder)
+    damaged = kept.restore(plan, place)
+    if damaged or not all(path.exists() for path in written):
+        problems += damaged or [f"{folder}: a reporter removed files of the run; wrote them again"]
+        written, more = _write_ours(folder)
+        failed += [line for line in more if line not in failed]
+    return Results(folder, kept.records(plan), written, problems + failed, interrupted)
 
 
 def write_reports(folder: Path) -> tuple[list[Path], list[str]]:
@@ -103,29 +110,50 @@ def write_reports(folder: Path) -> tuple[list[Path], list[str]]:
     problems : list of str
         One line for each reporter that failed; the others are not affected.
     """
-    from a2ibench.errors import one_line
     from a2ibench.plugins import host
-    from a2ibench.reporting.figures import write_figures
-    from a2ibench.reporting.tables import write_tables
 
-    written: list[Path] = []
-    problems: list[str] = []
-    writers = [("tables", write_tables), ("figures", write_figures), *map(_reporter, host().reporters)]
-    for name, write in writers:
-        try:
-            written.extend(map(Path, write(folder)))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            problems.append(f"{name}: {one_line(error)}")
+    written, problems = _write_ours(folder)
+    for name in host().reporters:
+        more, failed = _attempt(f"reporter {name}", partial(_report, name), folder)
+        written += more
+        problems += failed
     return written, problems
 
 
-def _reporter(name: str) -> tuple[str, Callable[[Path], Iterable[Path]]]:
-    def write(folder: Path) -> Iterable[Path]:
-        from a2ibench.plugins import host
+def _write_ours(folder: Path) -> tuple[list[Path], list[str]]:
+    from a2ibench.reporting.figures import write_figures
+    from a2ibench.reporting.tables import write_tables
 
-        paths: Iterable[Path] = host().load("reporter", name)(folder)
+    tables, no_tables = _attempt("tables", write_tables, folder)
+    figures, no_figures = _attempt("figures", write_figures, folder)
+    return tables + figures, no_tables + no_figures
+
+
+def _attempt(
+    name: str, write: Callable[[Path], Iterable[Path | str]], folder: Path
+) -> tuple[list[Path], list[str]]:
+    from a2ibench.errors import one_line
+    from a2ibench.isolation.endings import is_ctrl_c
+
+    try:
+        return list(map(Path, write(folder))), []
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+            raise
+        return [], [f"{name}: {one_line(error)}"]
+
+
+def _report(name: str, folder: Path) -> Iterable[Path | str]:
+    from a2ibench.errors import PluginError
+    from a2ibench.plugins import host
+
+    registered = host().find("reporter", name)
+    if not host().is_apart(registered):
+        paths: Iterable[Path | str] = host().load("reporter", name)(folder)
         return paths
-
-    return f"reporter {name}", write
+    request = {"do": "report", "target": registered.spec.target, "folder": str(folder)}
+    written = host().ask(registered, request, "while it wrote its report", "report")
+    missing = [path for path in written if not Path(path).exists()]
+    if missing:
+        raise PluginError(f"says that it wrote {missing[0]}, which is not there")
+    return [Path(path) for path in written]

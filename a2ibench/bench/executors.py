@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from a2ibench.bench.events import Events, Quiet, Task
+from a2ibench.bench.events import Events, Quiet, Task, checked_report
 from a2ibench.bench.files import fresh_folder
 from a2ibench.bench.folder import check_run_folder, lock_run
 from a2ibench.bench.job import run_job
@@ -19,6 +21,7 @@ from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import JOBS, Record, is_damaged, read_record, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
+from a2ibench.isolation.endings import no_exit
 from a2ibench.plugins import host
 
 if TYPE_CHECKING:
@@ -67,10 +70,13 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
             elif is_damaged(task.folder):
                 _logger.warning("record of %s was edited or is damaged; the job runs again", task.job.name)
         pending = [task for task in tasks if task.job.name not in records]
-        for task, record in EXECUTORS[plan.executor](pending, events, plan.timeout):
-            records[task.job.name] = record
-            events.job_finished(task.job, record)
-            host().job_finished(record)
+        try:
+            for task, record in EXECUTORS[plan.executor](pending, events, plan.timeout):
+                records[task.job.name] = record
+                events.job_finished(task.job, record)
+                host().job_finished(record)
+        finally:
+            host().end_listeners()
     return [records[task.job.name] for task in tasks]
 
 
@@ -88,7 +94,8 @@ def run_inline(
         events.job_started(task.job, task.index, task.total)
         fresh_folder(task.folder)
         try:
-            record = run_job(task.job, task.folder, _progress_of(task.job, events))
+            with _steady_folder(), no_exit():
+                record = run_job(task.job, task.folder, _progress_of(task.job, events))
         except KeyboardInterrupt:
             record = failed_record(task.job, "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C")
             write_record(task.folder, record)
@@ -99,9 +106,24 @@ def run_inline(
 
 def _progress_of(job: Job, events: Events) -> Progress:
     def progress(phase: str, done: float, total: float, **values: float) -> None:
-        events.progress(job, phase, done, total, values)
+        for report in checked_report(phase, done, total, values):
+            events.progress(job, report.phase, report.done, report.total, report.values)
 
     return progress
+
+
+@contextmanager
+def _steady_folder() -> Iterator[None]:
+    """Undo what a method does to the working folder, and let it not change where the cache is."""
+    here, cache = Path.cwd(), os.environ.get("A2IBENCH_CACHE")
+    if cache:
+        os.environ["A2IBENCH_CACHE"] = str(Path(cache).expanduser().absolute())
+    try:
+        yield
+    finally:
+        if cache:
+            os.environ["A2IBENCH_CACHE"] = cache
+        os.chdir(here)
 
 
 EXECUTORS: Mapping[str, Executor] = MappingProxyType({"process": run_in_processes, "inline": run_inline})
@@ -109,6 +131,8 @@ EXECUTORS: Mapping[str, Executor] = MappingProxyType({"process": run_in_processe
 
 def _tasks(plan: Plan, run_dir: Path) -> list[Task]:
     jobs = plan.jobs()
+    # A method may change the working folder.
+    run_dir = run_dir.absolute()
     return [
         Task(replace(job, key=job_key(job)), run_dir / JOBS / job.name, index, len(jobs))
         for index, job in enumerate(jobs, start=1)

@@ -60,7 +60,7 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
     with lock_run(run_dir):
         state = state_of(plan, run_dir, fresh)
         if state != "started over":
-            _write_run(plan, run_dir)
+            write_run(plan, run_dir)
             return run_dir
         place = run_dir.resolve()
         kept = _move_aside(place)
@@ -68,7 +68,7 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
         # The old lock is held until the new one is, so that nobody comes between.
         with lock_run(run_dir):
             state_of(plan, run_dir)
-            _write_run(plan, run_dir)
+            write_run(plan, run_dir)
     _logger.warning("%s: starts over; the earlier run is kept as %s", run_dir, kept)
     return run_dir
 
@@ -190,7 +190,8 @@ def _show(option: str, value: Any) -> str:
     return str(value) if value else "none"
 
 
-def _write_run(plan: Plan, run_dir: Path) -> None:
+def write_run(plan: Plan, run_dir: Path) -> None:
+    """Write run.json, from which a folder is known to be that of a plan."""
     identity = plan.identity()
     content = {
         "fingerprint": plan.fingerprint(),

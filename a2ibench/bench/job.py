@@ -30,6 +30,7 @@ from a2ibench.bench.slices import save_slices
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
 from a2ibench.errors import InputError
+from a2ibench.isolation.endings import is_ctrl_c
 from a2ibench.plugins import host
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
@@ -89,9 +90,9 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
     clock = Clock(job.device, progress)
     try:
         _run(job, folder, clock, progress, record)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+            raise
         record |= describe_error(error)
     record["timings"] = clock.seconds
     record["memory"] = device.peak_memory(job.device)

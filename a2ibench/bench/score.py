@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.contracts import Metric
+from a2ibench.errors import one_line
+from a2ibench.isolation.endings import is_ctrl_c, no_exit
 from a2ibench.plugins import host
+from a2ibench.plugins.measuring import measure
 
 SCORES = "scores.npz"
 
@@ -59,29 +61,18 @@ def score(
     for name in names:
         try:
             metric = host().build("metric", name)
-            if metric.needs_reference and reference is None:
-                continue
-            _apply(metric, name, prediction, reference, data_range, scores)
-        except Exception as error:
-            scores.errors[name] = " ".join(f"{type(error).__name__}: {error}".split())
+            # One that ends the process would cost the whole job.
+            with no_exit():
+                measured = measure(metric, name, prediction, reference, data_range)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+                raise
+            scores.errors[name] = one_line(error)
+            continue
+        if measured is not None and not math.isnan(measured.value):
+            scores.metrics[name] = {"value": measured.value, "version": measured.version}
+            scores.slices |= {f"{name}.{plane}": values for plane, values in measured.slices.items()}
     return scores
-
-
-def _apply(
-    metric: Metric,
-    name: str,
-    prediction: NDArray[Any],
-    reference: NDArray[Any] | None,
-    data_range: float,
-    scores: Scores,
-) -> None:
-    value = float(metric(prediction, reference, data_range))
-    if math.isnan(value):
-        return
-    scores.metrics[name] = {"value": value, "version": metric.version}
-    if hasattr(metric, "per_slice"):
-        for plane, values in metric.per_slice(prediction, reference, data_range).items():
-            scores.slices[f"{name}.{plane}"] = np.asarray(values, np.float32)
 
 
 def _locked(array: NDArray[Any]) -> NDArray[Any]:

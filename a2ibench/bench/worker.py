@@ -21,6 +21,8 @@ from a2ibench.bench.files import plain, read_json
 from a2ibench.bench.job import run_job
 from a2ibench.bench.record import JOB
 from a2ibench.bench.specs import Job
+from a2ibench.isolation.endings import ignore_interrupts
+from a2ibench.plugins import take_over
 
 _PAUSE = 0.05
 
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run the job of the folder that is the only argument."""
     folder = Path(arguments[0])
     # Ctrl-C reaches the whole terminal, but what becomes of the job is for the starting process to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     channel, lifeline = _take_channels()
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     faulthandler.enable()
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         faulthandler.register(signal.SIGTERM, chain=True)
     task = read_json(folder / JOB)
     sys.path.extend(place for place in task["path"] if place not in sys.path)
+    take_over(task["plugins"])
     run_job(Job.from_dict(task["job"]), folder, Reporter(channel))
 
 

@@ -14,7 +14,8 @@ import typer
 from a2ibench.cli.app import app
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.errors import CommandLineError, say_error
-from a2ibench.errors import A2IBenchError
+from a2ibench.errors import A2IBenchError, one_line
+from a2ibench.isolation.endings import ProcessEnded, is_ctrl_c, no_exit, origin, watched_interrupts
 
 # As shells say of a program that was ended by SIGPIPE.
 _BROKEN_PIPE = 128 + 13
@@ -37,15 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
-        code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
+        code = _run(words)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit) as error:
-        # click, too, ends the program where its output cannot be written.
-        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
-            raise
+    except BrokenPipeError:
         return _end_of_pipe()
     except (KeyboardInterrupt, typer.Abort):
         code = int(ExitCode.INTERRUPTED)
+    except Stopped as stopped:
+        if debug:
+            traceback.print_exc()
+        say_error(f"{stopped}; a plugin, most likely: see a2ibench doctor")
+        code = int(ExitCode.SOME_FAILED)
     except (A2IBenchError, OSError, CommandLineError) as error:
         if debug:
             traceback.print_exc()
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        say_error(f"{type(error).__name__}: {error}; --debug shows where it came from")
+        say_error(f"{one_line(error)}; --debug shows where it came from")
         code = int(ExitCode.SOME_FAILED)
     if code == ExitCode.INTERRUPTED:
         say_error("interrupted")
@@ -75,6 +78,31 @@ def _end_of_pipe() -> int:
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
     return _BROKEN_PIPE
+
+
+class Stopped(Exception):  # noqa: N818 (it is what happened, and no error of ours)
+    """Code that is not ours tried to end the program."""
+
+
+def _run(words: list[str]) -> int:
+    with watched_interrupts(), no_exit():
+        try:
+            return int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
+        except (SystemExit, ProcessEnded) as error:
+            # click, too, ends the program where its output cannot be written.
+            if isinstance(error.__context__, BrokenPipeError):
+                raise error.__context__ from None
+            raise Stopped(f"the program was ended: {one_line(error)} {origin(error)}") from error
+        except KeyboardInterrupt as error:
+            if is_ctrl_c():
+                raise
+            raise Stopped(
+                f"KeyboardInterrupt was raised {origin(error)}, but nobody pressed Ctrl-C"
+            ) from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise Stopped(f"the program was ended: {one_line(error)} {origin(error)}") from error
 
 
 def _take_debug(words: list[str]) -> bool:

@@ -11,6 +11,7 @@ import typer
 from a2ibench.cli.codes import ExitCode
 from a2ibench.errors import printable
 
+_APART = frozenset({"devices", "plugins", "metric_errors"})
 _BYTES = frozenset({"memory", "total", "available"})
 
 
@@ -19,7 +20,8 @@ def doctor(
 ) -> None:
     """Show what this installation consists of: environment, devices and plugins, with what failed.
 
-    The exit code is 0 if every plugin works and 1 if one is broken; disabled plugins are not broken.
+    Every metric is tried on a small volume. The exit code is 0 if every plugin and metric works and 1 if one
+    is broken; disabled plugins are not broken.
     """
     from a2ibench.doctor import diagnose
 
@@ -28,18 +30,21 @@ def doctor(
         typer.echo(json.dumps(report, indent=2))
     else:
         typer.echo("\n".join(map(printable, _report(report))))
-    if any(plugin["error"] for plugin in report["plugins"]):
+    if report["metric_errors"] or any(plugin["error"] for plugin in report["plugins"]):
         raise typer.Exit(ExitCode.BROKEN)
 
 
 def _report(report: Mapping[str, Any]) -> Iterator[str]:
     yield "environment"
-    yield from _lines({name: value for name, value in report.items() if name not in ("devices", "plugins")})
+    yield from _lines({name: value for name, value in report.items() if name not in _APART})
     yield "devices"
     yield from _lines(report["devices"])
     yield "plugins"
     for plugin in report["plugins"]:
         yield from _plugin(plugin)
+    if report["metric_errors"]:
+        yield "metrics that fail"
+        yield from _lines(report["metric_errors"])
 
 
 def _lines(fields: Mapping[str, Any], indent: str = "  ") -> Iterator[str]:
@@ -72,4 +77,4 @@ def _plugin(plugin: Mapping[str, Any]) -> Iterator[str]:
         yield f"    {kind}: {', '.join(names)}"
     if plugin["error"]:
         yield f"    {plugin['error']}"
-        yield from (f"    | {line}" for line in (plugin["traceback"] or "").splitlines())
+        yield from (f"    | {printable(line)}" for line in (plugin["traceback"] or "").splitlines())

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from a2ibench.plugins.loading import PluginStatus
 from a2ibench.plugins.names import Registered
-from a2ibench.plugins.plugin_host import PluginHost, discover, host
+from a2ibench.plugins.plugin_host import PluginHost, discover, host, take_over
 
-__all__ = ["PluginHost", "PluginStatus", "Registered", "discover", "host"]
+__all__ = ["PluginHost", "PluginStatus", "Registered", "discover", "host", "take_over"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import importlib
 import inspect
 import re
 import traceback
@@ -16,6 +17,7 @@ import pluggy
 
 from a2ibench import hookspecs
 from a2ibench.errors import PluginError, one_line
+from a2ibench.isolation.endings import is_ctrl_c
 from a2ibench.plugins.registration import KINDS, Spec, check_spec
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("a2ibench_"))
@@ -62,16 +64,22 @@ class Plugin:
         Holds this plugin alone; None where its hooks must not be called.
     specs : list of (kind, spec)
         What it registered, as far as it got.
+    entry_point : EntryPoint or None
+        Where it is found again, for a process of its own.
+    listens : bool
+        Whether it implements ``a2ibench_job_finished``.
     """
 
     status: PluginStatus
     manager: pluggy.PluginManager | None = None
     specs: list[tuple[str, Spec]] = field(default_factory=list)
+    entry_point: EntryPoint | None = None
+    listens: bool = False
 
     def fail(self, error: BaseException, doing: str = "") -> None:
         """Note what went wrong, and call no hook of this plugin from now on."""
         line = doing + one_line(error)
-        self.manager = None
+        self.manager, self.listens = None, False
         self.status = replace(self.status, error=line, traceback="".join(traceback.format_exception(error)))
 
     def job_finished(self, record: Mapping[str, Any]) -> None:
@@ -88,27 +96,46 @@ def normalise(name: str) -> str:
 def load_plugin(entry_point: EntryPoint) -> Plugin:
     """Import a plugin and collect what it registers.
 
-    Every error, SystemExit included, ends up in the status of the returned plugin; only a keyboard
-    interrupt passes.
+    Every error, SystemExit included, ends up in the status of the returned plugin; only Ctrl-C passes.
     """
-    plugin = Plugin(status_of(entry_point))
+    plugin = Plugin(status_of(entry_point), entry_point=entry_point)
     try:
         holder = entry_point.load()
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        pass_ctrl_c(error)
         plugin.fail(error, f"cannot import {entry_point.value}: ")
         return plugin
     try:
         plugin.manager = _hooks_of(holder, entry_point.name)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        pass_ctrl_c(error)
         plugin.fail(error)
         return plugin
+    plugin.listens = bool(plugin.manager.hook.a2ibench_job_finished.get_hookimpls())
     for kind in KINDS:
         _collect(plugin, kind)
     return plugin
+
+
+def import_target(target: str) -> Any:
+    """Import and return the callable that ``"package.module:Class"`` names.
+
+    Raises
+    ------
+    PluginError
+        If it is not callable; whatever its module raises passes.
+    """
+    module, _, attribute = target.partition(":")
+    loaded = getattr(importlib.import_module(module), attribute)
+    if not callable(loaded):
+        raise PluginError(f"{target} is a {type(loaded).__name__}; give a class")
+    return loaded
+
+
+def pass_ctrl_c(error: BaseException) -> None:
+    """Raise the error again if it is the user's Ctrl-C."""
+    if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+        raise error
 
 
 def status_of(entry_point: EntryPoint) -> PluginStatus:
@@ -172,7 +199,6 @@ def _collect(plugin: Plugin, kind: str) -> None:
             raise refused[0]
         if returned:
             raise PluginError(f"{hook} returned a value, which is not used; call register(...) instead")
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        pass_ctrl_c(error)
         plugin.fail(error, "" if isinstance(error, PluginError) else f"{hook} failed: ")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from importlib import metadata
 from importlib.metadata import Distribution, EntryPoint
 from types import MappingProxyType
@@ -16,25 +14,48 @@ from typing import Any
 
 from a2ibench.errors import A2IBenchError, InputError, PluginError, UnknownNameError, one_line
 from a2ibench.hookspecs import PROJECT
+from a2ibench.isolation.endings import no_exit
+from a2ibench.plugins.apart import Apart, ApartError, limit, show_output
 from a2ibench.plugins.loading import (
     Plugin,
     PluginStatus,
     identity,
-    load_plugin,
+    import_target,
     normalise,
-    status_of,
+    pass_ctrl_c,
 )
 from a2ibench.plugins.names import DISABLE, Registered, settle_names
 from a2ibench.plugins.registration import KINDS
+from a2ibench.plugins.taking_up import describe_plugin, plugin_of, take_up
 
 _logger = logging.getLogger(__name__)
 
 
 @functools.cache
 def host() -> PluginHost:
-    """Return the host of all installed plugins, discovered on the first call."""
+    """Return the host of all installed plugins, discovered on the first call.
+
+    Those of other distributions are imported in processes of their own, see `take_up`.
+
+    Raises
+    ------
+    InputError
+        If there are any, and the limit of time for them is no positive number.
+    """
+    if _described:
+        return PluginHost.of(_described[-1])
     entry_points, unreadable = discover()
-    return PluginHost(entry_points, disabled=os.environ.get(DISABLE, "").split(","), unreadable=unreadable)
+    disabled = os.environ.get(DISABLE, "").split(",")
+    return PluginHost(entry_points, disabled=disabled, unreadable=unreadable, apart=True)
+
+
+_described: list[Mapping[str, Any]] = []
+
+
+def take_over(described: Mapping[str, Any]) -> None:
+    """Let `host` return what `PluginHost.described` told in another process, without importing anything."""
+    _described.append(described)
+    host.cache_clear()
 
 
 def discover() -> tuple[list[EntryPoint], list[PluginStatus]]:
@@ -88,6 +109,9 @@ class PluginHost:
         Names of entry points or distributions that are not to be imported.
     unreadable : iterable of PluginStatus
         Plugins that are shown although they could not be found out about.
+    apart : bool
+        Whether other people's plugins do what they do in processes of their own: their hooks always, and
+        the first import of what they register.
     """
 
     def __init__(
@@ -96,12 +120,29 @@ class PluginHost:
         *,
         disabled: Iterable[str] = (),
         unreadable: Iterable[PluginStatus] = (),
+        apart: bool = False,
     ) -> None:
-        blocked = {normalise(name) for name in disabled if name.strip()}
-        self._plugins = [_take_up(entry_point, blocked) for entry_point in entry_points]
-        self._plugins.sort(key=_bundled_first)
-        self._plugins.extend(Plugin(status) for status in unreadable)
-        self._tables, self._reasons = settle_names(self._plugins)
+        plugins = take_up(entry_points, disabled, apart=apart)
+        plugins.sort(key=_bundled_first)
+        self._settle([*plugins, *map(Plugin, unreadable)], apart, {})
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> PluginHost:
+        """Return the host that `described` tells of; targets are imported in this process."""
+        made = cls(())
+        made._settle(list(map(plugin_of, described["plugins"])), False, dict(described["failed"]))
+        return made
+
+    def described(self) -> dict[str, Any]:
+        """Return what the plugins register, JSON-able, and which targets are known to fail."""
+        plugins = [describe_plugin(*pair) for pair in zip(self._plugins, self._unsettled, strict=True)]
+        return {"plugins": plugins, "failed": {name: why for name, why in self._tried.items() if why}}
+
+    def _settle(self, plugins: list[Plugin], apart: bool, tried: dict[str, str]) -> None:
+        self._plugins, self._apart, self._tried = plugins, apart, tried
+        self._listeners: dict[int, Apart] = {}
+        self._unsettled = [plugin.status for plugin in plugins]
+        self._tables, self._reasons = settle_names(plugins)
 
     @property
     def plugins(self) -> list[PluginStatus]:
@@ -171,16 +212,51 @@ class PluginHost:
         if kind == "dataset":
             raise InputError(f"dataset {name!r}: nothing to import; open it with open_dataset")
         target = registered.spec.target
-        module, _, attribute = target.partition(":")
+        reason = self._tried.get(target) or self._try_apart(registered)
+        if reason:
+            raise PluginError(_not_imported(registered, kind, reason))
         try:
-            loaded = getattr(importlib.import_module(module), attribute)
-        except KeyboardInterrupt:
-            raise
+            with no_exit():
+                return import_target(target)
         except BaseException as error:
-            raise PluginError(f"{registered} cannot import {kind} {target}: {one_line(error)}") from error
-        if not callable(loaded):
-            raise PluginError(f"{registered}: {kind} {target} is a {type(loaded).__name__}; give a class")
-        return loaded
+            pass_ctrl_c(error)
+            raise PluginError(_not_imported(registered, kind, one_line(error))) from error
+
+    def _try_apart(self, registered: Registered) -> str:
+        """Import a target where it can do no harm; return what is wrong with it, once a process."""
+        target = registered.spec.target
+        if not self._apart or registered.distribution == PROJECT or target in self._tried:
+            return ""
+        self._tried[target] = ""
+        try:
+            self.ask(registered, {"do": "import", "target": target}, "while it was imported", "target")
+        except ApartError as error:
+            self._tried[target] = one_line(error)
+        return self._tried[target]
+
+    def ask(self, registered: Registered, request: Mapping[str, Any], doing: str, task: str) -> Any:
+        """Let a plugin do something in a process of its own, and return what it answers.
+
+        Parameters
+        ----------
+        registered : Registered
+            What the plugin registers.
+        request, doing
+            As for `Apart.ask`.
+        task : str
+            Whose `limit` of time holds.
+
+        Raises
+        ------
+        ApartError
+            If it fails, ends the process, or does not finish in time.
+        """
+        with Apart(registered.plugin, "", show_output if task == "report" else None) as process:
+            return process.ask(request, doing, limit(task))
+
+    def is_apart(self, registered: Registered) -> bool:
+        """Whether a plugin's hooks and reporters run in a process of their own."""
+        return self._apart and registered.distribution != PROJECT
 
     def build(self, kind: str, name: str, /, **options: Any) -> Any:
         """Import a target and call it with options.
@@ -194,10 +270,12 @@ class PluginHost:
         """
         loaded = self.load(kind, name)
         try:
-            return loaded(**options)
+            with no_exit():
+                return loaded(**options)
         except A2IBenchError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            pass_ctrl_c(error)
             if options and isinstance(error, TypeError | ValueError):
                 given = ", ".join(f"{key}={value!r}" for key, value in options.items())
                 line = f"{kind} {name!r}: got {given}; {one_line(error)}; {_accepted(loaded)}"
@@ -206,14 +284,33 @@ class PluginHost:
             raise PluginError(f"{registered} cannot build {kind} {name!r}: {one_line(error)}") from error
 
     def job_finished(self, record: Mapping[str, Any]) -> None:
-        """Hand a copy of a job's record to each plugin; an error of one is logged in one line."""
-        for plugin in self._plugins:
+        """Hand a copy of a job's record to each plugin; an error of one is logged in one line.
+
+        A plugin that ends the process it is in, or does not finish, hears of no further job.
+        """
+        for index, plugin in enumerate(self._plugins):
             try:
-                plugin.job_finished(record)
-            except KeyboardInterrupt:
-                raise
+                if plugin.manager is not None:
+                    plugin.job_finished(record)
+                elif plugin.listens and plugin.entry_point is not None:
+                    self._tell(index, plugin.entry_point, record)
             except BaseException as error:
+                pass_ctrl_c(error)
                 _logger.warning("%s: a2ibench_job_finished failed: %s", plugin.status, one_line(error))
+                if isinstance(error, ApartError) and not error.raised:
+                    plugin.listens = False
+                    self._listeners.pop(index).close()
+
+    def end_listeners(self) -> None:
+        """Let the processes end that were started for `job_finished`, after the last job."""
+        while self._listeners:
+            self._listeners.popitem()[1].close()
+
+    def _tell(self, index: int, entry_point: EntryPoint, record: Mapping[str, Any]) -> None:
+        if index not in self._listeners:
+            self._listeners[index] = Apart(entry_point.name, entry_point.value, show_output)
+        request = {"do": "job_finished", "record": record}
+        self._listeners[index].ask(request, "in a2ibench_job_finished", limit("job"))
 
     def _reason_by_plugin(self, name: str) -> str | None:
         for status in self.plugins:
@@ -225,16 +322,16 @@ class PluginHost:
         return None
 
 
-def _take_up(entry_point: EntryPoint, blocked: set[str]) -> Plugin:
-    status = status_of(entry_point)
-    if blocked & {normalise(status.name), normalise(status.distribution)}:
-        return Plugin(replace(status, disabled=True))
-    return load_plugin(entry_point)
-
-
 def _bundled_first(plugin: Plugin) -> tuple[bool, str, str]:
     status = plugin.status
     return status.distribution != PROJECT, normalise(status.distribution), status.name
+
+
+def _not_imported(registered: Registered, kind: str, reason: str) -> str:
+    target = registered.spec.target
+    if reason.startswith(f"{target} is a "):
+        return f"{registered}: {kind} {reason}"
+    return f"{registered} cannot import {kind} {target}: {reason}"
 
 
 def _accepted(target: Any) -> str:

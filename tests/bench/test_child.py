@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from a2ibench.bench import child
+from a2ibench.bench.events import Report
+
+REPORT = '{"phase": "fit", "done": 1, "total": 2, "values": {}}'
 
 
 def test_a_worker_that_ignores_being_asked_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('{}', flush=True); time.sleep(60)"
+        f"print('{REPORT}', flush=True); time.sleep(60)"
     )
     monkeypatch.setattr(child, "_command", lambda folder: [sys.executable, "-c", code])
     monkeypatch.setattr(child, "_PATIENCE", 0.2)
@@ -45,7 +48,7 @@ def test_a_process_that_a_worker_started_is_stopped_with_it(
     code = (
         "import subprocess, sys, time;"
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
-        "print('{}', flush=True); time.sleep(60)"
+        f"print('{REPORT}', flush=True); time.sleep(60)"
     )
     monkeypatch.setattr(child, "_command", lambda folder: [sys.executable, "-c", code])
     worker = child.Child(tmp_path)
@@ -53,14 +56,14 @@ def test_a_process_that_a_worker_started_is_stopped_with_it(
     worker.stop()
     start = time.monotonic()
     # Its copy of the worker's stdout would hold this open for a minute.
-    worker._reader.join(20)
+    assert worker._lines.finished(20)
     assert time.monotonic() - start < 20
 
 
 def test_reports_arrive_and_a_cut_line_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = """print('{"a": 1}\\n{"a": 2}\\n{"a"', end='')"""
+    code = f"""print('{REPORT}\\n{REPORT}\\n{REPORT[:9]}', end='')"""
     monkeypatch.setattr(child, "_command", lambda folder: [sys.executable, "-c", code])
     worker = child.Child(tmp_path)
-    assert list(worker.progress(30)) == [{"a": 1}, {"a": 2}]
+    assert list(worker.progress(30)) == [Report("fit", 1.0, 2.0, {})] * 2
     worker.stop()
     assert worker.returncode == 0

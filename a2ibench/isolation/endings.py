@@ -1,0 +1,108 @@
+"""How a process ended: who ended it, and whether a user asked for that."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+
+class ProcessEnded(BaseException):
+    """Raised in place of ``os._exit`` where code that is not ours must not end the process."""
+
+
+class _Interrupts:
+    watched = False
+    seen = False
+    ignored = False
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as SIGKILL."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def how_it_ended(returncode: int) -> str:
+    """Return what an exit code, or the negative number of a signal, says of a process that is gone."""
+    if returncode >= 0:
+        return f"ended the process with code {returncode}"
+    return f"was killed by signal {-returncode} ({signal_name(-returncode)})"
+
+
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C, which reaches all processes of a terminal; another process says what becomes of this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Interrupts.ignored = True
+
+
+def is_ctrl_c() -> bool:
+    """Whether a KeyboardInterrupt came from the user, and not from code that raised one by itself.
+
+    Where nobody watches for Ctrl-C, as in a notebook, each of them counts as the user's.
+    """
+    if _Interrupts.ignored:
+        return False
+    return _Interrupts.seen or not _Interrupts.watched
+
+
+@contextmanager
+def watched_interrupts() -> Iterator[None]:
+    """Take note of Ctrl-C for as long as the body takes, so that `is_ctrl_c` knows."""
+    usual = threading.current_thread() is threading.main_thread()
+    if not usual or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _Interrupts.seen = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    _Interrupts.watched, _Interrupts.seen = True, False
+    try:
+        yield
+    finally:
+        _Interrupts.watched, _Interrupts.seen = False, False
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Turn ``os._exit`` into a `ProcessEnded` for as long as the body takes, except in forked children."""
+    own, end = os.getpid(), os._exit
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != own:
+            end(status)
+        raise ProcessEnded(f"os._exit({status!r}) was called {caller(sys._getframe(1))}")
+
+    patched: Any = os
+    patched._exit = refuse
+    try:
+        yield
+    finally:
+        patched._exit = end
+
+
+def caller(frame: FrameType) -> str:
+    """Return where a frame's code stands."""
+    return f"in {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+
+
+def origin(error: BaseException) -> str:
+    """Return where an error was raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return "somewhere"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return caller(trace.tb_frame)
