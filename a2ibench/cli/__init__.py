@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import typer
 
 from a2ibench.cli.app import app
 from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.errors import CommandLineError, say_error
-from a2ibench.errors import A2IBenchError
+from a2ibench.cli.errors import CommandLineError, say_error, say_traceback
+from a2ibench.cli.streams import drop_output, prepare_streams, written_out
+from a2ibench.errors import A2IBenchError, one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,25 +28,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         One of `ExitCode`.
     """
+    prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
         code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
     except (KeyboardInterrupt, typer.Abort):
         code = int(ExitCode.INTERRUPTED)
+    except SystemExit as leave:
+        # How click leaves when nobody reads the output any more.
+        if not isinstance(leave.__context__, BrokenPipeError):
+            raise
+        drop_output()
+        code = int(ExitCode.OUTPUT_CLOSED)
+    except BrokenPipeError:
+        drop_output()
+        code = int(ExitCode.OUTPUT_CLOSED)
     except (A2IBenchError, OSError, CommandLineError) as error:
         if debug:
-            traceback.print_exc()
+            say_traceback()
         say_error(error)
         code = int(ExitCode.BAD_INPUT)
     except Exception as error:
         if debug:
-            traceback.print_exc()
-        say_error(f"{type(error).__name__}: {error}; --debug shows where it came from")
+            say_traceback()
+        say_error(f"{one_line(error)}; --debug shows where it came from")
         code = int(ExitCode.SOME_FAILED)
     if code == ExitCode.INTERRUPTED:
         say_error("interrupted")
-    return code
+    return written_out(code)
 
 
 def _take_debug(words: list[str]) -> bool:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from a2ibench.bench.compare import Comparison
 from a2ibench.bench.gate.difference import Difference
+from a2ibench.errors import one_line
 
 _WORDS = {"worse": "WORSE", "better": "better", "within": "ok", "note": "note"}
 _STYLES = {"worse": "bold red", "better": "green", "within": "", "note": "dim"}
@@ -33,7 +34,7 @@ def comparison_table(comparison: Comparison, everything: bool = False) -> Table:
     for difference in comparison.differences if everything else _telling(comparison):
         cells = [difference.dataset, difference.method, *_cells(difference), _WORDS[difference.verdict]]
         # Text, because names may hold what would pass for markup.
-        table.add_row(*map(Text, cells), style=_STYLES[difference.verdict])
+        table.add_row(*(Text(one_line(cell)) for cell in cells), style=_STYLES[difference.verdict])
     return table
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from a2ibench.errors import one_line
 from a2ibench.reporting.sheet import Block, Cell, Sheet
 from a2ibench.reporting.texts import ABSENT, TIED
 
@@ -29,10 +30,12 @@ _LATEX = {
     ABSENT: "--",
 }
 
+_LONGEST = 4000
+
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 _INTERVAL = re.compile(r"(\[-?[\d.]+), (-?[\d.]+\])")
 # A bracket may open a link, but that of an interval does not.
-_MARKDOWN = re.compile(r"[\\`*|<]|\[(?!95 % interval|-?[\d.]+, -?[\d.]+\](?!\())")
+_MARKDOWN = re.compile(r"[\\`*|<&~]|\[(?!95 % interval|-?[\d.]+, -?[\d.]+\](?!\())")
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
@@ -64,7 +67,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    return _MARKDOWN.sub(r"\\\g<0>", _line(text))
 
 
 def latex(sheets: Sequence[Sheet]) -> str:
@@ -103,7 +106,11 @@ def _latex_cell(cell: Cell) -> str:
 
 def latex_text(text: str) -> str:
     """Return a text with everything escaped that LaTeX would take for a command."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in _line(text))
+
+
+def _line(text: str) -> str:
+    return one_line(text, _LONGEST)
 
 
 def terminal(sheets: Sequence[Sheet]) -> Table:
@@ -117,10 +124,10 @@ def terminal(sheets: Sequence[Sheet]) -> Table:
 
 
 def _terminal_sheet(sheet: Sheet) -> Table:
-    table = Table(caption=Text("\n".join([sheet.caption, *sheet.notes])), caption_justify="left")
+    table = Table(caption=Text("\n".join(map(_line, [sheet.caption, *sheet.notes]))), caption_justify="left")
     table.add_column("dataset")
     for column, heading in enumerate(sheet.headings):
-        table.add_column(Text(heading), justify="right" if column else "left")
+        table.add_column(Text(_line(heading)), justify="right" if column else "left")
     for block in sheet.blocks:
         _terminal_block(table, block)
     return table
@@ -129,7 +136,7 @@ def _terminal_sheet(sheet: Sheet) -> Table:
 def _terminal_block(table: Table, block: Block) -> None:
     for index, row in enumerate(block.rows):
         # An interval without a blank is one word, which is not divided where room is scarce.
-        texts = [_INTERVAL.sub(r"\1,\2", cell.text) for cell in row]
+        texts = [_INTERVAL.sub(r"\1,\2", _line(cell.text)) for cell in row]
         cells = [Text(text, style="bold" if cell.best else "") for text, cell in zip(texts, row, strict=True)]
-        table.add_row(Text("" if index else block.dataset), *cells)
+        table.add_row(Text("" if index else _line(block.dataset)), *cells)
     table.add_section()
