@@ -14,6 +14,7 @@ import typer
 
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.options import option
+from a2ibench.errors import printable
 
 if TYPE_CHECKING:
     from a2ibench.testing import Outcome
@@ -77,14 +78,14 @@ def _report(kind: str, name: str, device: str, *, quiet: bool) -> dict[str, Any]
     suite = checks(kind, name, device=device)
     width = max(len(check.name) for check in suite)
     if not quiet:
-        typer.echo(f"{kind} {name}, {registered}")
+        typer.echo(printable(f"{kind} {name}, {registered}"))
     outcomes = []
     for check in suite:
         # What the plugin prints is not what this command says.
         with contextlib.redirect_stdout(sys.stderr):
             outcomes.append(judge(check))
         if not quiet:
-            typer.echo("\n".join(_lines(outcomes[-1], width)))
+            typer.echo("\n".join(map(printable, _lines(outcomes[-1], width))))
     if not quiet:
         typer.echo(_total(outcomes))
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from a2ibench.bench.compare import Comparison
+from a2ibench.errors import printable
 
 
 def github_lines(comparison: Comparison) -> Iterator[str]:
@@ -29,4 +30,5 @@ def annotation(level: str, message: str, title: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(escaped)
