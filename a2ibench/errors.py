@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 import unicodedata
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ LONGEST_LINE: Final = 500
 """Characters of a message that come from elsewhere: a plugin, a file or a server."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+# What CI services take for a command: ::name at the start of a line, ##[name] or ##vso[name] anywhere.
+_COMMAND = re.compile(r"(?<!\S):(?=:[a-z])|#(?=#(?:vso|teamcity)?\[)", re.IGNORECASE)
 
 
 class A2IBenchError(Exception):
@@ -63,24 +66,31 @@ def one_line(error: BaseException | str, longest: int = LONGEST_LINE) -> str:
 
     Errors of this package are shown without their type.
     """
-    try:
-        own = isinstance(error, str | A2IBenchError)
-        text = str(error) if own else "".join(traceback.format_exception_only(error))  # type: ignore[arg-type]
-    except Exception:
-        # The exception of a plugin may be unable to say what it is.
-        text = type(error).__name__
+    if isinstance(error, BaseException) and not isinstance(error, A2IBenchError):
+        text = "".join(traceback.format_exception_only(error))
+    else:
+        text = _text(error)
     line = printable(" ".join(text.split()))
     return line if len(line) <= longest else f"{line[:longest]}..."
+
+
+def _text(error: BaseException | str) -> str:
+    try:
+        return str(error)
+    except Exception:
+        # Errors of plugins may derive from those of this package.
+        return f"{type(error).__name__}, which cannot be shown"
 
 
 def printable(text: str) -> str:
     """Return a text in which characters that steer a terminal or cannot be seen are written as escapes.
 
-    Line breaks are escaped, too. Letters, signs and spaces of every script stay.
+    Line breaks are escaped, too, and what a CI service would take for a command. Letters, signs and spaces
+    of every script stay.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escaped(character) for character in text)
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_escaped(character) for character in text)
+    return _COMMAND.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
 
 
 def _escaped(character: str) -> str:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import typer
 
 from a2ibench.cli.app import app
 from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.errors import CommandLineError, say_error
+from a2ibench.cli.errors import CommandLineError, say_error, say_traceback
+from a2ibench.cli.streams import drop_output, prepare_streams, written_out
 from a2ibench.errors import A2IBenchError, one_line
 from a2ibench.isolation.endings import ProcessEnded, is_ctrl_c, no_exit, origin, watched_interrupts
-
-# As shells say of a program that was ended by SIGPIPE.
-_BROKEN_PIPE = 128 + 13
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,50 +29,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         One of `ExitCode`.
     """
-    _survive_encodings()
+    prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
         code = _run(words)
-        sys.stdout.flush()
     except BrokenPipeError:
-        return _end_of_pipe()
+        drop_output()
+        code = int(ExitCode.OUTPUT_CLOSED)
     except (KeyboardInterrupt, typer.Abort):
         code = int(ExitCode.INTERRUPTED)
     except Stopped as stopped:
         if debug:
-            traceback.print_exc()
+            say_traceback()
         say_error(f"{stopped}; a plugin, most likely: see a2ibench doctor")
         code = int(ExitCode.SOME_FAILED)
     except (A2IBenchError, OSError, CommandLineError) as error:
         if debug:
-            traceback.print_exc()
+            say_traceback()
         say_error(error)
         code = int(ExitCode.BAD_INPUT)
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            say_traceback()
         say_error(f"{one_line(error)}; --debug shows where it came from")
         code = int(ExitCode.SOME_FAILED)
     if code == ExitCode.INTERRUPTED:
         say_error("interrupted")
-    return code
-
-
-def _survive_encodings() -> None:
-    # What a terminal's encoding lacks is shown as an escape; it must not end the program.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _end_of_pipe() -> int:
-    # Whoever read the output has enough of it, such as head; the interpreter must not flush it at its end.
-    with contextlib.suppress(OSError, ValueError):
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
-        os.close(nothing)
-    return _BROKEN_PIPE
+    return written_out(code)
 
 
 class Stopped(Exception):  # noqa: N818 (it is what happened, and no error of ours)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from a2ibench.cli.messages import count, duration, outcome, phase_text, title, values_text
+from a2ibench.cli.messages import count, duration, label, outcome, title, values_text
 
 if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
@@ -58,7 +59,7 @@ class BarEvents:
         """Move the job's bar."""
         if phase != self._phase:
             self._phase = phase
-            self._new_bar(f"{title(job)} {phase_text(phase)}")
+            self._new_bar(f"{title(job)} {label(phase)}")
         # A phase that has but one unit is one whose steps are not known: the bar pulses.
         if total > 1:
             shown = count(done, total)
@@ -77,7 +78,7 @@ class BarEvents:
         self._say(f"{title(job)}: finished before ({outcome(record)})")
 
     def _say(self, line: str) -> None:
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(Text(line), soft_wrap=True)
 
     def _count_jobs(self, done: int) -> None:
         self._progress.update(self._all, total=self._total, completed=done, count=count(done, self._total))

@@ -18,3 +18,5 @@ class ExitCode(IntEnum):
     """Some jobs, metrics, reports or downloads failed, or something that nobody foresaw."""
     INTERRUPTED = 130
     """Stopped with Ctrl-C; finished jobs are kept."""
+    OUTPUT_CLOSED = 141
+    """Whoever read the output closed it before its end, as ``head`` does; as if ended by SIGPIPE."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.errors import in_one_line
+from a2ibench.cli.errors import in_one_line, say
 from a2ibench.cli.options import option
 from a2ibench.errors import A2IBenchError
 
@@ -133,7 +133,7 @@ def _show(comparison: Comparison, everything: bool) -> None:
     if comparison.differences:
         show_table(comparison_table(comparison, everything))
     for note in comparison.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     typer.echo(conclusion(comparison))
 
 

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
-from a2ibench.errors import printable
+from a2ibench.cli.errors import say_progress
 
 if TYPE_CHECKING:
     from a2ibench.bench.events import Events
@@ -35,4 +33,4 @@ def shown_events() -> Iterator[Events]:
     else:
         from a2ibench.cli.plain import PlainEvents
 
-        yield PlainEvents(lambda line: typer.echo(printable(line), err=True))
+        yield PlainEvents(say_progress)

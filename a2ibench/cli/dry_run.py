@@ -29,8 +29,8 @@ def show_forecast(forecast: Forecast, as_json: bool) -> None:
 
 def _lines(forecast: Forecast) -> Iterator[str]:
     for name, text in _options(forecast.plan):
-        yield f"{name.ljust(10)} {text}"
-    yield f"{'folder'.ljust(10)} {forecast.folder} ({forecast.state})"
+        yield printable(f"{name.ljust(10)} {text}")
+    yield printable(f"{'folder'.ljust(10)} {forecast.folder} ({forecast.state})")
     yield ""
     rows = [
         (one.job.dataset.name, one.job.method, str(one.job.seed), one.action, _time(one), _why(one))

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import traceback
 from typing import Any
 
 import typer
 
-from a2ibench.errors import A2IBenchError, one_line
-
-# Paths and lists of names are long, and cut short they would not help.
-_LONGEST = 4000
+from a2ibench.errors import A2IBenchError, one_line, printable
 
 # Some typer releases carry their own click and others import it; the public class leads to either's base.
 CommandLineError: Any = typer.BadParameter.__mro__[2]
 
+_FIRST, _LAST = 700, 290
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Write a text that may come from elsewhere, such as a path, in one printable line."""
+    typer.echo(printable(str(text)), err=err)
+
+
+def say_progress(line: str) -> None:
+    """Write a line about work that goes on, to stderr; that nobody can read it does not stop the work."""
+    with contextlib.suppress(OSError):
+        say(line, err=True)
+
 
 def say_error(error: Exception | str) -> None:
     """Write an error to stderr in one line."""
-    typer.echo(f"a2ibench: error: {in_one_line(error)}", err=True)
+    # Where stderr is closed, the exit code is all that can be told.
+    with contextlib.suppress(OSError):
+        typer.echo(f"a2ibench: error: {in_one_line(error)}", err=True)
+
+
+def say_traceback() -> None:
+    """Write to stderr where the error that is being handled comes from."""
+    with contextlib.suppress(OSError):
+        typer.echo("\n".join(map(printable, traceback.format_exc().splitlines())), err=True)
 
 
 def in_one_line(error: Exception | str) -> str:
-    """Return what an error says as one printable line; of wrong usage also where the help is."""
+    """Return what an error says in one printable line; of wrong usage also where the help is.
+
+    The length is bounded: of a longer line the middle is left out, since its end tells what to do.
+    """
     if isinstance(error, CommandLineError):
         context = getattr(error, "ctx", None)
         help_of = f"; see {context.command_path} --help" if context is not None else ""
@@ -30,4 +54,5 @@ def in_one_line(error: Exception | str) -> str:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         text = str(error)
-    return one_line(text, _LONGEST)
+    line = one_line(text, sys.maxsize)
+    return line if len(line) <= _FIRST + _LAST + 5 else f"{line[:_FIRST]} ... {line[-_LAST:]}"

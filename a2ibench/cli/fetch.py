@@ -8,9 +8,9 @@ import typer
 
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.display import interactive
-from a2ibench.cli.errors import say_error
+from a2ibench.cli.errors import say, say_error
 from a2ibench.cli.options import Catalogue
-from a2ibench.errors import A2IBenchError, printable
+from a2ibench.errors import A2IBenchError
 
 
 def fetch_datasets(
@@ -40,6 +40,6 @@ def fetch_datasets(
             failed = True
             say_error(error)
         else:
-            typer.echo(printable(f"{spec.name}  {path}"))
+            say(f"{spec.name}  {path}")
     if failed:
         raise typer.Exit(ExitCode.SOME_FAILED)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from a2ibench.errors import one_line
+from a2ibench.errors import one_line, printable
+
+_LABEL = 60
 
 if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
 
-_LONGEST_NAME: Final = 60
-
 
 def title(job: Job) -> str:
     """Return dataset, method and seed of a job."""
-    return f"{job.dataset.name} {job.method} seed {job.seed}"
+    return printable(f"{job.dataset.name} {job.method} seed {job.seed}")
 
 
 def outcome(record: Mapping[str, Any]) -> str:
     """Return status, PSNR where there is one, and the reason or error of a job, in one line."""
-    parts = [str(record["status"])]
+    parts = [printable(str(record["status"]))]
     if "psnr" in record["metrics"]:
         parts.append(f"psnr {record['metrics']['psnr']['value']:.2f}")
     problem = (record["error"] or {}).get("message") or record.get("reason")
@@ -34,12 +34,12 @@ def outcome(record: Mapping[str, Any]) -> str:
 
 def values_text(values: Mapping[str, float]) -> str:
     """Return values such as the loss, four digits each."""
-    return ", ".join(f"{one_line(name, _LONGEST_NAME)} {value:.4g}" for name, value in values.items())
+    return ", ".join(f"{label(name)} {value:.4g}" for name, value in values.items())
 
 
-def phase_text(phase: str) -> str:
-    """Return the name of a phase, which a method may choose, as a short piece of one line."""
-    return one_line(phase, _LONGEST_NAME)
+def label(name: str) -> str:
+    """Return a name that a plugin gives to a phase or a value, short enough to leave room for the rest."""
+    return one_line(name, _LABEL)
 
 
 def count(done: float, total: float) -> str:

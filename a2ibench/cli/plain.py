@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from a2ibench.cli.messages import count, duration, outcome, phase_text, title, values_text
+from a2ibench.cli.messages import count, duration, label, outcome, title, values_text
 
 if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
@@ -40,7 +40,7 @@ class PhaseLines:
         if total <= 1 or done >= total or not self._due(tenth := 10 * done // total, now):
             return None
         self._told, self._tenth = now, tenth
-        parts = [f"{phase_text(phase)} {count(done, total)}", values_text(values)]
+        parts = [f"{label(phase)} {count(done, total)}", values_text(values)]
         if done > 0:
             parts.append(f"{duration((now - self._started) * (total / done - 1))} left")
         return ", ".join(filter(None, parts))

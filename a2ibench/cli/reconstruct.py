@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from a2ibench.cli.errors import say, say_progress
 from a2ibench.cli.numbers import bounds, numbers
 from a2ibench.cli.options import option
 from a2ibench.cli.plain import PhaseLines
@@ -99,7 +100,7 @@ def reconstruct_file(
     def progress(phase: str, done: float, total: float, **values: float) -> None:
         line = lines.line(phase, done, total, values)
         if line is not None:
-            typer.echo(line, err=True)
+            say_progress(line)
 
     chosen = list(settings or ()) + ([] if planes is None else [f"planes={planes}"])
     run = partial(
@@ -127,7 +128,7 @@ def reconstruct_file(
         progress=progress,
     )
     try:
-        typer.echo(run())
+        say(run())
     except KeyboardInterrupt:
-        typer.echo(f"{target}: not complete; the same command goes on where it stopped", err=True)
+        say(f"{target}: not complete; the same command goes on where it stopped", err=True)
         raise

@@ -9,9 +9,9 @@ import typer
 
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.display import shown_events
-from a2ibench.cli.errors import say_error
+from a2ibench.cli.errors import say, say_error
 from a2ibench.cli.options import Catalogue, option
-from a2ibench.errors import InputError, printable
+from a2ibench.errors import InputError
 
 if TYPE_CHECKING:
     from a2ibench.bench.plan import Plan
@@ -122,10 +122,9 @@ def _mention_plugins() -> None:
 
     for plugin in host().plugins:
         if plugin.disabled:
-            typer.echo(printable(f"a2ibench: {plugin} is disabled"), err=True)
+            say(f"a2ibench: {plugin} is disabled", err=True)
         elif plugin.error:
-            line = f"a2ibench: {plugin} failed: {plugin.error}; see a2ibench doctor"
-            typer.echo(printable(line), err=True)
+            say(f"a2ibench: {plugin} failed: {plugin.error}; see a2ibench doctor", err=True)
 
 
 def _show(results: Results) -> None:
@@ -135,6 +134,6 @@ def _show(results: Results) -> None:
     if results.records:
         show_table(console_table(results.records, results.folder))
     for path in (results.folder, *results.written):
-        typer.echo(printable(str(path)))
+        say(path)
     for problem in results.problems:
         say_error(problem)

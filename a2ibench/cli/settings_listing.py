@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from a2ibench.cli.columns import columns
-from a2ibench.errors import PluginError, one_line, printable
+from a2ibench.errors import PluginError, one_line
 from a2ibench.plugins.schema import TYPES, constructor_of, json_schema, settings_of
 from a2ibench.settings import Setting, Value
 
@@ -27,7 +27,8 @@ def as_lines(kind: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for number, entry in enumerate(entries):
         if number:
             yield ""
-        yield printable(f"{entry['name']}: {entry['summary']}" if entry.get("summary") else entry["name"])
+        name, summary = entry["name"], entry.get("summary")
+        yield one_line(f"{name}: {summary}" if summary else name)
         yield from (f"  {line}" for line in _lines(kind, entry["name"]))
 
 
@@ -66,7 +67,7 @@ def _lines(kind: str, name: str) -> list[str]:
         settings = _settings(kind, name)
         if settings is None:
             parameters = constructor_of(kind.removesuffix("s"), name)
-            return [f"declares no settings; its constructor takes {printable(parameters) or 'nothing'}"]
+            return [one_line(f"declares no settings; its constructor takes {parameters or 'nothing'}")]
     except PluginError as error:
         return [f"cannot be imported: {one_line(error)}"]
     if not settings:

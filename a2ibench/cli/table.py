@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from a2ibench.errors import printable
+
 _UNLIMITED = 10_000
 
 
@@ -58,4 +60,4 @@ def plain_table(table: Table) -> str:
     # Of equal length, so that columns stay aligned.
     plain = text.getvalue().replace("± ", "+-").replace("—", "-").replace("≈", "~")
     ascii_text = plain.encode("ascii", "replace").decode()
-    return "\n".join(line.rstrip() for line in ascii_text.splitlines()) + "\n"
+    return "\n".join(printable(line.rstrip()) for line in ascii_text.split("\n")[:-1]) + "\n"

@@ -33,6 +33,5 @@ def annotation(level: str, message: str, title: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    escapes = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-    # The runner's log would show anything else as it is.
-    return "".join(escapes.get(character) or printable(character) for character in text)
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(escaped)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from a2ibench.bench.compare import Comparison
 from a2ibench.bench.gate.difference import Difference
-from a2ibench.errors import printable
+from a2ibench.errors import one_line
 
 _WORDS = {"worse": "WORSE", "unknown": "NOT COMPARED", "better": "better", "within": "ok", "note": "note"}
 _STYLES = {"worse": "bold red", "unknown": "bold red", "better": "green", "within": "", "note": "dim"}
@@ -35,7 +35,7 @@ def comparison_table(comparison: Comparison, everything: bool = False) -> Table:
     for difference in comparison.differences if everything else _telling(comparison):
         cells = [difference.dataset, difference.method, *_cells(difference), _word(difference)]
         # Text, because names may hold what would pass for markup.
-        table.add_row(*(Text(printable(cell)) for cell in cells), style=_STYLES[difference.verdict])
+        table.add_row(*(Text(one_line(cell)) for cell in cells), style=_STYLES[difference.verdict])
     return table
 
 

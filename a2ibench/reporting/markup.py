@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from a2ibench.errors import printable
+from a2ibench.errors import one_line
 from a2ibench.reporting.sheet import Block, Cell, Sheet
 from a2ibench.reporting.texts import ABSENT, TIED
 
@@ -30,10 +30,12 @@ _LATEX = {
     ABSENT: "--",
 }
 
+_LONGEST = 4000
+
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 _INTERVAL = re.compile(r"(\[-?[\d.]+), (-?[\d.]+\])")
 # A bracket may open a link, but that of an interval does not.
-_MARKDOWN = re.compile(r"[\\`*|<]|\[(?!95 % interval|-?[\d.]+, -?[\d.]+\](?!\())")
+_MARKDOWN = re.compile(r"[\\`*|<&~]|\[(?!95 % interval|-?[\d.]+, -?[\d.]+\](?!\())")
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
@@ -65,7 +67,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
+    return _MARKDOWN.sub(r"\\\g<0>", _line(text))
 
 
 def latex(sheets: Sequence[Sheet]) -> str:
@@ -106,7 +108,11 @@ def _latex_cell(cell: Cell) -> str:
 
 def latex_text(text: str) -> str:
     """Return a text with everything escaped that LaTeX would take for a command."""
-    return "".join(_LATEX.get(character, character) for character in printable(text))
+    return "".join(_LATEX.get(character, character) for character in _line(text))
+
+
+def _line(text: str) -> str:
+    return one_line(text, _LONGEST)
 
 
 def terminal(sheets: Sequence[Sheet]) -> Table:
@@ -120,12 +126,10 @@ def terminal(sheets: Sequence[Sheet]) -> Table:
 
 
 def _terminal_sheet(sheet: Sheet) -> Table:
-    table = Table(
-        caption=Text("\n".join(map(printable, [sheet.caption, *sheet.notes]))), caption_justify="left"
-    )
+    table = Table(caption=Text("\n".join(map(_line, [sheet.caption, *sheet.notes]))), caption_justify="left")
     table.add_column("dataset")
     for column, heading in enumerate(sheet.headings):
-        table.add_column(Text(printable(heading)), justify="right" if column else "left")
+        table.add_column(Text(_line(heading)), justify="right" if column else "left")
     for block in sheet.blocks:
         _terminal_block(table, block)
     return table
@@ -134,7 +138,7 @@ def _terminal_sheet(sheet: Sheet) -> Table:
 def _terminal_block(table: Table, block: Block) -> None:
     for index, row in enumerate(block.rows):
         # An interval without a blank is one word, which is not divided where room is scarce.
-        texts = [_INTERVAL.sub(r"\1,\2", printable(cell.text)) for cell in row]
+        texts = [_INTERVAL.sub(r"\1,\2", _line(cell.text)) for cell in row]
         cells = [Text(text, style="bold" if cell.best else "") for text, cell in zip(texts, row, strict=True)]
-        table.add_row(Text("" if index else printable(block.dataset)), *cells)
+        table.add_row(Text("" if index else _line(block.dataset)), *cells)
     table.add_section()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import io
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from a2ibench.errors import one_line, printable
 from a2ibench.reporting.files import replace_file
-from a2ibench.reporting.page import GAP, TITLE, Page
+from a2ibench.reporting.page import GAP, TITLE, Page, own_style, png
 from a2ibench.reporting.scale_bar import draw_scale_bar
+
+_logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
 Size = tuple[float, float]
@@ -66,6 +70,8 @@ def draw_planes(
 ) -> Path:
     """Write the figure: input above, reconstruction below, all at one scale of lengths and of greys.
 
+    A figure that cannot be drawn or written is left out with a warning: the reconstruction is finished.
+
     Parameters
     ----------
     before, after : Planes
@@ -76,7 +82,21 @@ def draw_planes(
         Heading, and the line below it.
     path : Path
         The PNG file; replaced if it exists.
+
+    Returns
+    -------
+    Path
+        `path`.
     """
+    try:
+        with own_style():
+            replace_file(path, png(_drawn(before, after, voxel_sizes, name, about)))
+    except Exception as error:
+        _logger.warning("%s: figure left out: %s", printable(str(path)), one_line(error))
+    return path
+
+
+def _drawn(before: Planes, after: Planes, voxel_sizes: tuple[float, float], name: str, about: str) -> Figure:
     low, high = _limits(before)
     axial, lateral = voxel_sizes
     xy, xz, yz = (image.shape for image in after.images)
@@ -96,9 +116,7 @@ def draw_planes(
             axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
             if row == 1 and plane == "xy":
                 draw_scale_bar(axes, (image.shape[0], image.shape[1]), lateral, height, at_right=False)
-    png = io.BytesIO()
-    page.figure.savefig(png, format="png", metadata={"Software": None})
-    return replace_file(path, png.getvalue())
+    return page.figure
 
 
 def _places(sizes: list[Size]) -> tuple[list[Size], float, float]:

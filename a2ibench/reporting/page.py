@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
+from matplotlib import rc_context, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from a2ibench.errors import one_line
 
@@ -14,7 +19,37 @@ DPI = 200
 GAP, TITLE = 0.07, 0.21
 TEXT, FINE = 8.0, 6.5
 _MARGIN, _HEAD = 0.12, 0.4
-_LONGEST = 200
+_LONGEST = 120
+_FONT = "DejaVu Sans"
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Have figures look the same whatever a matplotlibrc says, and set text without LaTeX."""
+    with rc_context(), style.context("default"):
+        yield
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file, the same bytes for the same figure."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def drawable(text: str) -> str:
+    """Return a text in one line of bounded length, with escapes for what the font has no glyphs of."""
+    known = _glyphs()
+    return "".join(
+        character if ord(character) in known else character.encode("unicode_escape").decode("ascii")
+        for character in one_line(text, _LONGEST)
+    )
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    # The font that comes with matplotlib, and is therefore there.
+    return frozenset(get_font(findfont(FontProperties(family=_FONT))).get_charmap())
 
 
 @dataclass(frozen=True)
@@ -62,9 +97,7 @@ class Page:
         weight: str = "normal",
         colour: str = "black",
     ) -> None:
-        """Write one line that ends just above `top`."""
+        """Write one line that ends just above `top`; names from elsewhere are no formulas."""
         x, y = (_MARGIN + left) / self.width, (self.height - _HEAD - top + 0.04) / self.height
-        # A name may hold what matplotlib would take for a formula, or no font can draw.
-        font: dict[str, Any] = {"fontsize": size, "fontweight": weight, "color": colour}
-        line = one_line(text, _LONGEST)
-        self.figure.text(x, y, line, parse_math=False, va="bottom", ha="left", **font)
+        line = self.figure.text(x, y, drawable(text), va="bottom", ha="left", parse_math=False, usetex=False)
+        line.set(fontfamily=_FONT, fontsize=size, fontweight=weight, color=colour)

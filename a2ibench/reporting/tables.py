@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from a2ibench.bench.record import read_records
+from a2ibench.errors import printable
 from a2ibench.reporting.columns import summary_columns
 from a2ibench.reporting.evidence import standings
 from a2ibench.reporting.files import replace_file
@@ -109,4 +111,11 @@ def _lost(run_dir: Path) -> list[str]:
 
 
 def _csv(table: pd.DataFrame) -> str:
+    texts = table.select_dtypes(["object", "string"])
+    table = table.assign(**{str(name): texts[name].map(_printable) for name in texts})
+    table = table.rename(columns=_printable)
     return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def _printable(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value

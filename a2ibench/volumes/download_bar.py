@@ -7,6 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from a2ibench.errors import one_line
+
 
 class DownloadBar:
     """Shows how far a download has come.
@@ -25,7 +27,7 @@ class DownloadBar:
             TransferSpeedColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task(title, total=None)
+        self._task = self._progress.add_task(one_line(title), total=None)
 
     def __enter__(self) -> DownloadBar:
         self._progress.start()
