@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from a2ibench.bench.events import Events, Quiet
 from a2ibench.bench.folder import check_run_folder, write_run
-from a2ibench.bench.record import JOBS, RECORD, Record, read_record, write_record
+from a2ibench.bench.record import JOBS, RECORD, Record, read_record, restore_record
 from a2ibench.bench.specs import Job
 from a2ibench.errors import InputError, one_line
 
@@ -76,7 +76,7 @@ class Keeping:
 
             def write(folder: Path = folder, record: Record = record) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
-                write_record(folder, record)
+                restore_record(folder, record)
 
             problems += _again(f"{folder}", f"{RECORD} (other files of the job may be lost)", write)
         return problems

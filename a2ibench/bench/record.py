@@ -65,6 +65,19 @@ def write_record(folder: Path, record: Record) -> None:
     write_json(folder / RECORD, stored | {DIGEST: _digest(stored)})
 
 
+def restore_record(folder: Path, record: Record) -> None:
+    """Write a record again as `read_record` gave it, with the checksums of results that may be lost.
+
+    Where they are, the job counts as unfinished and runs again.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    write_json(folder / RECORD, plain(record))
+
+
 def read_record(folder: Path) -> Record | None:
     """Return the record in a job's folder; None where there is none, or it is damaged or was edited.
 
