@@ -156,14 +156,14 @@ def test_a_job_records_it_outside_of_its_phases(
 
     class Slow(Calibration):
         def begin(self) -> None:
-            time.sleep(0.6)
+            time.sleep(1.0)
 
         def sample(self) -> float:
-            time.sleep(0.6)
-            return 0.6
+            time.sleep(1.0)
+            return 1.0
 
         def end(self) -> dict[str, object]:
-            time.sleep(0.6)
+            time.sleep(1.0)
             return found
 
     monkeypatch.setattr("a2ibench.bench.job.Calibration", Slow)
@@ -173,7 +173,7 @@ def test_a_job_records_it_outside_of_its_phases(
     record = run_job(job, folder)
     assert record["status"] == "ok"
     assert read_record(folder)["calibration"] == found
-    assert max(record["timings"][phase] for phase in ("fit", "reconstruct", "score")) < 0.5
+    assert max(record["timings"][phase] for phase in ("fit", "reconstruct", "score")) < 0.9
     assert "calibration" not in record["timings"]
 
 

@@ -6,6 +6,7 @@ import json
 import random
 import time
 
+import numpy as np
 import pytest
 
 from a2ibench.bench.baseline import read_outcome
@@ -13,12 +14,14 @@ from a2ibench.bench.gate.thresholds import Names, read_thresholds
 from a2ibench.bench.record import read_record
 from a2ibench.bench.runfile import read_run_file
 from a2ibench.catalogue import load_catalogue
+from a2ibench.contracts import Volume
 from a2ibench.errors import A2IBenchError
 from a2ibench.protocol import checkpoint
-from a2ibench.reconstructing.trained import trained_intensity
+from a2ibench.reconstructing.trained_levels import trained_levels
 from a2ibench.volumes.fetching.part import Part
 from a2ibench.volumes.lazy import open_lazy
 
+LEVELS = Volume(np.zeros((2, 2, 2), np.uint8), (30.0, 10.0, 10.0), (0.0, 255.0))
 WORDS = [
     "name", "dataset", "method", "seed", "status", "metrics", "psnr", "value", "version", "path", "url",
     "voxel_size", "simulate", "ratio", "crop", "jobs", "format", "zarr_format", "shape", "chunks", "dtype",
@@ -82,7 +85,7 @@ def readers(folder):
         "baseline": (folder / "baseline.json", read_outcome, folder / "baseline.json"),
         "record": (folder / "record.json", read_record, folder),
         "checkpoint": (folder / "method.json", lambda path: checkpoint.load(path, "kind"), folder),
-        "intensity": (folder / "intensity.json", trained_intensity, folder),
+        "intensity": (folder / "intensity.json", lambda path: trained_levels(path, LEVELS), folder),
         "part": (folder / "part.json", lambda path: Part(path).version("a"), folder / "part"),
         "catalogue": (folder / "d.toml", load_catalogue, folder / "d.toml"),
         "run file": (folder / "run.toml", read_run_file, folder / "run.toml"),

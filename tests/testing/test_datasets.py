@@ -48,7 +48,6 @@ FAULTS = {
         "did you mean 'fwhm'",
         {"simulate": "Simulation(4.0, 'gaussian', {'fwhn': 1})"},
     ),
-    "lists for tuples": ("fields", "voxel_size reads back different", {"voxel_size": "[10.0, 10.0, 10.0]"}),
     "an empty crop": ("fields", "crop along y is (9, 9)", {"crop": "((0, 8), (9, 9), (0, 8))"}),
     "no range": ("fields", "intensity is (1.0, 1.0)", {"intensity": "(1.0, 1.0)"}),
     "a crop too large": (

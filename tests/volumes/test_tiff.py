@@ -268,7 +268,8 @@ def test_flipped_bytes_give_voxels_or_one_line(tmp_path, options, caplog):
             damaged[at] = random.integers(256)
         path.write_bytes(damaged)
         outcome(path)
-    assert not caplog.records
+    # Voxels that have become constant may be told as padding; the reader's own lines are not shown.
+    assert {record.name for record in caplog.records} <= {"a2ibench"}
 
 
 def test_log_lines_of_the_reader_are_silent_only_while_reading(tmp_path, caplog):
