@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from a2ibench.errors import InputError
 from a2ibench.volumes.writing.durable import telling
 from a2ibench.volumes.writing.layout import Layout, Triple
 from a2ibench.volumes.writing.partial import Partial
-from a2ibench.volumes.writing.raw import check_space
+from a2ibench.volumes.writing.raw import check_possible, check_space
 from a2ibench.volumes.writing.resuming import laid_out, resumed
 from a2ibench.volumes.writing.target import Target
 from a2ibench.volumes.writing.writer import Writer
@@ -93,6 +94,7 @@ def create(
     if kind.name not in _DTYPES:
         raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
     _check_place(path)
+    check_possible(path, math.prod(_checked(path, shape)) * kind.itemsize)
     text = json.dumps(identity, sort_keys=True)
     layout = Layout(_checked(path, shape), kind, _floats(voxel_size), text, rows)
     with telling(path):

@@ -19,6 +19,8 @@ from a2ibench.errors import InputError
 from a2ibench.volumes.writing.layout import Voxels
 
 _GIB = 2**30
+# Of what is all alike a thousandth may be left; no tissue is.
+_COMPRESSED = 1000
 
 
 class RawFile:
@@ -71,6 +73,29 @@ def gathered(array: Voxels) -> memoryview:
         # Row by row, which takes half as long as voxel by voxel.
         array = array.view(np.dtype((np.void, array.shape[-1] * array.itemsize)))
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def check_possible(output: Path, size: int) -> None:
+    """Accept an output that the disk may hold, if it compresses as well as nothing does.
+
+    Parameters
+    ----------
+    output : Path
+        The output, in an existing folder.
+    size : int
+        Bytes of its voxels.
+
+    Raises
+    ------
+    InputError
+        If it is beyond that: the header of the input claims more voxels than there can be.
+    """
+    free = shutil.disk_usage(output.absolute().parent).free
+    if size > _COMPRESSED * max(free, 1):
+        raise InputError(
+            f"{output}: its voxels would take {size / _GIB:.3g} GiB, but the disk has {_gib(free)} GiB free; "
+            "give a crop, or an input that is not so large"
+        )
 
 
 def check_space(file: Path, output: Path) -> None:

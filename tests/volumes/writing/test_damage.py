@@ -310,3 +310,10 @@ def test_an_output_that_was_moved_away_or_replaced_is_not_taken_for_it(tmp_path,
         write(path, voxels)
     assert path.read_text() == "of somebody else"
     goes_on(path, whole[0], overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["o.tif", "o.h5", "o.mrc", "o.ome.zarr"])
+def test_an_output_that_no_disk_holds_is_refused_at_once(tmp_path, name):
+    with pytest.raises(InputError, match=r"its voxels would take .* GiB, but the disk has"):
+        create(tmp_path / name, (1 << 20, 1 << 20, 1 << 20), "uint8", (10.0, 10.0, 10.0), identity={})
+    assert not list(tmp_path.iterdir())
