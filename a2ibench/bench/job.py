@@ -25,7 +25,7 @@ from a2ibench.bench.provenance import (
     new_record,
 )
 from a2ibench.bench.record import CHECKPOINT, Record, read_record, write_record
-from a2ibench.bench.score import score
+from a2ibench.bench.score import Scores, score
 from a2ibench.bench.slices import save_slices
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
@@ -131,14 +131,24 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     record["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
-        # The intensity range of 8 bits; else one that single hot voxels do not widen.
-        lo, hi = volume.contrast or volume.intensity
-        scores = score(job.metrics, prediction, reference, hi - lo)
+        scores = _score(job.metrics, prediction, reference, volume)
     record |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
         scores.save(folder)
         save_slices(folder, prediction, reference, volume)
         _save_checkpoint(method, folder / CHECKPOINT)
+
+
+def _score(
+    metrics: tuple[str, ...], prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume
+) -> Scores:
+    # The intensity range of 8 bits; else the contrast, beyond which a single voxel would outweigh all others.
+    lo, hi = volume.contrast or volume.intensity
+    if (lo, hi) != tuple(volume.intensity):
+        bounds = np.array([lo, hi]).astype(prediction.dtype)
+        prediction = prediction.clip(*bounds)
+        reference = None if reference is None else reference.clip(*bounds)
+    return score(metrics, prediction, reference, hi - lo)
 
 
 def _set_up(job: Job) -> Method:

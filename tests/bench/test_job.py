@@ -240,3 +240,28 @@ def test_on_a_gpu_phases_wait_for_the_device_and_start_warm(
     assert calls.index("first optimizer") < calls.index("first work") < calls.index("reset_peak_memory_stats")
     assert calls.count("synchronize") == 2 * len(record["timings"])
     assert (probe / "shapes.txt").read_text().split("\n")[:-1] == ["(12, 20, 16)", "(12, 20, 16)"]
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_a_hot_voxel_changes_no_score(dtype, tmp_path) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(np.random.default_rng(0).normal(size=(48, 40, 44)), 1.5, mode="wrap")
+    clean = np.rint(2000 + 700 * smooth / smooth.std()).clip(0, 4095).astype(dtype)
+    hot = clean.copy()
+    hot[20, 21, 22] = 65535
+    found = {}
+    for name, voxels in (("clean", clean), ("hot", hot)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", voxels)
+        (tmp_path / "d.toml").write_text(
+            f'[{name}]\npath = "{name}.tif"\nvoxel_size = [5.0, 5.0, 5.0]\nsimulate = {{ratio = 3.0}}\n'
+        )
+        (job,) = plan_run(
+            ["cubic"], [name], catalogue=tmp_path / "d.toml", profile="smoke", device="cpu"
+        ).jobs()
+        folder = tmp_path / name
+        folder.mkdir()
+        found[name] = run_job(job, folder)["metrics"]
+    assert abs(found["clean"]["psnr"]["value"] - found["hot"]["psnr"]["value"]) < 0.1
+    assert abs(found["clean"]["ssim"]["value"] - found["hot"]["ssim"]["value"]) < 0.005
+    assert found["clean"]["psnr"]["value"] > 10
