@@ -225,7 +225,7 @@ def test_a_run_file_and_its_settings(cli: Cli, command: list[str | Path], catalo
     assert other["folder"] == "other"
 
 
-def test_a_forecast_imports_nothing_heavy_and_takes_less_than_a_second(
+def test_a_forecast_imports_nothing_heavy_and_takes_little(
     cli: Cli, command: list[str | Path], tmp_path: Path
 ) -> None:
     resource = pytest.importorskip("resource", reason="this system does not tell what child processes took")
@@ -250,5 +250,6 @@ def test_a_forecast_imports_nothing_heavy_and_takes_less_than_a_second(
         code, modules = json.loads(done.stdout.splitlines()[-1])
         assert code == 0
         assert HEAVY.isdisjoint(modules)
-        # Processor time, and the best of three, so that a busy machine does not count.
-        assert min(seconds) < 1.0
+        # Processor time, and the best of three, so that a busy machine does not count; the plugin of another
+        # distribution is asked in a process of its own.
+        assert min(seconds) < 2.0

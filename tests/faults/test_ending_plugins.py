@@ -186,4 +186,4 @@ def test_an_exception_that_cannot_say_what_it_is_has_a_line() -> None:
         def __str__(self) -> str:
             raise ValueError
 
-    assert one_line(MuteError()) == "MuteError"
+    assert one_line(MuteError()) == "MuteError, which cannot be shown"

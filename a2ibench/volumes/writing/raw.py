@@ -90,11 +90,11 @@ def check_possible(output: Path, size: int) -> None:
     InputError
         If it is beyond that: the header of the input claims more voxels than there can be.
     """
-    free = shutil.disk_usage(output.absolute().parent).free
-    if size > _COMPRESSED * max(free, 1):
+    whole = shutil.disk_usage(output.absolute().parent).total
+    if size > _COMPRESSED * whole:
         raise InputError(
-            f"{output}: its voxels would take {size / _GIB:.3g} GiB, but the disk has {_gib(free)} GiB free; "
-            "give a crop, or an input that is not so large"
+            f"{output}: its voxels would take {size / _GIB:.3g} GiB, but the disk has {_gib(whole)} GiB in "
+            "all; give a crop, or an input that is not so large"
         )
 
 
