@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from a2ibench.bench.files import plain, read_json
 from a2ibench.bench.job import run_job
 from a2ibench.bench.record import JOB
 from a2ibench.bench.specs import Job
+from a2ibench.isolation.channels import end_with, take_channels
 from a2ibench.isolation.endings import ignore_interrupts
 from a2ibench.plugins import take_over
 
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str]) -> None:
     folder = Path(arguments[0])
     # Ctrl-C reaches the whole terminal, but what becomes of the job is for the starting process to say.
     ignore_interrupts()
-    channel, lifeline = _take_channels()
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    channel, lifeline = take_channels()
+    end_with(lifeline)
     faulthandler.enable()
     if hasattr(faulthandler, "register"):
         # A job that is stopped after its time leaves in its log where it hung.
@@ -65,23 +65,6 @@ def main(arguments: Sequence[str]) -> None:
     sys.path.extend(place for place in task["path"] if place not in sys.path)
     take_over(task["plugins"])
     run_job(Job.from_dict(task["job"]), folder, Reporter(channel))
-
-
-def _take_channels() -> tuple[int, int]:
-    channel, lifeline = os.dup(1), os.dup(0)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return channel, lifeline
-
-
-def _end_with(lifeline: int) -> None:
-    while os.read(lifeline, 4096):
-        pass
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
 
 
 if __name__ == "__main__":

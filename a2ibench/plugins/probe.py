@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
+from a2ibench.isolation.channels import take_channels
 from a2ibench.isolation.endings import ignore_interrupts
 from a2ibench.plugins.described import describe_spec
 from a2ibench.plugins.loading import Plugin, import_target, load_plugin
@@ -26,11 +27,8 @@ from a2ibench.plugins.loading import Plugin, import_target, load_plugin
 def main() -> None:
     """Answer requests about the plugin that the first line names."""
     ignore_interrupts()
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    answers, lifeline = take_channels()
+    requests = os.fdopen(lifeline, "rb")
     if hasattr(faulthandler, "register"):
         # A plugin that is stopped after its time leaves word of where it hung.
         faulthandler.register(signal.SIGTERM, chain=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from a2ibench.bench.record import JOBS, RECORD, read_record
 from a2ibench.errors import one_line
 
 Record = Mapping[str, Any]
@@ -165,12 +164,6 @@ def metric_errors(record: Record) -> list[str]:
     if not isinstance(errors, Mapping):
         return []
     return [one_line(f"{name} failed: {errors[name]}") for name in sorted(errors)]
-
-
-def unreadable(run_dir: Path) -> list[str]:
-    """Return the names of the job folders of a run whose record.json cannot be read as a record."""
-    files = sorted((run_dir / JOBS).glob(f"*/{RECORD}"))
-    return [file.parent.name for file in files if read_record(file.parent) is None]
 
 
 def _protocol(record: Record) -> int | None:

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from a2ibench.bench.record import read_records
+from a2ibench.bench.record import damaged_records, read_records
 from a2ibench.errors import printable
 from a2ibench.reporting.columns import summary_columns
 from a2ibench.reporting.evidence import standings
 from a2ibench.reporting.files import replace_file
 from a2ibench.reporting.markup import latex, markdown, terminal
-from a2ibench.reporting.results import Record, frame, group, ordered, unreadable
+from a2ibench.reporting.results import Record, frame, group, ordered
 from a2ibench.reporting.sheet import make_sheet
 
 __all__ = ["console_table", "frame", "summary_frame", "timing_frame", "write_tables"]
@@ -107,7 +107,10 @@ def timing_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _lost(run_dir: Path) -> list[str]:
-    return [f"{job}: record.json is damaged, so this job is left out" for job in unreadable(run_dir)]
+    return [
+        f"{file.parent.name}: record.json is damaged, so this job is left out"
+        for file in damaged_records(run_dir)
+    ]
 
 
 def _csv(table: pd.DataFrame) -> str:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from a2ibench.errors import A2IBenchError, one_line
+from a2ibench.isolation.channels import end_with, take_channels
+from a2ibench.isolation.endings import ignore_interrupts
 
 
 def main(arguments: Sequence[str]) -> None:
     """Judge the checks of a name from number FIRST on, counted over all of its kinds."""
     name, kind, device, first = arguments
     # Ctrl-C reaches the whole terminal; here, a KeyboardInterrupt is always one that a plugin raised.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    channel, lifeline = _take_channels()
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    ignore_interrupts()
+    channel, lifeline = take_channels()
+    end_with(lifeline)
     try:
         _judge_all(name, kind or None, device, int(first), channel)
     except A2IBenchError as error:
@@ -63,23 +63,6 @@ def _judge(check: Any) -> dict[str, Any]:
 
 def _tell(channel: int, event: Mapping[str, Any]) -> None:
     os.write(channel, (json.dumps(event) + "\n").encode())
-
-
-def _take_channels() -> tuple[int, int]:
-    channel, lifeline = os.dup(1), os.dup(0)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return channel, lifeline
-
-
-def _end_with(lifeline: int) -> None:
-    while os.read(lifeline, 4096):
-        pass
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
 
 
 if __name__ == "__main__":

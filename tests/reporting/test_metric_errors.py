@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import math
 
-from a2ibench.bench.record import read_records
-from a2ibench.reporting.results import group, unreadable
+from a2ibench.bench.record import damaged_records, read_records
+from a2ibench.reporting.results import group
 from a2ibench.reporting.tables import console_table, frame, write_tables
 from a2ibench.running import Results
 
@@ -29,7 +29,7 @@ def test_a_damaged_record_is_told(make_run):
     run = make_run(make_run.job(scores={"psnr": 30.0}), make_run.job(method="net", scores={"psnr": 31.0}))
     (run / "jobs" / "cells--net--s0" / "record.json").write_text('{"dataset": ')
     write_tables(run)
-    assert unreadable(run) == ["cells--net--s0"]
+    assert [file.parent.name for file in damaged_records(run)] == ["cells--net--s0"]
     assert "cells--net--s0: record.json is damaged" in (run / "table.md").read_text()
 
 
