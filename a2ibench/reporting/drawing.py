@@ -86,7 +86,7 @@ def _in_rows(scene: Scene) -> Figure:
 
 def _about(scene: Scene) -> str:
     about = f"{_ABOUT}; PSNR of the whole volume" if scene.scored else _ABOUT
-    return f"{about}, mean over seeds; planes of {scene.seeds}" if scene.seeds else about
+    return f"{about}, mean over seeds; one shown" if scene.scored and scene.repeated else about
 
 
 def _image(axes: Axes, image: Plane, scene: Scene) -> Axes:

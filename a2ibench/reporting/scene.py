@@ -41,11 +41,12 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """Name, and PSNR where there is one."""
+        """Name, PSNR where there is one, and of several seeds that whose plane is shown."""
+        shown = "" if self.seed is None else f" (seed {self.seed})"
         if math.isnan(self.psnr):
-            return self.name
+            return f"{self.name}{shown}"
         spread = "" if math.isnan(self.spread) else f" ± {self.spread:.2f}"
-        return f"{self.name}  {self.psnr:.2f}{spread} dB"
+        return f"{self.name}  {self.psnr:.2f}{spread} dB{shown}"
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,9 @@ class Scene:
         return not all(math.isnan(panel.psnr) for panel in self.panels)
 
     @property
-    def seeds(self) -> str:
-        """Which seed's plane is shown of each method with several; empty where none has."""
-        shown = [(panel.name, panel.seed) for panel in self.panels if panel.seed is not None]
-        if len({seed for _, seed in shown}) == 1:
-            return f"seed {shown[0][1]}"
-        return ", ".join(f"{name} seed {seed}" for name, seed in shown)
+    def repeated(self) -> bool:
+        """Whether any panel stands for several seeds."""
+        return any(panel.seed is not None for panel in self.panels)
 
     @property
     def compared(self) -> bool:
@@ -116,9 +114,8 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
         None where no job left planes of one shape.
     """
     found: dict[str, tuple[Record, dict[str, Plane]]] = {}
-    samples = {
-        method: Sample.of(_psnr(record) for record in of) for method, of in _by_method(records).items()
-    }
+    repeats = _by_method(records)
+    samples = {method: Sample.of(_psnr(record) for record in of) for method, of in repeats.items()}
     for record in _nearest_first(records, samples):
         if record["method"] not in found:
             planes = _read_planes(run_dir / JOBS, record)
@@ -140,7 +137,7 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
     for method, (record, planes) in found.items():
         image = planes["prediction"]
         sample = samples[method]
-        seed = int(record["seed"]) if sample.n > 1 else None
+        seed = int(record["seed"]) if len(repeats[method]) > 1 else None
         panels.append(Panel(method, image, image - base, sample.mean, sample.std, seed))
     low, high = np.percentile(base, [1, 99])
     return Scene(

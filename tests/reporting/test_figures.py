@@ -93,8 +93,14 @@ def test_titles_are_means_and_the_plane_is_that_of_the_nearest_seed(make_run):
         job(method="net", seed=3, scores={"psnr": 31.3}, planes=planes((20, 24))),
     )
     scene = scene_of(run)
-    assert [panel.title for panel in scene.panels][2:] == ["net  31.10 ± 1.01 dB"]
-    assert scene.seeds == "seed 3"
+    assert [panel.title for panel in scene.panels][2:] == ["net  31.10 ± 1.01 dB (seed 3)"]
+    about = draw(scene).texts[1].get_text()
+    assert about.endswith("PSNR of the whole volume, mean over seeds; one shown")
+
+
+def test_without_scores_the_seed_is_named_all_the_same(make_run):
+    jobs = (make_run.job(method="net", seed=seed, planes=planes((20, 24))) for seed in (4, 5))
+    assert [panel.title for panel in scene_of(make_run(*jobs)).panels][-1] == "net (seed 4)"
 
 
 def test_damaged_missing_and_misshapen_planes_are_left_out(make_run):
