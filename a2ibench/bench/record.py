@@ -86,7 +86,8 @@ def read_record(folder: Path) -> Record | None:
     try:
         record = read_json(folder / RECORD)
         check_record(record)
-        if DIGEST in record and record[DIGEST] != _digest(record):
+        # Releases that wrote no digest told no files either.
+        if (DIGEST in record or FILES in record) and record.get(DIGEST) != _digest(record):
             return None
     except (OSError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from a2ibench.contracts import AxialGrid, Context, Progress, Volume
-from a2ibench.errors import A2IBenchError, InputError
+from a2ibench.errors import A2IBenchError, InputError, one_line, printable
 from a2ibench.protocol.streaming import spooled, stream, training_volume
 from a2ibench.reconstructing.identity import content, identity
 from a2ibench.reconstructing.keeping import check_free, check_replaceable, keep
@@ -28,6 +29,8 @@ from a2ibench.volumes.levels import find_levels
 from a2ibench.volumes.window import Window
 from a2ibench.volumes.writing import Writer, create
 from a2ibench.volumes.writing.durable import telling
+
+_logger = logging.getLogger(__name__)
 
 
 class Written(NamedTuple):
@@ -98,7 +101,12 @@ def reconstruct_between(
             if written.checkpoint is not None:
                 with telling(written.checkpoint):
                     keep(writer.scratch, written.checkpoint)
-            figure = _figure(window, written.output, spacings, options.method)
+            figure = written.output.with_name(f"{written.output.name}.png")
+            try:
+                _draw(figure, window, written.output, spacings, options.method)
+            except Exception as error:
+                # The reconstruction is finished; nothing that happens here may take that back.
+                _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
             writer.finish()
         return Written(written.output, figure)
 
@@ -166,16 +174,16 @@ def _fill(
         stream(method, volume, writer, ctx)
 
 
-def _figure(window: Window, target: Path, spacings: Spacings, method: str) -> Path:
+def _draw(path: Path, window: Window, target: Path, spacings: Spacings, method: str) -> None:
     with open_lazy(target) as written:
         after = middle_planes(written)
     axial, lateral, _ = spacings.reconstructed
     given = axial * spacings.ratio
-    return draw_planes(
+    draw_planes(
         middle_planes(window, spacings.ratio),
         after,
         (axial, lateral),
         name=f"{target.name}, {method}",
         about=f"planes through the middle; axial spacing {given:g} nm, reconstructed {axial:g} nm",
-        path=target.with_name(f"{target.name}.png"),
+        path=path,
     )

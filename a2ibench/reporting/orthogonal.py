@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -10,12 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from a2ibench.errors import one_line, printable
 from a2ibench.reporting.files import replace_file
 from a2ibench.reporting.page import GAP, TITLE, Page, own_style, png
 from a2ibench.reporting.scale_bar import draw_scale_bar
-
-_logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
 Size = tuple[float, float]
@@ -70,8 +66,6 @@ def draw_planes(
 ) -> Path:
     """Write the figure: input above, reconstruction below, all at one scale of lengths and of greys.
 
-    A figure that cannot be drawn or written is left out with a warning: the reconstruction is finished.
-
     Parameters
     ----------
     before, after : Planes
@@ -88,11 +82,8 @@ def draw_planes(
     Path
         `path`.
     """
-    try:
-        with own_style():
-            replace_file(path, png(_drawn(before, after, voxel_sizes, name, about)))
-    except Exception as error:
-        _logger.warning("%s: figure left out: %s", printable(str(path)), one_line(error))
+    with own_style():
+        replace_file(path, png(_drawn(before, after, voxel_sizes, name, about)))
     return path
 
 

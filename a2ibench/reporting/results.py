@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from a2ibench.documents import read_json
 from a2ibench.errors import one_line
 
 Record = Mapping[str, Any]
@@ -182,7 +182,7 @@ def _plan_order(run_dir: Path | None) -> tuple[dict[str, int], dict[str, int]]:
     if run_dir is None:
         return {}, {}
     try:
-        plan = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))["plan"]
+        plan = read_json(run_dir / "run.json")["plan"]
         datasets = [dataset["name"] for dataset in plan["datasets"]]
         methods = list(plan["methods"])
     except (OSError, ValueError, LookupError, TypeError):

@@ -145,6 +145,10 @@ def test_a_record_that_was_edited_is_none(tmp_path: Path, old: str, new: str) ->
     assert damaged_records(tmp_path) == [file]
     file.write_text(json.dumps(json.loads(text), indent=None))
     assert read_record(folder) is not None  # other spaces say the same
+    content = json.loads(text)
+    del content["digest"]
+    file.write_text(json.dumps(content))
+    assert read_record(folder) is None  # removed, so that the edit be not seen
 
 
 def test_a_record_of_an_older_release_is_read_with_any_files(tmp_path: Path) -> None:

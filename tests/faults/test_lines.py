@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 import unicodedata
 import warnings
@@ -201,19 +200,6 @@ def test_a_matplotlibrc_with_latex_and_fonts_that_are_missing_changes_nothing(tm
     usual = written()
     with mpl.rc_context({"text.usetex": True, "font.family": ["no such font"], "figure.facecolor": "red"}):
         assert written() == usual
-
-
-def test_a_figure_that_fails_is_left_out_with_a_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    empty = Planes((np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0))))
-    path = tmp_path / "\x1b[31m.png"
-    with caplog.at_level(logging.WARNING):
-        assert draw_planes(empty, empty, (8.0, 8.0), name="a", about="b", path=path) == path
-    (message,) = caplog.messages
-    check_line(message)
-    assert r"\x1b[31m.png: figure left out: " in message
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_longest_name_of_a_file_can_be_replaced(tmp_path: Path) -> None:

@@ -197,3 +197,16 @@ def test_only_what_looks_along_the_axis_alone_is_written_in_whole_rows(
     monkeypatch.setattr(between_files, "create", create)
     a2ibench.reconstruct_file(stack, tmp_path / "o.tif", method, voxel_size=NM, crop=CORNER, **QUICK)
     assert asked == [rows]
+
+
+def unreadable(*arguments, **options):
+    raise MemoryError
+
+
+@pytest.mark.parametrize("fails", ["middle_planes", "draw_planes"])
+def test_a_figure_that_fails_takes_nothing_back(stack, tmp_path, monkeypatch, caplog, fails) -> None:
+    monkeypatch.setattr(between_files, fails, unreadable)
+    target = tmp_path / "\x1b[31m.tif"
+    assert a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, crop=CORNER) == target
+    assert list(tmp_path.iterdir()) == [target]
+    assert caplog.messages == [rf"{tmp_path}/\x1b[31m.tif.png: figure left out: MemoryError"]

@@ -61,7 +61,7 @@ MOMENTS = {
     "before the end": (Writer, "publish"),
     "before the checkpoint": (between_files, "keep"),
     "amid the checkpoint": (keeping, "flush_tree"),
-    "before the figure": (between_files, "_figure"),
+    "before the figure": (between_files, "_draw"),
     "before the hidden folder goes": (Writer, "finish"),
 }
 
