@@ -27,7 +27,8 @@ from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.documents import read_toml
 from a2ibench.errors import CatalogueError, UnknownNameError
 
-_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9._-]*")
+# Files are called after it, and names of files have limits.
+_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9._-]{0,99}")
 _SOURCES = ("path", "url", "phantom", "instructions")
 
 
@@ -74,7 +75,9 @@ def _shipped() -> Path:
 def _dataset(path: Path, name: str, entry: Any) -> DatasetSpec:
     where = f"{path.name}: [{name if name.isprintable() else ascii(name)}]"
     if not _NAME.fullmatch(name):
-        raise CatalogueError(f"{where}: bad name; use lower-case letters, digits and . _ -, but not --")
+        raise CatalogueError(
+            f"{where}: bad name; use at most 100 lower-case letters, digits and . _ -, but not --"
+        )
     if not isinstance(entry, dict):
         raise CatalogueError(f"{where}: is {show(entry)}; write a [{name}] table")
     try:

@@ -28,7 +28,7 @@ KINDS: Final[Mapping[str, type[Spec]]] = {
     "reporter": ReporterSpec,
 }
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
 _SOURCES = ("path", "url", "phantom", "instructions")
 
 
@@ -61,7 +61,7 @@ def _check_name(kind: str, name: object) -> None:
     # A job's folder is called dataset--method--s0, hence no "--" within a name.
     if not isinstance(name, str) or not _NAME.fullmatch(name) or "--" in name:
         raise PluginError(
-            f"{kind} {name!r}: bad name; give lowercase letters, digits and '.', '_', '-', "
+            f"{kind} {name!r}: bad name; give at most 100 lowercase letters, digits and '.', '_', '-', "
             "with a letter or digit at both ends and without '--'"
         )
 

@@ -17,17 +17,37 @@ METHOD = MethodSpec("mine", "package.module:Class", "summary")
 DATASET = DatasetSpec("mine", "Mine", (50.0, 15.0, 15.0), phantom={})
 
 
-@pytest.mark.parametrize("name", ["a", "0", "a2i-3dem", "ssim_3d", "fib25.val", "x-y_z.0"])
+@pytest.mark.parametrize("name", ["a", "0", "a2i-3dem", "ssim_3d", "fib25.val", "x-y_z.0", "a" * 100])
 def test_good_names_pass(name: str) -> None:
     check_spec("method", replace(METHOD, name=name))
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", "A", "a b", "a--b", "-a", "_a", ".a", "a-", "a.", "a/b", "..", "é", "a\n", "²", None, 5, b"a"],
+    [
+        "",
+        " ",
+        "A",
+        "a b",
+        "a--b",
+        "-a",
+        "_a",
+        ".a",
+        "a-",
+        "a.",
+        "a/b",
+        "..",
+        "é",
+        "a\n",
+        "²",
+        "a" * 101,
+        None,
+        5,
+        b"a",
+    ],
 )
 def test_bad_names_are_refused(name: object) -> None:
-    with pytest.raises(PluginError, match="bad name; give lowercase"):
+    with pytest.raises(PluginError, match="bad name; give at most 100 lowercase"):
         check_spec("method", replace(METHOD, name=name))  # type: ignore[arg-type]
 
 
