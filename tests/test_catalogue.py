@@ -88,6 +88,7 @@ def entry(**fields: str) -> str:
 
 
 HERE = "datasets.toml: [epfl]: "
+LONG = "a" * 101
 MISTAKES = {
     "voxel size of two": (
         entry(voxel_size="[5, 5]"),
