@@ -86,7 +86,7 @@ def metric_versions(names: tuple[str, ...]) -> dict[str, Any]:
     versions: dict[str, Any] = {}
     for name in names:
         try:
-            version = getattr(host().load("metric", name), "version", None)
+            version = host().metric_version(name)
             code = code_digest(host().find("metric", name))
             versions[name] = [_registered("metric", name), version, code]
         except A2IBenchError:

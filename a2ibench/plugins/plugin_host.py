@@ -141,6 +141,7 @@ class PluginHost:
     def _settle(self, plugins: list[Plugin], apart: bool, tried: dict[str, str]) -> None:
         self._plugins, self._apart, self._tried = plugins, apart, tried
         self._listeners: dict[int, Apart] = {}
+        self._versions: dict[str, int | None] = {}
         self._unsettled = [plugin.status for plugin in plugins]
         self._tables, self._reasons = settle_names(plugins)
 
@@ -222,6 +223,24 @@ class PluginHost:
             pass_ctrl_c(error)
             raise PluginError(_not_imported(registered, kind, one_line(error))) from error
 
+    def metric_version(self, name: str) -> Any:
+        """Return the version that the class of a metric states; None where it states none.
+
+        A plugin of another distribution is asked in a process of its own, and not imported here.
+
+        Raises
+        ------
+        PluginError
+            If the class cannot be imported, whatever the cause.
+        """
+        registered = self.find("metric", name)
+        if not self.is_apart(registered):
+            return getattr(self.load("metric", name), "version", None)
+        reason = self._try_apart(registered) or self._tried[registered.spec.target]
+        if reason:
+            raise PluginError(_not_imported(registered, "metric", reason))
+        return self._versions[registered.spec.target]
+
     def _try_apart(self, registered: Registered) -> str:
         """Import a target where it can do no harm; return what is wrong with it, once a process."""
         target = registered.spec.target
@@ -229,7 +248,9 @@ class PluginHost:
             return ""
         self._tried[target] = ""
         try:
-            self.ask(registered, {"do": "import", "target": target}, "while it was imported", "target")
+            request = {"do": "import", "target": target}
+            version = self.ask(registered, request, "while it was imported", "target")
+            self._versions[target] = version if isinstance(version, int) else None
         except ApartError as error:
             self._tried[target] = one_line(error)
         return self._tried[target]

@@ -61,8 +61,9 @@ def _job_finished(plugin: Plugin, request: Mapping[str, Any]) -> None:
     plugin.job_finished(request["record"])
 
 
-def _import(plugin: object, request: Mapping[str, Any]) -> None:
-    import_target(request["target"])
+def _import(plugin: object, request: Mapping[str, Any]) -> int | None:
+    version = getattr(import_target(request["target"]), "version", None)
+    return version if isinstance(version, int) else None
 
 
 def _report(plugin: object, request: Mapping[str, Any]) -> list[str]:

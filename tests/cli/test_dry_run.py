@@ -231,13 +231,14 @@ def test_a_forecast_imports_nothing_heavy_and_takes_little(
     resource = pytest.importorskip("resource", reason="this system does not tell what child processes took")
     command = [*command, "--device", "cpu", "--methods", "cubic,learns"]
     assert cli(*command).returncode == 0
-    for more in ([], ["--seeds", "3"]):
-        arguments = [sys.executable, "-c", PROBE, *map(str, command), *more, "--dry-run"]
-        seconds = []
-        for _ in range(3):
+    spent: dict[str, list[float]] = {"list": [], "first": [], "more": []}
+    runs = {"list": ["list", "methods"], "first": [*command, "--dry-run"],
+            "more": [*command, "--seeds", "3", "--dry-run"]}  # fmt: skip
+    for _ in range(3):
+        for name, words in runs.items():
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
-                arguments,
+                [sys.executable, "-c", PROBE, *map(str, words)],
                 cwd=tmp_path / "here",
                 env=dict(os.environ),
                 capture_output=True,
@@ -246,10 +247,10 @@ def test_a_forecast_imports_nothing_heavy_and_takes_little(
                 check=True,
             )
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        code, modules = json.loads(done.stdout.splitlines()[-1])
-        assert code == 0
-        assert HEAVY.isdisjoint(modules)
-        # Processor time, and the best of three, so that a busy machine does not count; the plugin of another
-        # distribution is asked in a process of its own.
-        assert min(seconds) < 2.0
+            spent[name].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            code, modules = json.loads(done.stdout.splitlines()[-1])
+            assert code == 0
+            assert HEAVY.isdisjoint(modules)
+    # Processor time beside that of a command which asks plugins, too: a busy machine slows both down.
+    assert min(spent["first"]) < 2.8 * min(spent["list"])
+    assert min(spent["more"]) < 2.8 * min(spent["list"])
