@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +10,9 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 
 import a2ibench
-from a2ibench import InputError
+from a2ibench import Context, InputError, Volume
+from a2ibench.plugins import host
+from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
 from a2ibench.reconstructing.trained_levels import INTENSITY
 
 NM = (45.0, 15.0, 15.0)
@@ -93,28 +94,46 @@ def test_two_grey_levels_beside_a_checkpoint_are_its_intensity_range(tmp_path) -
     source, kept = tmp_path / "in.tif", tmp_path / "kept"
     tifffile.imwrite(source, STACKS["12 bit"], photometric="minisblack")
     first = a2ibench.reconstruct_file(
-        source, tmp_path / "a.tif", "srmd", voxel_size=NM, intensity=(0, 4000), save_checkpoint=kept, **QUICK
+        source, tmp_path / "a.tif", "srmd", voxel_size=NM, save_checkpoint=kept, **QUICK
     )
-    # Releases before the contrast kept no more than this.
-    (kept / INTENSITY).write_text("[0.0, 4000.0]")
+    # Releases that knew no contrast kept no more than this; their networks saw the intensity range.
+    (kept / INTENSITY).write_text("[0.0, 4095.0]")
     state = json.loads((kept / "method.json").read_text())
-    low, high = state["contrast"]
-    assert 0 < low < high < 1
-    volume = replace(a2ibench.open_volume(source, voxel_size=NM, intensity=(0, 4000)), contrast=None)
-    file = both(source, "srmd", checkpoint=kept, **QUICK)[1]
-    np.testing.assert_array_equal(file, tifffile.imread(first))
-    again = a2ibench.reconstruct(volume, "srmd", checkpoint=kept, **QUICK)
-    np.testing.assert_array_equal(again.data, file)
-    # They knew no contrast either: the network sees the intensity range.
+    assert 0 < state["contrast"][0] < state["contrast"][1] < 1
     (kept / "method.json").write_text(json.dumps({k: v for k, v in state.items() if k != "contrast"}))
-    wide = a2ibench.reconstruct_file(
-        source, tmp_path / "b.tif", "srmd", voxel_size=NM, checkpoint=kept, **QUICK
-    )
-    np.testing.assert_array_equal(
-        tifffile.imread(wide), a2ibench.reconstruct(volume, "srmd", checkpoint=kept, **QUICK).data
-    )
-    assert not np.array_equal(tifffile.imread(wide), file)
+    memory, file = both(source, "srmd", checkpoint=kept, **QUICK)
+    np.testing.assert_array_equal(memory, file)
+    assert not np.array_equal(file, tifffile.imread(first))
+    method = host().build("method", "srmd")
+    method.load(kept)
+    volume = Volume(STACKS["12 bit"], NM, (0.0, 4095.0))
+    seen = reconstruct_volume(method, volume, Context(precision="fp32"))
+    np.testing.assert_array_equal(file, quantise(seen, volume))
     for text in ("[0.0]", "[0.0, 1.0, 2.0]", "[4000.0, 0.0]", '["a", "b"]', "{}", "[0.0, 1e999]", "[0, [1]]"):
         (kept / INTENSITY).write_text(text)
         with pytest.raises(InputError, match=r"intensity\.json: not two grey levels; give --intensity"):
             both(source, "srmd", checkpoint=kept, **QUICK)
+
+
+@pytest.mark.parametrize("kind", ["12 bit", "float"])
+def test_a_checkpoint_clips_nothing_that_another_stack_has(tmp_path, kind) -> None:
+    kept, source = tmp_path / "kept", tmp_path / "in.tif"
+    data = STACKS[kind]
+    tifffile.imwrite(source, data, photometric="minisblack")
+    target = a2ibench.reconstruct_file(
+        source, tmp_path / "a.tif", "srmd", voxel_size=NM, save_checkpoint=kept, **QUICK
+    )
+    first = tifffile.imread(target)
+    bright, spot = data.copy(), (slice(2, 6), slice(20, 32), slice(30, 42))
+    bright[spot] = bright[spot] * 10
+    narrow = data.clip(*np.percentile(data, (5, 95)).astype(data.dtype))
+    for stack in (bright, narrow):
+        tifffile.imwrite(source, stack, photometric="minisblack")
+        memory, file = both(source, "srmd", checkpoint=kept, **QUICK)
+        np.testing.assert_array_equal(memory, file)
+        assert float(file[13, 26, 36]) == pytest.approx(float(stack[4, 26, 36]), rel=0.05)
+    # Far away nothing has changed.
+    tifffile.imwrite(source, bright, photometric="minisblack")
+    far = both(source, "srmd", checkpoint=kept, **QUICK)[1]
+    apart = far[:, :, 66:].astype(float) - first[:, :, 66:]
+    assert np.abs(apart).max() < 0.01 * data.max()
