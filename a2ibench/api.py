@@ -227,8 +227,10 @@ def reconstruct_file(
     target_spacing : float, optional
         Axial spacing of the output in nm, instead of `ratio`.
     intensity : tuple of float, optional
-        Values that map to 0 and 1. By default the range of an 8-bit dtype, of 16-bit integers the range of
-        the fewest bits that hold all voxels, of floats their minimum and maximum.
+        Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit dtype,
+        of 16-bit integers the range of the fewest bits that hold all voxels, of floats their minimum and
+        maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, which neither hot
+        voxels nor padding widen, and which a checkpoint keeps.
     fill_missing : bool
         Take chunks that are not there for the value that the metadata state for them; by default an error.
     profile : str, optional

@@ -23,7 +23,7 @@ from a2ibench.catalogue_fields import (
     whole,
     within,
 )
-from a2ibench.contracts import DatasetSpec, Simulation
+from a2ibench.contracts import DatasetSpec, Simulation, is_isotropic
 from a2ibench.documents import read_toml
 from a2ibench.errors import CatalogueError, UnknownNameError
 
@@ -109,9 +109,8 @@ def _check_together(fields: Mapping[str, Any]) -> None:
             raise ValueError(f"{field} is given, but a phantom is generated, not read from a file; remove it")
     _check_source(DatasetSpec(**{"name": "", "title": "", **fields}))
     z, y, x = fields["voxel_size"]
-    isotropic = math.isclose(z, y, rel_tol=1e-6) and math.isclose(y, x, rel_tol=1e-6)
     for field in ("simulate", "phantom"):
-        if field in fields and not isotropic:
+        if field in fields and not is_isotropic((z, y, x)):
             raise ValueError(f"voxel_size is ({z:g}, {y:g}, {x:g}); {field} needs three equal numbers")
 
 

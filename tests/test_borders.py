@@ -15,7 +15,7 @@ from a2ibench.protocol.reconstruct import reconstruct_volume
 from a2ibench.protocol.simulate import simulate
 from a2ibench.volumes.phantom import phantom
 
-LEARNED = ["srmd", "pssr", "swinir", "a2i-3dem"]
+LEARNED = [pytest.param("srmd", marks=pytest.mark.slow), "pssr", "swinir", "a2i-3dem"]
 CTX = Context(size="tiny", budget=Budget(steps=120), batch=4, patch=32)
 
 

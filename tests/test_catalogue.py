@@ -218,6 +218,15 @@ def test_a_mistake_gives_one_line_with_file_table_and_field(write, tmp_path, tex
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("sizes", ["5, 5, 5.04", "5.04, 5, 5", "4.97, 5, 5"])
+def test_an_input_is_simulated_where_spacings_differ_by_less_than_one_percent(write, sizes):
+    text = entry(voxel_size=f"[{sizes}]", simulate="{ratio = 3}")
+    assert load_catalogue(write(text))["epfl"].simulate == Simulation(3)
+    wide = text.replace(sizes, "5, 5, 5.06")
+    with pytest.raises(CatalogueError, match=r"voxel_size is \(5, 5, 5.06\); simulate needs three equal"):
+        load_catalogue(write(wide))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -12,7 +12,7 @@ from a2ibench.contracts.specs import (
     ReporterSpec,
     Simulation,
 )
-from a2ibench.contracts.volume import Volume, same_spacing
+from a2ibench.contracts.volume import Volume, is_isotropic, same_spacing
 
 PROTOCOL_VERSION = 1
 
@@ -34,6 +34,7 @@ __all__ = [
     "ReporterSpec",
     "Simulation",
     "Volume",
+    "is_isotropic",
     "same_spacing",
     "silent",
 ]

@@ -14,6 +14,12 @@ def same_spacing(y: float, x: float) -> bool:
     return math.isclose(y, x, rel_tol=0.01)
 
 
+def is_isotropic(voxel_size: tuple[float, float, float]) -> bool:
+    """Whether spacings (z, y, x) are equal enough, each to `same_spacing`, for voxels to be cubes."""
+    z, y, x = voxel_size
+    return same_spacing(z, y) and same_spacing(y, x)
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """A grey-scale volume with its voxel size and the intensities that map to [0, 1].
@@ -83,7 +89,7 @@ class Volume:
             raise InputError(
                 f"{self.name}: lateral spacings differ (y {y} nm, x {x} nm); resample to equal spacings first"
             )
-        if z / y < 1 - 1e-6:
+        if z < y and not same_spacing(z, y):
             raise InputError(
                 f"{self.name}: axial spacing {z} nm is below lateral {y} nm; the ratio must be at least 1"
             )

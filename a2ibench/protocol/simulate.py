@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from a2ibench.contracts import AxialGrid, Simulation, Volume
+from a2ibench.contracts import AxialGrid, Simulation, Volume, is_isotropic
 from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol.intensity import quantise
@@ -42,7 +42,7 @@ def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Vol
     InputError
         If the volume is not isotropic or is too thin for the ratio.
     """
-    if not math.isclose(volume.ratio, 1.0, rel_tol=1e-3):
+    if not is_isotropic(volume.voxel_size):
         raise InputError(
             f"{volume.name}: voxel_size is {volume.voxel_size}; simulation needs an isotropic volume"
         )
@@ -65,7 +65,9 @@ def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Vol
         part = torch.from_numpy((reference.data[:, row : row + rows].astype(np.float64) - lo) / (hi - lo))
         planes = degrade(part.permute(1, 0, 2)[:, None], grid, generator).image
         degraded[:, row : row + rows] = _stored(planes[:, 0].permute(1, 0, 2).numpy(), scale)
-    spacing = (volume.voxel_size[0] * simulation.ratio, *volume.voxel_size[1:])
+    # Of spacings that are not quite equal, too, the ratio is the one given.
+    _, y, x = volume.voxel_size
+    spacing = (y * simulation.ratio, y, x)
     made = replace(volume, data=degraded, voxel_size=spacing, contrast=None, padding=None)
     return made, reference
 

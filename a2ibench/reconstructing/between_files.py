@@ -22,7 +22,7 @@ from a2ibench.reconstructing.trained import (
     remembered,
     trained_method,
 )
-from a2ibench.reconstructing.trained_levels import INTENSITY, from_json, to_json, trained_levels
+from a2ibench.reconstructing.trained_levels import INTENSITY, applied, from_json, to_json, trained_levels
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
 from a2ibench.volumes.lazy import open_lazy
 from a2ibench.volumes.levels import find_levels
@@ -156,12 +156,10 @@ def _fill(
     bare = Volume(window, spacings.given, stack.intensity or (0.0, 1.0), name)
 
     def levels_of_all() -> dict[str, Any]:
-        # A network knows the contrast that it was trained with.
         trained = trained_levels(options.checkpoint, bare)
-        if trained is not None and stack.intensity in (None, trained.intensity):
-            return to_json(trained)
         found = find_levels(window, name, declared=stack.intensity, progress=ctx.progress)
-        return found._asdict()
+        own = replace(bare, **found._asdict())
+        return to_json(applied(trained, own, declared=stack.intensity is not None))
 
     volume = from_json(remembered(writer.scratch / INTENSITY, levels_of_all), bare)
 

@@ -11,8 +11,8 @@ from a2ibench.errors import InputError
 from a2ibench.plugins import host
 from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
 from a2ibench.reconstructing.options import MethodOptions
-from a2ibench.reconstructing.trained_levels import trained_levels
-from a2ibench.volumes.levels import levelled
+from a2ibench.reconstructing.trained_levels import applied, trained_levels
+from a2ibench.volumes.levels import find_levels, levelled
 from a2ibench.volumes.prepare import check_finite
 
 
@@ -29,9 +29,11 @@ def reconstruct_in_memory(volume: Volume, options: MethodOptions, progress: Prog
     volume = replace(volume, data=np.ascontiguousarray(volume.data))
     check_finite(volume.data, volume.name)
     trained = trained_levels(options.checkpoint, volume)
-    if trained is not None and trained.intensity == tuple(volume.intensity):
-        # The same grey levels mean the same to the network.
-        volume = trained
+    if trained is not None:
+        found = find_levels(volume.data, volume.name)
+        declared = found.intensity != tuple(volume.intensity)
+        own = levelled(volume) if declared else replace(volume, **found._asdict())
+        volume = applied(trained, own, declared=declared)
     elif options.checkpoint is None:
         volume = levelled(volume)
     check_applies(method, options.method, volume)

@@ -112,7 +112,7 @@ class StackOptions:
                 )
             return z / self.target_spacing
         if z / y < 1 + 1e-6:
-            kind = "is isotropic" if z / y > 1 - 1e-6 else "is coarser laterally than axially"
+            kind = "is isotropic" if same_spacing(z, y) else "is coarser laterally than axially"
             raise InputError(f"{name}: voxel size {z:g}, {y:g}, {y:g} nm {kind}; nothing to reconstruct")
         return z / y
 

@@ -58,6 +58,30 @@ def trained_levels(checkpoint: Path | None, volume: Volume) -> Volume | None:
         raise InputError(f"{file}: not two grey levels; give --intensity LO,HI, or remove it") from None
 
 
+def applied(trained: Volume | None, own: Volume, *, declared: bool) -> Volume:
+    """Return a volume with the grey levels that a trained method is to see it with.
+
+    Those of the training; what the volume has beyond them widens the intensity range, which the output is
+    clipped to, and not the contrast. Its own where its intensity range is declared to be another.
+
+    Parameters
+    ----------
+    trained : Volume or None
+        The volume, with the grey levels of the training as `trained_levels` gives them.
+    own : Volume
+        The same, with the grey levels that were found in it.
+    declared : bool
+        Whether the intensity range was declared, not found.
+    """
+    if trained is None or (declared and tuple(own.intensity) != tuple(trained.intensity)):
+        return own
+    (low, high), (least, most) = trained.intensity, own.intensity
+    wide = min(low, least), max(high, most)
+    if wide == (low, high):
+        return replace(trained, padding=own.padding)
+    return replace(own, intensity=wide, contrast=trained.contrast or trained.intensity)
+
+
 def _pair(levels: Sequence[float]) -> tuple[float, float]:
     low, high = levels
     return float(low), float(high)

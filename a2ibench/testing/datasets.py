@@ -45,7 +45,7 @@ def _voxel_size(subject: Registration) -> None:
     z, y, x = spec.voxel_size
     if not same_spacing(y, x):
         raise CheckFailed(f"lateral spacings differ: y {y:g} nm, x {x:g} nm")
-    isotropic = math.isclose(z, y, rel_tol=1e-3)
+    isotropic = same_spacing(z, y)
     if spec.simulate is not None and not isotropic:
         raise CheckFailed(
             f"voxel_size is ({z:g}, {y:g}, {x:g}), but an input can only be simulated from cubes"

@@ -44,7 +44,8 @@ def open_volume(
         The resolution to take where there are several, 0 (by default) the finest.
     intensity : tuple of float, optional
         Values that map to 0 and 1; by default the range of an 8-bit dtype, of 16-bit integers that of the
-        fewest bits that hold all voxels, and a float volume's minimum and maximum.
+        fewest bits that hold all voxels, and a float volume's minimum and maximum. Contrast and padding are
+        found within it, as `reconstruct_file` and benchmarks find them.
     name : str, optional
         Shown in messages; by default the file's name without suffix.
     fill_missing : bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
@@ -41,6 +43,21 @@ def test_noise_repeats_with_the_seed_and_has_its_variance() -> None:
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
     assert first.std() == pytest.approx(0.02 * 255, rel=0.05)
+
+
+@pytest.mark.parametrize("spacing", [(15.1, 15, 15), (14.9, 15, 15), (15, 15, 15.1), (5, 5.04, 5)])
+@pytest.mark.parametrize("ratio", [3.0, 10 / 3])
+def test_spacings_that_differ_by_less_than_one_percent_are_equal(spacing, ratio) -> None:
+    given = replace(_volume((200, 8, 8)), voxel_size=spacing)
+    anisotropic, reference = simulate(given, Simulation(ratio))
+    assert anisotropic.ratio == pytest.approx(ratio, abs=1e-12)
+    assert reference.shape[0] == round(anisotropic.shape[0] * anisotropic.ratio)
+
+
+@pytest.mark.parametrize("spacing", [(15.2, 15, 15), (15, 15, 15.2), (15, 14.8, 14.8)])
+def test_spacings_that_differ_by_more_are_not(spacing) -> None:
+    with pytest.raises(InputError, match="isotropic"):
+        simulate(replace(_volume(), voxel_size=spacing), Simulation(3.0))
 
 
 def test_impossible_simulations_are_refused() -> None:

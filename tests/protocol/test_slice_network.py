@@ -147,8 +147,17 @@ def test_flips_average_the_mirrored_planes() -> None:
     assert method.macs_per_voxel() == 4 * plain.macs_per_voxel()
 
 
-@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
-def test_a_compiled_network_gives_the_same(tmp_path) -> None:
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_a_compiled_network_gives_the_same(tmp_path, monkeypatch, backend) -> None:
+    if backend == "inductor" and shutil.which("c++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
+    compiled_by, original = [], nn.Module.compile
+
+    def compile_network(network):
+        compiled_by.append(backend)
+        original(network, backend=backend)
+
+    monkeypatch.setattr(nn.Module, "compile", compile_network)
     volume = _volume()
     results = []
     for compiled in (False, True):
@@ -161,6 +170,7 @@ def test_a_compiled_network_gives_the_same(tmp_path) -> None:
     again = Convolutions()
     again.load(tmp_path)
     assert again.compile
+    assert compiled_by == [backend] * 2
     np.testing.assert_allclose(reconstruct_volume(again, volume, CTX), results[1], atol=1e-6)
 
 

@@ -25,7 +25,7 @@ def stack(tmp_path_factory):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def content():
     """Return a function that gives all that a file or folder holds."""
 

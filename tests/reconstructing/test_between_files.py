@@ -78,7 +78,7 @@ def test_a_copy_in_another_dtype_gives_the_same_picture(tmp_path, stack, dtype) 
     voxels = tifffile.imread(stack)[:, :48, :56]
     voxels[0, 0, :2] = 0, 255
     # 8 bits show a network the range of the dtype, others that of the voxels, so it learns a little else.
-    for method, most, mean in (("cubic", int("f" in dtype), 0.01), ("a2i-3dem", 60, 2.0)):
+    for method, most, mean in (("cubic", int("f" in dtype), 0.01), ("srmd", 60, 2.0)):
         pictures = {}
         for kind in ("uint8", dtype):
             np.save(tmp_path / "in.npy", voxels.astype(kind))

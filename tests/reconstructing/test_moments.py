@@ -30,17 +30,15 @@ def killed(*arguments, **options):
     raise Killed
 
 
-@pytest.fixture
-def call(stack, tmp_path):
-    """Return a function that reconstructs by a network, and tells the phases it went through."""
-    source = tmp_path / "in.tif"
+def caller(stack, folder):
+    source = folder / "in.tif"
     source.write_bytes(stack.read_bytes())
 
-    def call(name="o.tif", method="a2i-3dem", **options):
+    def call(name="o.tif", method="srmd", **options):
         phases = []
         a2ibench.reconstruct_file(
             source,
-            tmp_path / name,
+            folder / name,
             method,
             progress=lambda phase, *news, **values: phases.append(phase),
             **OPTIONS | options,
@@ -51,10 +49,17 @@ def call(stack, tmp_path):
 
 
 @pytest.fixture
-def whole(call, tmp_path, content):
+def call(stack, tmp_path):
+    """Return a function that reconstructs by a network, and tells the phases it went through."""
+    return caller(stack, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(stack, tmp_path_factory, content):
     """All that an undisturbed call leaves."""
-    call("whole.tif")
-    return {end: content(tmp_path / f"whole.tif{end}") for end in ("", ".checkpoint")}
+    folder = tmp_path_factory.mktemp("whole")
+    caller(stack, folder)("whole.tif")
+    return {end: content(folder / f"whole.tif{end}") for end in ("", ".checkpoint")}
 
 
 MOMENTS = {
@@ -66,7 +71,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("overwrite", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_the_same_call_finishes(call, whole, tmp_path, content, monkeypatch, moment, overwrite):
     with monkeypatch.context() as broken:
@@ -77,7 +82,7 @@ def test_the_same_call_finishes(call, whole, tmp_path, content, monkeypatch, mom
     assert not call(overwrite=overwrite) & {"fit", "reconstruct"}
     for end, expected in whole.items():
         assert content(tmp_path / f"o.tif{end}") == expected
-    names = {path.name for path in tmp_path.iterdir() if not path.name.startswith("whole")}
+    names = {path.name for path in tmp_path.iterdir()}
     assert names == {"in.tif", "o.tif", "o.tif.png", "o.tif.checkpoint"}
     with pytest.raises(InputError, match="exists already"):
         call()

@@ -149,3 +149,13 @@ def test_lateral_spacings_may_differ_by_one_percent(x, fine) -> None:
     else:
         with pytest.raises(InputError, match="lateral spacings differ"):
             _ = volume.ratio
+
+
+@pytest.mark.parametrize(("z", "ratio"), [(3.97, 1.0), (4.0, 1.0), (4.03, 1.0075), (3.95, None)])
+def test_axial_spacings_a_little_below_the_lateral_ones_are_equal(z, ratio) -> None:
+    volume = Volume(TISSUE, (z, 4.0, 4.0), (0, 4095))
+    if ratio is not None:
+        assert volume.ratio == pytest.approx(ratio)
+    else:
+        with pytest.raises(InputError, match=r"axial spacing 3.95 nm is below lateral 4.0 nm"):
+            _ = volume.ratio

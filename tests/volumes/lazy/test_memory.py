@@ -14,12 +14,12 @@ import tifffile
 import zarr
 
 WORKER = Path(__file__).with_name("memory_worker.py")
-SHAPE = (300, 1024, 1024)
+SHAPE = (144, 1024, 1024)
 CHUNKS = (16, 128, 128)
 
 
 def write_sparse(folder: Path) -> list[Path]:
-    """Write volumes of 300 MiB, of which the disk holds little."""
+    """Write volumes of 144 MiB, of which the disk holds little."""
     zeros = np.zeros(SHAPE, np.uint8)
     grey = {"photometric": "minisblack"}
     tifffile.imwrite(folder / "pages.tif", zeros, compression="zlib", tile=(256, 256), **grey)
