@@ -9,7 +9,7 @@ from pathlib import Path
 from a2ibench.bench.files import read_json, write_json
 from a2ibench.bench.gate.distil import distil, with_directions
 from a2ibench.bench.gate.form import parse
-from a2ibench.bench.gate.outcome import RunOutcome, place_text
+from a2ibench.bench.gate.outcome import FORMAT, RunOutcome, place_text
 from a2ibench.bench.gate.records import places_of, plan_of
 from a2ibench.bench.record import FINISHED
 from a2ibench.errors import InputError, one_line
@@ -34,7 +34,7 @@ def write_baseline(
     folder : Path
         Made if need be.
     force : bool
-        Replace a baseline of that name.
+        Replace a baseline of that name, and nothing else of that name.
     allow_failed : bool
         Take also a run whose jobs did not all finish, or whose metrics failed.
 
@@ -66,6 +66,8 @@ def write_baseline(
     path = folder / f"{name}.json"
     if path.exists() and not force:
         raise InputError(f"{path}: exists already; choose another name, or add --force to replace it")
+    if path.exists() and not _is_baseline(path):
+        raise InputError(f"{path}: is no baseline, so it is not replaced; choose another name or --out")
     run = with_directions(run)
     for metric in sorted(run.metrics - set(run.higher_is_better)):
         raise InputError(
@@ -97,6 +99,15 @@ def read_outcome(path: Path) -> RunOutcome:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error}); give a baseline") from error
+
+
+def _is_baseline(path: Path) -> bool:
+    # Also of a format that this release does not read, or edited: whoever wrote it can write it again.
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
 
 
 def _unfinished(run_dir: Path, run: RunOutcome) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from a2ibench.bench.gate.difference import Difference
 from a2ibench.bench.gate.identity import check_identity
+from a2ibench.bench.gate.nothing import check_compared
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.bench.gate.resources import Resources
 from a2ibench.bench.gate.rules import judge_job
@@ -63,8 +64,7 @@ def compare(run: RunOutcome, baseline: RunOutcome, thresholds: Thresholds | None
     """Compare a run with a baseline.
 
     Scores are compared as means over the seeds that both sides have, times as medians over them of
-    multiples of the calibration, resources as medians. That nothing is worse is good news only where
-    something was compared: see `a2ibench.bench.gate.nothing.check_compared`.
+    multiples of the calibration, resources as medians.
 
     Parameters
     ----------
@@ -72,6 +72,22 @@ def compare(run: RunOutcome, baseline: RunOutcome, thresholds: Thresholds | None
         The baseline says of each metric whether higher is better.
     thresholds : Thresholds, optional
         By default the built-in ones.
+
+    Raises
+    ------
+    InputError
+        If jobs that both sides have did not measure the same; names the field and both values. If nothing
+        is worse because nothing was compared; says why.
+    """
+    comparison = find_differences(run, baseline, thresholds)
+    check_compared(run, baseline, comparison.differences)
+    return comparison
+
+
+def find_differences(
+    run: RunOutcome, baseline: RunOutcome, thresholds: Thresholds | None = None
+) -> Comparison:
+    """Return what `compare` does, also where nothing was compared: that it is ok then means nothing.
 
     Raises
     ------

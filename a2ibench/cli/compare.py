@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,7 @@ import typer
 from a2ibench.cli.codes import ExitCode
 from a2ibench.cli.errors import in_one_line, say
 from a2ibench.cli.options import option
-from a2ibench.errors import A2IBenchError
+from a2ibench.errors import A2IBenchError, InputError
 
 if TYPE_CHECKING:
     from a2ibench.bench.compare import Comparison
@@ -55,7 +57,10 @@ def compare_runs(
     """
     annotated = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     try:
-        comparison = _compare(run, baseline, thresholds, max_drop or [], max_slowdown)
+        if junit is not None:
+            _check_junit(junit)
+        with _told_as_junit(junit, baseline):
+            comparison = _compare(run, baseline, thresholds, max_drop or [], max_slowdown)
         if junit is not None:
             _write_junit(junit, comparison, baseline)
     except A2IBenchError as error:
@@ -84,13 +89,10 @@ def _compare(
     from a2ibench.bench.baseline import read_outcome
     from a2ibench.bench.compare import compare
     from a2ibench.bench.gate.distil import with_directions
-    from a2ibench.bench.gate.nothing import check_compared
 
     new, old = read_outcome(run), read_outcome(baseline)
     limits = _thresholds(new, old, file, drops, slowdown)
-    comparison = compare(new, with_directions(old), limits)
-    check_compared(new, old, comparison.differences)
-    return comparison
+    return compare(new, with_directions(old), limits)
 
 
 def _thresholds(
@@ -137,11 +139,39 @@ def _show(comparison: Comparison, everything: bool) -> None:
     typer.echo(conclusion(comparison))
 
 
+def _check_junit(path: Path) -> None:
+    from a2ibench.reporting.junit import is_junit
+
+    if path.is_dir():
+        raise InputError(f"--junit: {path}: is a folder; give a file")
+    if path.is_file() and not is_junit(path):
+        raise InputError(f"--junit: {path}: holds something else than JUnit XML; choose another file")
+
+
 def _write_junit(path: Path, comparison: Comparison, baseline: Path) -> None:
     from a2ibench.reporting.files import replace_file
     from a2ibench.reporting.junit import junit
 
-    replace_file(path, junit(comparison, f"comparison with {baseline.name}"))
+    replace_file(path, junit(comparison, _suite_name(baseline)))
+
+
+@contextlib.contextmanager
+def _told_as_junit(path: Path | None, baseline: Path) -> Iterator[None]:
+    # What an earlier comparison wrote there would be read as the result of this one.
+    try:
+        yield
+    except Exception as error:
+        if path is not None:
+            from a2ibench.reporting.files import replace_file
+            from a2ibench.reporting.junit import junit_of_error
+
+            with contextlib.suppress(OSError):
+                replace_file(path, junit_of_error(in_one_line(error), _suite_name(baseline)))
+        raise
+
+
+def _suite_name(baseline: Path) -> str:
+    return f"comparison with {baseline.name}"
 
 
 def _annotate_error(error: Exception) -> None:

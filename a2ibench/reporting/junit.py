@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree
 
 from a2ibench.bench.compare import Comparison
 from a2ibench.bench.gate.difference import Difference
 from a2ibench.errors import printable
+
+_BEGINNING = 4096
 
 
 def junit(comparison: Comparison, name: str, when: datetime | None = None) -> bytes:
@@ -27,6 +31,48 @@ def junit(comparison: Comparison, name: str, when: datetime | None = None) -> by
     when : datetime, optional
         Time of the comparison, by default now.
     """
+    failures = sum(difference.failed for difference in comparison.differences)
+    suites, suite = _suite(name, when, tests=len(comparison.differences), failures=failures)
+    for difference in comparison.differences:
+        _add_case(suite, difference)
+    return _xml(suites, suite, comparison.notes)
+
+
+def junit_of_error(message: str, name: str, when: datetime | None = None) -> bytes:
+    """Return one test case that has an error, for a comparison that did not come about.
+
+    Parameters
+    ----------
+    message : str
+        Why it did not.
+    name : str
+        Name of the suite.
+    when : datetime, optional
+        Time of the comparison, by default now.
+    """
+    suites, suite = _suite(name, when, tests=1, errors=1)
+    attributes = {"classname": "a2ibench", "name": "compare", "time": "0"}
+    case = ElementTree.SubElement(suite, "testcase", attributes)
+    _add_fault(case, "error", "input", message)
+    return _xml(suites, suite)
+
+
+def is_junit(path: Path) -> bool:
+    """Whether a file may be replaced by JUnit XML, since it begins as such, or is empty.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+    return not beginning.strip() or b"<testsuite" in beginning
+
+
+def _suite(
+    name: str, when: datetime | None, *, tests: int, failures: int = 0, errors: int = 0
+) -> tuple[ElementTree.Element, ElementTree.Element]:
     moment = (when or datetime.now(UTC)).astimezone(UTC)
     attributes = {
         "name": printable(name),
@@ -35,17 +81,19 @@ def junit(comparison: Comparison, name: str, when: datetime | None = None) -> by
         "hostname": "localhost",
         "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S"),
         "time": "0",
-        "tests": str(len(comparison.differences)),
-        "failures": str(sum(difference.failed for difference in comparison.differences)),
-        "errors": "0",
+        "tests": str(tests),
+        "failures": str(failures),
+        "errors": str(errors),
         "skipped": "0",
     }
     suites = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(suites, "testsuite", attributes)
     ElementTree.SubElement(suite, "properties")
-    for difference in comparison.differences:
-        _add_case(suite, difference)
-    ElementTree.SubElement(suite, "system-out").text = "\n".join(map(printable, comparison.notes))
+    return suites, suite
+
+
+def _xml(suites: ElementTree.Element, suite: ElementTree.Element, notes: Iterable[str] = ()) -> bytes:
+    ElementTree.SubElement(suite, "system-out").text = "\n".join(map(printable, notes))
     ElementTree.SubElement(suite, "system-err")
     ElementTree.indent(suites)
     xml: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
@@ -57,6 +105,9 @@ def _add_case(suite: ElementTree.Element, difference: Difference) -> None:
     attributes = {"classname": printable(place), "name": printable(difference.subject), "time": "0"}
     case = ElementTree.SubElement(suite, "testcase", attributes)
     if difference.failed:
-        text = printable(difference.text)
-        failure = ElementTree.SubElement(case, "failure", {"type": difference.kind, "message": text})
-        failure.text = text
+        _add_fault(case, "failure", difference.kind, difference.text)
+
+
+def _add_fault(case: ElementTree.Element, tag: str, kind: str, message: str) -> None:
+    text = printable(message)
+    ElementTree.SubElement(case, tag, {"type": kind, "message": text}).text = text

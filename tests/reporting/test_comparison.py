@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,7 @@ from a2ibench.bench.gate.difference import Difference
 from a2ibench.cli.table import plain_table
 from a2ibench.reporting.annotations import annotation, github_lines
 from a2ibench.reporting.comparison import comparison_table, conclusion
-from a2ibench.reporting.junit import junit
+from a2ibench.reporting.junit import is_junit, junit, junit_of_error
 
 GONE = Difference("cells", "srmd", "seed 0", "job", "worse", "missing; it was ok", excess=math.inf)
 DROP = Difference("cells", "cubic", "psnr", "metric", "worse", "down 0.34", 29.74, 29.4, -0.34, 0.1, 3.4)
@@ -82,6 +83,7 @@ ATTRIBUTES = {
     },
     "testcase": {"name": r"\S.*", "classname": r"\S.*", "time": r"\d+(\.\d+)?"},
     "failure": {"type": r".+", "message": r".*"},
+    "error": {"type": r".+", "message": r".*"},
     "properties": {}, "system-out": {}, "system-err": {},
 }  # fmt: skip
 
@@ -121,6 +123,31 @@ def test_junit_of_nothing_and_of_odd_text_is_valid() -> None:
     )
     (case,) = checked(junit(Comparison((odd,)), "x")).iter("testcase")
     assert case.attrib["classname"] == r"a<b>&\x00\x1b[1m.m"
+
+
+def test_junit_of_an_error_is_one_case_that_has_it() -> None:
+    suite = checked(junit_of_error("nothing was compared: a <b>\x1b\x00", "x"))
+    assert [suite.attrib[name] for name in ("tests", "failures", "errors")] == ["1", "0", "1"]
+    (case,) = suite.iter("testcase")
+    assert case[0].tag == "error"
+    assert case[0].attrib["message"] == case[0].text == r"nothing was compared: a <b>\x1b\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "right"),
+    [
+        (junit(ALL, "x"), True),
+        (b'<?xml version="1.0"?>\n<!-- pytest -->\n<testsuites name="pytest tests">', True),
+        (b" \n", True),
+        (b"", True),
+        (b'{"format": "a2ibench-baseline"}', False),
+        (b"<?xml version='1.0'?><html/>", False),
+        (b"\x00" * 5000 + b"<testsuite", False),
+    ],
+)
+def test_only_junit_is_taken_for_junit(content: bytes, right: bool, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert is_junit(tmp_path / "file") is right
 
 
 def test_annotations_are_errors_of_one_line_each() -> None:

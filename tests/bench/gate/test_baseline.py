@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from a2ibench.bench.baseline import read_outcome, write_baseline
 from a2ibench.bench.compare import compare
 from a2ibench.bench.files import plain
+from a2ibench.bench.gate.distil import with_directions
 from a2ibench.bench.gate.form import parse
 from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
 from a2ibench.bench.gate.thresholds import Thresholds
-from a2ibench.bench.record import write_record
+from a2ibench.bench.record import damaged_records, write_record
 from a2ibench.errors import InputError
 
 Write = Callable[..., Path]
@@ -174,13 +175,127 @@ def test_an_existing_baseline_is_replaced_only_when_asked(run_folder: Write, tmp
     folder = run_folder(record())
     path = write_baseline(folder, "smoke.json", tmp_path)
     assert path.name == "smoke.json"
-    path.write_text("precious")
+    older = '{"format": "a2ibench-baseline", "format_version": 99}'
+    path.write_text(older)
     with pytest.raises(InputError, match=r"smoke\.json: exists already; .* --force"):
         write_baseline(folder, "smoke", tmp_path)
-    assert path.read_text() == "precious"
+    assert path.read_text() == older
     write_baseline(folder, "smoke", tmp_path, force=True)
     assert json.loads(path.read_text())["format"] == "a2ibench-baseline"
     assert list(tmp_path.glob(".*.tmp")) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "precious",
+        "",
+        "[]",
+        '{"format": "a2ibench-comparison"}',
+        '{"format": "a2ibench-baseline", "jobs": 1e999}',
+        '{"format": "x", "format": "a2ibench-baseline"}',
+        None,
+    ],
+)
+def test_what_is_no_baseline_is_not_replaced(run_folder: Write, tmp_path: Path, content: str | None) -> None:
+    folder = run_folder(record())
+    path = tmp_path / "kept.json"
+    path.mkdir() if content is None else path.write_text(content)
+    with pytest.raises(InputError, match=r"kept\.json: is no baseline, so it is not replaced; choose"):
+        write_baseline(folder, "kept", tmp_path, force=True)
+    assert path.is_dir() if content is None else path.read_text() == content
+    # As it would be by whoever writes a baseline of that name beside the run.
+    plan = (folder / "run.json").read_bytes()
+    with pytest.raises(InputError, match=r"run\.json: is no baseline"):
+        write_baseline(folder, "run", folder, force=True)
+    assert (folder / "run.json").read_bytes() == plan
+
+
+def test_a_metric_that_failed_is_in_a_baseline_only_where_it_is_allowed(
+    run_folder: Write, tmp_path: Path
+) -> None:
+    folder = run_folder(record(metric_errors={"mine": "ValueError: flat\nline", "other": "x"}))
+    with pytest.raises(
+        InputError, match=r"cells cubic seed 0: metric mine failed \(ValueError: flat line\) \(and 1 more\);"
+    ):
+        write_baseline(folder, "smoke", tmp_path)
+    assert not (tmp_path / "smoke.json").exists()
+    path = write_baseline(folder, "smoke", tmp_path, allow_failed=True)
+    (job,) = json.loads(path.read_text())["jobs"]
+    assert job["metric_errors"] == {"mine": "ValueError: flat line", "other": "x"}
+    assert read_outcome(path) == with_directions(read_outcome(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda r: r["metrics"]["psnr"].update(value=31.0), "it was changed after it was written"),
+        (lambda r: r["provenance"].update(profile="full"), "it was changed after it was written"),
+        (lambda r: r.update(metric_errors={}), "it was changed after it was written"),
+        (lambda r: r.update(status="fine"), "status is 'fine'"),
+        (lambda r: r.pop("metrics"), "field 'metrics' is missing"),
+    ],
+)
+def test_a_record_that_was_edited_is_no_part_of_a_baseline_nor_of_a_comparison(
+    run_folder: Write, tmp_path: Path, change: Callable[[dict[str, Any]], Any], problem: str
+) -> None:
+    folder = run_folder(record(), record("other"))
+    file = folder / "jobs" / "cells--other--s0" / "record.json"
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    assert damaged_records(folder) == [file]
+    for attempt in (
+        lambda: write_baseline(folder, "smoke", tmp_path, allow_failed=True),
+        lambda: read_outcome(folder),
+    ):
+        with pytest.raises(InputError) as caught:
+            attempt()
+        assert str(caught.value).startswith(f"{file}: is damaged or was edited (")
+        assert problem in str(caught.value)
+    assert not (tmp_path / "smoke.json").exists()
+
+
+def test_a_record_that_is_cut_off_or_leads_nowhere_is_not_overlooked(
+    run_folder: Write, tmp_path: Path
+) -> None:
+    folder = run_folder(record(), record("other"))
+    file = folder / "jobs" / "cells--other--s0" / "record.json"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(InputError, match="is damaged or was edited"):
+        write_baseline(folder, "smoke", tmp_path)
+    file.unlink()
+    file.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is damaged or was edited"):
+        write_baseline(folder, "smoke", tmp_path)
+    file.unlink()
+    with pytest.raises(InputError, match="cells other seed 0 has no record"):
+        write_baseline(folder, "smoke", tmp_path)
+
+
+def test_a_baseline_of_the_first_format_is_read_and_compared(run_folder: Write, tmp_path: Path) -> None:
+    path = write_baseline(run_folder(record(model={"params": 9})), "new", tmp_path)
+    content = json.loads(path.read_text())
+    content["format_version"] = 1
+    for job in content["jobs"]:
+        for name in ("metric_errors", "memory", "model"):
+            del job[name]
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(content))
+    outcome = read_outcome(old)
+    (job,) = outcome.jobs.values()
+    assert (job.metric_errors, job.memory, job.model) == ({}, {}, {})
+    comparison = compare(read_outcome(path), outcome)
+    assert comparison.ok
+    assert {d.subject for d in comparison.differences} == {"psnr", "fit"}
+    assert "params is not compared: BASELINE does not tell it (cells cubic)" in comparison.notes
+    # What stands there although the first format has no such field is none of it.
+    content["jobs"][0]["model"] = {"params": "many"}
+    old.write_text(json.dumps(content))
+    assert read_outcome(old) == outcome
+    content["jobs"][0]["metrics"]["psnr"]["value"] = 31.0
+    old.write_text(json.dumps(content))
+    assert not compare(read_outcome(path), read_outcome(old)).ok
 
 
 def test_a_run_that_did_not_finish_is_no_baseline_unless_allowed(run_folder: Write, tmp_path: Path) -> None:

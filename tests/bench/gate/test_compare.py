@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.bench.compare import Comparison, compare
+from a2ibench.bench.compare import Comparison, find_differences
 from a2ibench.bench.gate.difference import Difference
 from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
 from a2ibench.bench.gate.thresholds import Thresholds
@@ -53,7 +53,7 @@ def runs(draw: st.DrawFn) -> RunOutcome:
 @given(runs(), st.sampled_from([0.0, 0.1, math.inf]), st.sampled_from([1.0, 1.5]))
 def test_a_run_compared_with_itself_never_alarms(run: RunOutcome, drop: float, slowdown: float) -> None:
     limits = Thresholds({"psnr": drop, "e": drop, "slowdown": slowdown})
-    comparison = compare(run, run, limits)
+    comparison = find_differences(run, run, limits)
     # Times without a calibration are left open, which is no alarm about the run.
     assert not comparison.of("worse")
     assert not comparison.of("better")
@@ -75,7 +75,7 @@ def test_a_loss_alarms_if_and_only_if_it_is_above_the_limit(
             RunOutcome.of([Outcome("d", "m", 0, "ok", {"psnr": Score(v, 1)})], {"psnr": up})
             for v in (value, base)
         ]
-        return compare(*pair, Thresholds({"psnr": limit})).differences[0].verdict
+        return find_differences(*pair, Thresholds({"psnr": limit})).differences[0].verdict
 
     assert verdict(limit * part + rest) == "worse"
     assert verdict(limit * 0.999) == "within"
@@ -89,18 +89,18 @@ def test_the_order_of_the_jobs_changes_nothing(run: RunOutcome, random: Any) -> 
     again = RunOutcome.of(shuffled, run.higher_is_better)
     assert again == run
     assert list(again.jobs) == list(run.jobs)
-    assert compare(again, run) == compare(run, again)
+    assert find_differences(again, run) == find_differences(run, again)
 
 
 def test_exactly_the_limit_is_allowed_in_spite_of_rounding(job: Job, run: Run) -> None:
     baseline = run(job({"psnr": 30.0}))
     assert 30.0 - 29.9 > 0.1
-    assert compare(run(job({"psnr": 29.9})), baseline).ok
-    assert not compare(run(job({"psnr": 29.8999})), baseline).ok
+    assert find_differences(run(job({"psnr": 29.9})), baseline).ok
+    assert not find_differences(run(job({"psnr": 29.8999})), baseline).ok
 
 
 def test_a_drop_says_how_large_it_is_and_what_is_allowed(job: Job, run: Run) -> None:
-    found = only(compare(run(job({"psnr": 29.4})), run(job({"psnr": 29.74}))), "worse")
+    found = only(find_differences(run(job({"psnr": 29.4})), run(job({"psnr": 29.74}))), "worse")
     assert (found.dataset, found.method, found.subject, found.kind) == ("cells", "cubic", "psnr", "metric")
     assert found.change == pytest.approx(-0.34)
     assert found.limit == 0.1
@@ -111,7 +111,7 @@ def test_a_drop_says_how_large_it_is_and_what_is_allowed(job: Job, run: Run) -> 
 def test_means_are_taken_over_the_seeds_that_both_sides_have(job: Job, run: Run) -> None:
     baseline = run(*(job({"psnr": value}, seed=seed) for seed, value in enumerate((30.0, 31.0))))
     same = run(*(job({"psnr": value}, seed=seed) for seed, value in enumerate((31.0, 30.0, 10.0))))
-    comparison = compare(same, baseline)
+    comparison = find_differences(same, baseline)
     assert comparison.ok
     assert only(comparison, "within").baseline == 30.5
     assert only(comparison, "note").text == "new, ok; the baseline has no such job"
@@ -120,26 +120,26 @@ def test_means_are_taken_over_the_seeds_that_both_sides_have(job: Job, run: Run)
 def test_a_metric_may_be_better_when_lower(job: Job, run: Run) -> None:
     limits = Thresholds({"error": 0.5})
     baseline = run(job({"error": 3.0}))
-    assert only(compare(run(job({"error": 4.0})), baseline, limits), "worse").text.startswith(
+    assert only(find_differences(run(job({"error": 4.0})), baseline, limits), "worse").text.startswith(
         "error 3 -> 4: up 1"
     )
-    assert only(compare(run(job({"error": 2.0})), baseline, limits), "better").excess < 0
+    assert only(find_differences(run(job({"error": 2.0})), baseline, limits), "better").excess < 0
 
 
 def test_the_direction_is_the_baselines_and_is_needed_only_where_there_is_a_limit(job: Job) -> None:
     new, old = (RunOutcome.of([job({"sharpness": value})]) for value in (1.0, 2.0))
-    comparison = compare(new, old)
+    comparison = find_differences(new, old)
     assert comparison.ok
     assert "no limit" in only(comparison, "note").text
     with pytest.raises(InputError, match="metric sharpness: neither BASELINE nor a plugin"):
-        compare(new, old, Thresholds({"sharpness": 0.5}))
+        find_differences(new, old, Thresholds({"sharpness": 0.5}))
 
 
 def test_infinite_scores_are_the_best_there_are(job: Job, run: Run) -> None:
     perfect, good = run(job({"psnr": math.inf})), run(job({"psnr": 40.0}))
-    assert only(compare(perfect, perfect), "within").change == 0
-    assert only(compare(good, perfect), "worse").excess == math.inf
-    assert compare(perfect, good).ok
+    assert only(find_differences(perfect, perfect), "within").change == 0
+    assert only(find_differences(good, perfect), "worse").excess == math.inf
+    assert find_differences(perfect, good).ok
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_what_becomes_of_a_job(
 ) -> None:
     other = job({}, dataset="other")
     sides = [run(other, *([job(status=status)] if status else [])) for status in (after, before)]
-    found = [(d.subject, d.verdict) for d in compare(*sides).differences if d.kind == "job"]
+    found = [(d.subject, d.verdict) for d in find_differences(*sides).differences if d.kind == "job"]
     assert found == ([("seed 0", verdict)] if verdict else [])
 
 
 def test_a_metric_that_is_gone_is_a_regression_and_a_new_one_is_not(job: Job, run: Run) -> None:
     both, one = run(job({"psnr": 30.0, "ssim": 0.9})), run(job({"psnr": 30.0}))
-    assert only(compare(one, both), "worse").text == "ssim of seed 0 is missing; the baseline has it"
-    comparison = compare(both, one)
+    assert only(find_differences(one, both), "worse").text == "ssim of seed 0 is missing; the baseline has it"
+    comparison = find_differences(both, one)
     assert comparison.ok
     assert comparison.notes == ("metric ssim is new",)
 
@@ -187,7 +187,7 @@ def test_the_worst_comes_first_and_notes_last(job: Job, run: Run) -> None:
     new = run(
         job({"psnr": 29.8, "ssim": 0.8}), job({"psnr": 33.0}, method="up"), job({"psnr": 1.0}, method="new")
     )
-    order = [(d.method, d.subject, d.verdict) for d in compare(new, baseline).differences]
+    order = [(d.method, d.subject, d.verdict) for d in find_differences(new, baseline).differences]
     assert order == [
         ("gone", "seed 0", "worse"),
         ("cubic", "ssim", "worse"),
@@ -224,7 +224,7 @@ def test_only_like_is_compared_with_like(job: Job, run: Run, change: dict[str, A
     with pytest.raises(
         InputError, match=f"^cells cubic seed 0: {message}; run it as BASELINE was run, or"
     ) as caught:
-        compare(run(other, job({"psnr": 30.0}, **change)), run(other, job({"psnr": 30.0})))
+        find_differences(run(other, job({"psnr": 30.0}, **change)), run(other, job({"psnr": 30.0})))
     assert "\n" not in str(caught.value)
 
 
@@ -234,19 +234,19 @@ def test_what_explains_most_is_named_first(job: Job, run: Run) -> None:
     ]
     old = [job({"psnr": 30.0}, seed=s) for s in (0, 1)]
     with pytest.raises(InputError, match=r"seed 0: profile is quick.*\(and 5 more differences\)"):
-        compare(run(*new), run(*old))
+        find_differences(run(*new), run(*old))
 
 
 def test_jobs_that_failed_are_compared_by_what_was_asked_of_them(job: Job, run: Run) -> None:
     failed = job(status="error", data={"sha256": None, "shape": None}, settings={})
-    assert not compare(run(failed), run(job({"psnr": 30.0}))).ok
+    assert not find_differences(run(failed), run(job({"psnr": 30.0}))).ok
     with pytest.raises(InputError, match="profile"):
-        compare(run(job(status="error", profile="full")), run(job({"psnr": 30.0})))
+        find_differences(run(job(status="error", profile="full")), run(job({"psnr": 30.0})))
 
 
 def test_a_setting_that_only_one_side_knows_is_a_note(job: Job, run: Run) -> None:
     new, old = run(job(settings={"a": 1, "flips": False})), run(job(settings={"a": 1, "old": 2}))
-    assert compare(new, old).notes == (
+    assert find_differences(new, old).notes == (
         "cubic: settings.flips is false in RUN and absent in BASELINE",
         "cubic: settings.old is absent in RUN and 2 in BASELINE",
     )
@@ -258,23 +258,23 @@ def test_a_generated_volume_is_identified_by_its_options_and_not_by_its_voxels(j
         data = {"sha256": digit * 64, "sha256_of": "voxels", "definition": {"phantom": phantom}}
         return run(job({"psnr": 30.0}, data=data))
 
-    (note,) = compare(made("a"), made("b")).notes
+    (note,) = find_differences(made("a"), made("b")).notes
     assert note.startswith("cells: dataset.sha256 is aaa")
     with pytest.raises(InputError, match="generator_version is 2"):
-        compare(made("a", generator_version=2), made("a"))
+        find_differences(made("a", generator_version=2), made("a"))
 
 
 def test_other_versions_and_machines_are_noted_once(job: Job, run: Run) -> None:
     new = [job(seed=s, information={"torch": "2.7", "plugin": "a 1"}) for s in (0, 1)]
     old = [job(seed=s, information={"torch": "2.6", "plugin": "a 0"}) for s in (0, 1)]
-    assert compare(run(*new), run(*old)).notes == (
+    assert find_differences(run(*new), run(*old)).notes == (
         "cubic plugin: a 0 in BASELINE, a 1 in RUN",
         "torch: 2.6 in BASELINE, 2.7 in RUN",
     )
 
 
 def test_a_comparison_as_json_counts_its_verdicts(job: Job, run: Run) -> None:
-    content = compare(run(job({"psnr": 29.0})), run(job({"psnr": 30.0}))).to_dict()
+    content = find_differences(run(job({"psnr": 29.0})), run(job({"psnr": 30.0}))).to_dict()
     assert (content["ok"], content["counts"]) == (False, {"worse": 1})
     (difference,) = content["differences"]
     assert (difference["subject"], difference["baseline"], difference["run"]) == ("psnr", 30.0, 29.0)

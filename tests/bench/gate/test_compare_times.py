@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.bench.compare import Comparison, compare
+from a2ibench.bench.compare import Comparison, find_differences
 from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome
 from a2ibench.bench.gate.thresholds import Thresholds
 
@@ -23,7 +23,7 @@ def timed(fit: float, wide: float = 0.01, serial: float = 0.005, seed: int = 0) 
 
 def ratio(new: Outcome, old: Outcome) -> float | None:
     """Return the slowdown that a comparison finds; None where it compares no time."""
-    found = compare(RunOutcome.of([new]), RunOutcome.of([old])).differences
+    found = find_differences(RunOutcome.of([new]), RunOutcome.of([old])).differences
     return found[0].change if found else None
 
 
@@ -88,20 +88,20 @@ def test_a_short_phase_on_a_fast_machine_is_not_called_slow_and_a_long_one_there
 def test_training_and_reconstruction_are_judged_apart_and_other_phases_not_at_all(job: Job, run: Run) -> None:
     baseline = run(job(timings={"load": 5.0, "fit": 100.0, "reconstruct": 5.0, "score": 5.0}))
     new = run(job(timings={"load": 50.0, "fit": 100.0, "reconstruct": 10.0, "score": 50.0}))
-    comparison = compare(new, baseline)
+    comparison = find_differences(new, baseline)
     assert verdicts(comparison) == {"reconstruct": "worse", "fit": "within"}
     (worse,) = comparison.of("worse")
     assert worse.text == "reconstruct takes 2 times as long relative to the calibration, 1.5 allowed"
     assert (worse.baseline, worse.run) == (500, 1000)
-    assert verdicts(compare(baseline, new)) == {"reconstruct": "better", "fit": "within"}
-    assert compare(new, baseline, Thresholds({"slowdown": 2.5})).ok
-    assert compare(new, baseline, Thresholds({"slowdown": float("inf")})).ok
+    assert verdicts(find_differences(baseline, new)) == {"reconstruct": "better", "fit": "within"}
+    assert find_differences(new, baseline, Thresholds({"slowdown": 2.5})).ok
+    assert find_differences(new, baseline, Thresholds({"slowdown": float("inf")})).ok
 
 
 def test_of_several_seeds_the_median_counts() -> None:
     old = RunOutcome.of(timed(10, seed=seed) for seed in range(3))
     new = RunOutcome.of(timed(seconds, seed=seed) for seed, seconds in enumerate((11, 90, 9)))
-    (found,) = compare(new, old).differences
+    (found,) = find_differences(new, old).differences
     assert (found.verdict, found.change) == ("within", pytest.approx(1.1))
 
 
@@ -117,7 +117,7 @@ def test_without_calibrations_of_one_kind_times_are_not_compared(
     job: Job, run: Run, calibration: Calibration | None, reason: str
 ) -> None:
     new = run(job(timings={"fit": 900.0}, calibration=calibration))
-    comparison = compare(new, run(job(timings={"fit": 9.0})))
+    comparison = find_differences(new, run(job(timings={"fit": 9.0})))
     assert comparison.differences == ()
     assert comparison.notes[0].startswith(f"cells cubic: times are not compared: {reason}")
 
@@ -126,7 +126,7 @@ def test_training_that_ends_by_the_clock_has_no_time_to_compare(job: Job, run: R
     timings = {"fit": 300.0, "reconstruct": 2.0}
     old = run(job(timings=timings, budget="300s"))
     new = run(job(timings=timings, budget="300s", calibration=Calibration(1, "torch", 0.001, 0.0005)))
-    comparison = compare(new, old)
+    comparison = find_differences(new, old)
     assert list(verdicts(comparison)) == ["reconstruct"]
     assert comparison.notes == ("cells cubic: times of fit are not compared: the budget is in seconds",)
 
@@ -136,8 +136,8 @@ def test_with_another_number_of_threads_more_is_allowed(job: Job, run: Run) -> N
         return run(job(timings={"fit": seconds}, information={"threads": threads}))
 
     baseline = took(10.0, 2)
-    assert verdicts(compare(took(20.0, 2), baseline)) == {"fit": "worse"}
-    assert verdicts(compare(took(20.0, 1), baseline)) == {"fit": "within"}
-    assert verdicts(compare(took(23.0, 1), baseline)) == {"fit": "worse"}
+    assert verdicts(find_differences(took(20.0, 2), baseline)) == {"fit": "worse"}
+    assert verdicts(find_differences(took(20.0, 1), baseline)) == {"fit": "within"}
+    assert verdicts(find_differences(took(23.0, 1), baseline)) == {"fit": "worse"}
     unlimited = Thresholds({"slowdown": float("inf")})
-    assert verdicts(compare(took(99.0, 1), baseline, unlimited)) == {"fit": "within"}
+    assert verdicts(find_differences(took(99.0, 1), baseline, unlimited)) == {"fit": "within"}

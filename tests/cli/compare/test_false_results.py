@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -25,39 +24,6 @@ def edit(source: Path, target: Path, change: Callable[[dict[str, Any]], Any]) ->
     return target
 
 
-@pytest.mark.timeout(300)
-def test_a_network_that_learns_nothing_is_a_regression_and_a_run_tampered_with_is_refused(
-    bench: Write, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = ("--executor", "inline", "--budget", "60steps")
-    good = bench("good", *options, methods="cubic,learner")
-    monkeypatch.setenv("PLANTED", "dead")
-    dead = bench("dead", *options, methods="cubic,learner")
-    assert cli("compare", good, good, "--max-slowdown", "inf").returncode == 0
-    done = cli("compare", dead, good, "--max-slowdown", "inf", "--json")
-    assert done.returncode == 1, done.stdout
-    found = {(d["method"], d["subject"]): d for d in json.loads(done.stdout)["differences"]}
-    worse = found["learner", "psnr"]
-    assert worse["verdict"] == "worse"
-    assert worse["limit"] <= 0.25 * (worse["baseline"] - found["cubic", "psnr"]["baseline"]) + 1e-6
-
-    # A dead baseline has nothing to lose, and says so.
-    idle = cli("compare", dead, dead, "--max-slowdown", "inf")
-    assert idle.returncode == 0
-    assert "guard nothing" in idle.stdout.splitlines()[-1]
-
-    copy = shutil.copytree(good / "jobs" / "full--learner--s0", good / "jobs" / "full--learner--s1")
-    double = cli("compare", good, dead)
-    assert (double.returncode, double.stdout) == (2, "")
-    assert "both are full learner seed 0; keep one" in double.stderr
-    (copy / "record.json").write_text('{"dataset": "full", "dataset": "thin"}')
-    damaged = cli("compare", dead, good)
-    assert (damaged.returncode, damaged.stdout) == (2, "")
-    assert "s1/record.json: is damaged or was edited" in damaged.stderr
-    assert "key 'dataset' is given twice" in damaged.stderr
-    assert len(damaged.stderr.splitlines()) == 1
-
-
 NOTHING: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda c: c.update(jobs=[]), "holds no jobs"),
     (lambda c: c["jobs"][0].update(metrics={}), "no metric has a value on both sides"),
@@ -73,24 +39,25 @@ NOTHING: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
 
 @pytest.mark.parametrize(("change", "message"), NOTHING)
 def test_nothing_compared_is_bad_input(
-    write: Write, cli: Cli, tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str
+    write: Write, here: Cli, tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str
 ) -> None:
     whole = write("whole", {"psnr": 30.0})
     sides = [edit(whole, tmp_path / "changed.json", change)] * 2
     if "no job is in both" in message:
         sides[1] = whole
-    done = cli("compare", *sides, "--junit", tmp_path / "junit.xml")
+    done = here("compare", *sides, "--junit", tmp_path / "junit.xml")
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "junit.xml").exists()
+    suite = ElementTree.fromstring((tmp_path / "junit.xml").read_bytes())[0]  # noqa: S314 (our own)
+    assert (suite.attrib["errors"], suite.attrib["failures"]) == ("1", "0")
 
 
-def test_a_limit_of_infinity_compares_nothing_but_a_stated_time_is_something(write: Write, cli: Cli) -> None:
+def test_a_limit_of_infinity_compares_nothing_but_a_stated_time_is_something(write: Write, here: Cli) -> None:
     timed, scored = write("timed", {}), write("scored", {"psnr": 30.0})
-    assert cli("compare", scored, scored, "--max-drop", "psnr=inf").returncode == 2
-    assert cli("compare", timed, timed).returncode == 2
-    assert cli("compare", timed, timed, "--max-slowdown", "2").returncode == 0
+    assert here("compare", scored, scored, "--max-drop", "psnr=inf").returncode == 2
+    assert here("compare", timed, timed).returncode == 2
+    assert here("compare", timed, timed, "--max-slowdown", "2").returncode == 0
 
 
 def test_times_that_were_asked_for_and_cannot_be_compared_do_not_pass(
@@ -124,11 +91,11 @@ def test_times_that_were_asked_for_and_cannot_be_compared_do_not_pass(
     ],
 )
 def test_json_that_says_two_things_or_none_is_one_line(
-    write: Write, cli: Cli, tmp_path: Path, text: str, message: str
+    write: Write, here: Cli, tmp_path: Path, text: str, message: str
 ) -> None:
     odd = tmp_path / "odd.json"
     odd.write_text(text)
-    done = cli("compare", write("new", {"psnr": 30.0}), odd)
+    done = here("compare", write("new", {"psnr": 30.0}), odd)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "odd.json" in done.stderr
@@ -145,14 +112,14 @@ def test_json_that_says_two_things_or_none_is_one_line(
         ["--max-drop", "memory=2"],
     ],
 )
-def test_a_limit_that_would_be_another_is_refused(write: Write, cli: Cli, arguments: list[str]) -> None:
+def test_a_limit_that_would_be_another_is_refused(write: Write, here: Cli, arguments: list[str]) -> None:
     old = write("old", {"psnr": 30.0})
-    done = cli("compare", old, old, *arguments)
+    done = here("compare", old, old, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_names_steer_neither_terminal_nor_ci(write: Write, cli: Cli, tmp_path: Path) -> None:
+def test_names_steer_neither_terminal_nor_ci(write: Write, here: Cli, tmp_path: Path) -> None:
     def rename(content: dict[str, Any]) -> None:
         (job,) = content["jobs"]
         job |= {"dataset": "a\x1b[2J\u202e", "method": "m\n::error::x", "information": {"torch": "\x9b1"}}
@@ -165,7 +132,7 @@ def test_names_steer_neither_terminal_nor_ci(write: Write, cli: Cli, tmp_path: P
         content["jobs"][0]["information"] = {"torch": "\x1b1"}
 
     new = edit(old, tmp_path / "new.json", worsen)
-    done = cli("compare", new, old, "--all", "--github", "--junit", tmp_path / "junit.xml")
+    done = here("compare", new, old, "--all", "--github", "--junit", tmp_path / "junit.xml")
     assert done.returncode == 1
     xml = (tmp_path / "junit.xml").read_text()
     ElementTree.fromstring(xml)  # noqa: S314 (our own)
