@@ -89,8 +89,8 @@ def test_each_costs_its_own_job_alone(rough: Path, cli: Cli, tmp_path: Path, exe
     "method",
     [
         "ends",
+        "interrupts",
         pytest.param("leaves", marks=pytest.mark.slow),
-        pytest.param("interrupts", marks=pytest.mark.slow),
     ],
 )
 def test_reconstruct_says_in_one_line_that_nothing_was_made(
