@@ -43,6 +43,9 @@ def _refusal(record: Record, job: Job) -> str:
             return one_line(f"{field} is {claimed!r} instead of {true!r}", 200)
     if unknown := set(record["metrics"]) - set(job.metrics):
         return one_line(f"holds the metric {min(unknown)!r}, which was not asked for", 200)
+    for name, score in record["metrics"].items():
+        if type(score["version"]) is not int:
+            return one_line(f"version of {name!r} is {score['version']!r}, which is no whole number", 200)
     for field in _NUMBERS:
         for name, value in record[field].items():
             if not _is_number(value):
@@ -56,7 +59,7 @@ def _is_number(value: Any) -> bool:
     # Numbers that are not finite stand as texts in a record.
     if isinstance(value, str):
         return value in ("inf", "-inf", "nan")
-    return isinstance(value, int | float) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
 
 
 def _are_texts(value: Any) -> bool:

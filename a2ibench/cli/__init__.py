@@ -66,7 +66,7 @@ class Stopped(Exception):  # noqa: N818 (it is what happened, and no error of ou
 def _run(words: list[str]) -> int:
     with watched_interrupts(), no_exit():
         try:
-            return int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
+            code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
         except (SystemExit, ProcessEnded) as error:
             # click, too, ends the program where its output cannot be written.
             if isinstance(error.__context__, BrokenPipeError):
@@ -82,6 +82,10 @@ def _run(words: list[str]) -> int:
             raise
         except BaseException as error:
             raise Stopped(f"the program was ended: {one_line(error)} {origin(error)}") from error
+        # typer returns the code in place of a KeyboardInterrupt.
+        if code == ExitCode.INTERRUPTED and not is_ctrl_c():
+            raise Stopped("KeyboardInterrupt was raised, but nobody pressed Ctrl-C")
+        return code
 
 
 def _take_debug(words: list[str]) -> bool:

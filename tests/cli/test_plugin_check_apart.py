@@ -40,8 +40,12 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
     ("statement", "told"),
     [
         ("os._exit(0)", "the plugin ended the process of the checks (exit code 0)"),
-        ("os.kill(os.getpid(), 9)", "the plugin ended the process of the checks (was killed by signal 9)"),
-        ("sys.exit(0)", "the plugin raised SystemExit: 0"),
+        pytest.param(
+            "os.kill(os.getpid(), 9)",
+            "the plugin ended the process of the checks (was killed by signal 9)",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("sys.exit(0)", "the plugin raised SystemExit: 0", marks=pytest.mark.slow),
         ("raise KeyboardInterrupt", "the plugin raised KeyboardInterrupt"),
         ("time.sleep(99)", "the plugin took more than 2 s and was stopped"),
     ],

@@ -63,9 +63,11 @@ def test_a_plugin_that_does_not_answer_failed_and_the_command_works(
     ("hook", "deep"),
     [
         ("import os; os._exit(0)", "import os\ndef write(folder): os._exit(0)"),
-        ("raise KeyboardInterrupt", "def write(folder): raise KeyboardInterrupt"),
+        pytest.param(
+            "raise KeyboardInterrupt", "def write(folder): raise KeyboardInterrupt", marks=pytest.mark.slow
+        ),
         ("pass", "import shutil\ndef write(folder): shutil.rmtree(folder); return []"),
-        ("pass", "def write(folder): return [folder / 'never-written']"),
+        pytest.param("pass", "def write(folder): return [folder / 'never-written']", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_with_a_rough_reporter_keeps_its_records_and_says_so(
