@@ -16,7 +16,7 @@ from a2ibench.errors import printable
 
 if TYPE_CHECKING:
     from a2ibench.testing import Outcome
-    from a2ibench.testing.apart import Suite
+    from a2ibench.testing.check_process import Suite
 
 KINDS = "method|degradation|metric|dataset|reporter"
 
@@ -49,7 +49,7 @@ def check_plugin(
     Everything runs in a process of its own, which a plugin may end or hang: that check has failed then.
     The exit code is 0 if no check failed, 1 if one did, and 2 if nothing has that name.
     """
-    from a2ibench.testing.apart import LIMIT, Suite, judge_apart
+    from a2ibench.testing.check_process import LIMIT, Suite, judge_apart
 
     suite: Suite | None = None
     outcomes: list[Outcome] = []

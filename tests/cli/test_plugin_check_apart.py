@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from importlib.metadata import Distribution
 
+import psutil
 import pytest
 
 HOOKS = """
@@ -33,16 +34,19 @@ class Odd:
         return float(np.square(prediction.astype(np.float64) - reference).mean())
 """
 
+SLEEPS = ["sleep", "98321"]
+DAEMON = f"__import__('subprocess').Popen({SLEEPS}, start_new_session=True); "
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("os._exit(0)", "the plugin ended the process of the checks (exit code 0)"),
+        (DAEMON + "os._exit(0)", "the plugin ended the process with code 0"),
         pytest.param(
             "os.kill(os.getpid(), 9)",
-            "the plugin ended the process of the checks (was killed by signal 9)",
+            "the plugin was killed by signal 9 (SIGKILL)",
             marks=pytest.mark.slow,
         ),
         pytest.param("sys.exit(0)", "the plugin raised SystemExit: 0", marks=pytest.mark.slow),
@@ -64,6 +68,10 @@ def test_it_fails_the_check_and_the_others_go_on(
     assert any(line.startswith("ok determinism") for line in lines)
     assert lines[-1].startswith("12 checks: ")
     assert "Traceback" not in done.stdout
+    # What a plugin started ends with its checks, in whatever session it is.
+    assert [
+        process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == SLEEPS
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The checks of a name, in a process of their own: ``python -m a2ibench.testing.child``.
+"""The checks of a name, in a process of their own: ``python -m a2ibench.testing.check_worker``.
 
 What it finds goes to the process's own stdout, one JSON line each; what plugins print goes to stderr. It ends
 when its stdin does, hence with the process that started it.

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import queue
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final
 
+from a2ibench.documents import parse_json
 from a2ibench.errors import InputError, PluginError
+from a2ibench.isolation.endings import how_it_ended
+from a2ibench.isolation.pipes import Lines
+from a2ibench.isolation.supervised import Supervised, python_module
 from a2ibench.testing.check import Check, Outcome
 
 LIMIT = 900.0
 """Seconds for loading the plugins, and for each check."""
 
-_POLL = 0.1
+_LONGEST: Final = 1 << 22
+_ENDING: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -112,59 +111,30 @@ def _suite(event: Mapping[str, Any]) -> Suite:
 
 class _Child:
     def __init__(self, name: str, kind: str | None, device: str, first: int) -> None:
-        # As in this process, modules in the working folder must not shadow installed ones.
-        safe = [] if {"", str(Path.cwd())} & set(sys.path) else ["-P"]
-        command = [sys.executable, "-u", *safe, "-m", "a2ibench.testing.child", name, kind or "", device]
+        command = python_module("a2ibench.testing.check_worker", name, kind or "", device, str(first))
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self._process = subprocess.Popen(
-            [*command, str(first)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-        )
+        self._process = Supervised(command, stderr=None, environment=environment, patience=0.0)
+        self._lines = Lines(self._process.stdout, _LONGEST)
         self.end, self.seconds = "", 0.0
-        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
-        self._reader.start()
 
     def events(self, limit: float) -> Iterator[dict[str, Any]]:
         """Yield what it tells until it ends, or has told nothing for so many seconds."""
-        last = time.monotonic()
         while True:
-            over = self._process.poll() is not None
-            if over:
-                self._reader.join(_POLL)
+            start = time.monotonic()
             try:
-                line = self._lines.get(timeout=0 if over else _POLL)
-            except queue.Empty:
-                self.seconds = time.monotonic() - last
-                if over:
-                    code = self._process.returncode
-                    how = f"was killed by signal {-code}" if code < 0 else f"exit code {code}"
-                    self.end = f"ended the process of the checks ({how})"
-                    return
-                if self.seconds > limit:
-                    self.end = f"took more than {limit:g} s and was stopped"
-                    return
-                continue
-            last = time.monotonic()
+                line = self._lines.get(limit)
+            except TimeoutError:
+                line, self.end = None, f"took more than {limit:g} s and was stopped"
+            self.seconds = time.monotonic() - start
+            if line is None:
+                break
             # The last line of a process that was killed may be cut.
             with suppress(ValueError):
-                yield json.loads(line)
+                yield parse_json(line)
+        if not self.end and self._process.ended(_ENDING):
+            self.end = how_it_ended(self._process.returncode)
+        self.end = self.end or "closed the channel to the checks and went on"
 
     def close(self) -> None:
         """End whatever is left of it."""
-        with suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
-        self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-
-    def _read(self, stream: IO[bytes]) -> None:
-        with stream:
-            for line in stream:
-                self._lines.put(line)
+        self._process.stop()
