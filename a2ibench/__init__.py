@@ -36,15 +36,14 @@ from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
     from a2ibench.api import reconstruct, reconstruct_file, run
-    from a2ibench.catalogue import load_catalogue
+    from a2ibench.data.catalogue import load_catalogue
+    from a2ibench.data.noise import noise_level
+    from a2ibench.data.opening import open_volume
     from a2ibench.degradations.base import AxialDegradation
-    from a2ibench.layers.window_attention import ShiftedWindowAttention
-    from a2ibench.layers.windows import pad_to_multiple, to_image, to_map
+    from a2ibench.layers.window_attention import ShiftedWindowAttention, pad_to_multiple, to_image, to_map
     from a2ibench.protocol.intensity import normalise
     from a2ibench.protocol.resample import interpolate
     from a2ibench.protocol.slice_network import SliceNetwork
-    from a2ibench.volumes.noise import noise_level
-    from a2ibench.volumes.opening import open_volume
 
 __version__ = "0.1.0"
 
@@ -98,16 +97,16 @@ _LAZY = {
     "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
     "interpolate": "a2ibench.protocol.resample",
-    "load_catalogue": "a2ibench.catalogue",
-    "noise_level": "a2ibench.volumes.noise",
+    "load_catalogue": "a2ibench.data.catalogue",
+    "noise_level": "a2ibench.data.noise",
     "normalise": "a2ibench.protocol.intensity",
-    "open_volume": "a2ibench.volumes.opening",
-    "pad_to_multiple": "a2ibench.layers.windows",
+    "open_volume": "a2ibench.data.opening",
+    "pad_to_multiple": "a2ibench.layers.window_attention",
     "reconstruct": "a2ibench.api",
     "reconstruct_file": "a2ibench.api",
     "run": "a2ibench.api",
-    "to_image": "a2ibench.layers.windows",
-    "to_map": "a2ibench.layers.windows",
+    "to_image": "a2ibench.layers.window_attention",
+    "to_map": "a2ibench.layers.window_attention",
 }
 
 

@@ -12,9 +12,9 @@ from a2ibench.contracts import Budget, Progress, Volume
 if TYPE_CHECKING:
     import pandas as pd
 
-    from a2ibench.bench.events import Events
+    from a2ibench.bench.executors.events import Events
+    from a2ibench.data.crop import Bounds
     from a2ibench.settings import Value
-    from a2ibench.volumes.window import Bounds
 
 Settings = Mapping[str, Mapping[str, "Value"]] | Sequence[str]
 """Either ``{method: {key: value}}`` or ``["METHOD.KEY=VALUE", ...]``."""
@@ -92,8 +92,8 @@ def run(
         For each report that could not be written.
     """
     from a2ibench.bench.plan import plan_run
+    from a2ibench.benchmark import benchmark
     from a2ibench.reporting.results import frame
-    from a2ibench.running import benchmark
 
     plan = plan_run(
         methods,
@@ -168,7 +168,7 @@ def reconstruct(
     PluginError
         If the method does not keep its contract.
     """
-    from a2ibench.reconstructing import MethodOptions, reconstruct_in_memory
+    from a2ibench.reconstruction import MethodOptions, reconstruct_in_memory
 
     options = MethodOptions(
         method, profile, device, precision, seed, budget, settings or {}, _path(checkpoint)
@@ -270,7 +270,7 @@ def reconstruct_file(
     PluginError
         If the method does not keep its contract.
     """
-    from a2ibench.reconstructing import MethodOptions, StackOptions, reconstruct_between
+    from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_between
 
     written = reconstruct_between(
         source,

@@ -10,13 +10,13 @@ from typing import Any
 
 import psutil
 
+from a2ibench.data.cache import cache_folder
 from a2ibench.environment import environment, git_state
 from a2ibench.errors import one_line
-from a2ibench.plugins import PluginHost, host
-from a2ibench.plugins.loading import PluginStatus, pass_ctrl_c
-from a2ibench.plugins.measuring import try_metric
-from a2ibench.plugins.registration import KINDS
-from a2ibench.volumes.cache import cache_folder
+from a2ibench.registry import PluginHost, host
+from a2ibench.registry.loading import PluginStatus, pass_ctrl_c
+from a2ibench.registry.registration import KINDS
+from a2ibench.registry.scoring import try_metric
 
 __all__ = ["device_report", "diagnose", "environment", "plugin_report"]
 
@@ -104,7 +104,7 @@ def _names(plugins: PluginHost, status: PluginStatus) -> dict[str, list[str]]:
 def _devices() -> dict[str, Any]:
     import torch
 
-    from a2ibench.protocol.precision import cpu_has_bf16
+    from a2ibench.protocol.training import cpu_has_bf16
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return {

@@ -52,7 +52,7 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     with the text of ``entry_points.txt``, by default one that leads to the package. It returns the
     distribution, whose ``entry_points`` a `PluginHost` takes.
     """
-    from a2ibench.plugins import host
+    from a2ibench.registry import host
 
     def install(
         name: str,

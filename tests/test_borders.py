@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from a2ibench import Budget, Context, Method, Simulation, Volume, interpolate
 from a2ibench.contracts import AxialGrid
-from a2ibench.plugins import host
-from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.data.phantom import phantom
+from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes.phantom import phantom
+from a2ibench.registry import host
 
 LEARNED = [pytest.param("srmd", marks=pytest.mark.slow), "pssr", "swinir", "a2i-3dem"]
 CTX = Context(size="tiny", budget=Budget(steps=120), batch=4, patch=32)

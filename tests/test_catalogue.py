@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.catalogue import find_dataset, load_catalogue
 from a2ibench.contracts import DatasetSpec, Simulation
+from a2ibench.data.catalogue import find_dataset, load_catalogue
 from a2ibench.errors import CatalogueError, UnknownNameError
 
 ROOT = Path(__file__).parents[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from a2ibench.catalogue import load_catalogue
 from a2ibench.contracts import DatasetSpec
+from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import CatalogueError
 
 HERE = "datasets.toml: [epfl]: "

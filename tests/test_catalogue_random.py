@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2ibench.catalogue import load_catalogue
 from a2ibench.contracts import DatasetSpec
+from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import CatalogueError
 
 SHIPPED = Path(__file__).parents[1] / "datasets.toml"

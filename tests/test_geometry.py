@@ -10,10 +10,9 @@ from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
 from a2ibench import AxialGrid, Budget, Context, Method, Simulation, Volume
-from a2ibench.plugins import host
-from a2ibench.protocol.blocks import block_size
-from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.protocol.blocks import block_size, reconstruct_volume
 from a2ibench.protocol.simulate import simulate
+from a2ibench.registry import host
 
 METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
 RATIOS = [2.0, 3.0, 10 / 3, 4.0, 8.0]

@@ -4,9 +4,9 @@ import errno
 
 import pytest
 
-from a2ibench.bench import executors
+from a2ibench.bench import execute as executors
 from a2ibench.bench.plan import plan_run
-from a2ibench.running import benchmark
+from a2ibench.benchmark import benchmark
 
 
 def test_a_disk_that_fills_up_costs_no_finished_job(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

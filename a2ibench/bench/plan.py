@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.choose import (
+from a2ibench.bench.device import resolve_device
+from a2ibench.bench.execute import EXECUTORS
+from a2ibench.bench.selection import (
     PRECISIONS,
     Names,
     SetTo,
@@ -21,8 +23,6 @@ from a2ibench.bench.choose import (
     choose_profile,
     choose_settings,
 )
-from a2ibench.bench.device import resolve_device
-from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.specs import Job, dataset_identity, dataset_to_dict
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.errors import InputError

@@ -15,12 +15,12 @@ from a2ibench import __version__
 from a2ibench.bench.record import Record
 from a2ibench.bench.specs import Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
+from a2ibench.data.checksums import sha256_of
+from a2ibench.data.noise import noise_level
 from a2ibench.environment import environment
 from a2ibench.errors import A2IBenchError
-from a2ibench.plugins import host
 from a2ibench.protocol.profiles import PROFILES
-from a2ibench.volumes.digests import sha256_of
-from a2ibench.volumes.noise import noise_level
+from a2ibench.registry import host
 
 _logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ def _definition(spec: DatasetSpec) -> dict[str, Any]:
     fields = dataset_to_dict(spec)
     phantom = fields["phantom"]
     if phantom is not None:
-        from a2ibench.volumes.phantom import GENERATOR_VERSION
+        from a2ibench.data.phantom import GENERATOR_VERSION
 
         phantom |= {"generator_version": GENERATOR_VERSION}
     # Only where they are given, so that the records of entries without them stay as they were.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.files import plain, read_json, write_json
+from a2ibench.data.checksums import files_below, sha256_of
 from a2ibench.errors import InputError
-from a2ibench.volumes.digests import files_below, sha256_of
 
 Record = dict[str, Any]
 

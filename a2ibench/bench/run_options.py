@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from a2ibench.bench.choose import (
+from a2ibench.bench.device import resolve_device
+from a2ibench.bench.execute import EXECUTORS
+from a2ibench.bench.plan import check_timeout
+from a2ibench.bench.run_file import RunFile, naming
+from a2ibench.bench.selection import (
     ALL,
     PRECISIONS,
     SetTo,
@@ -16,13 +20,9 @@ from a2ibench.bench.choose import (
     known_datasets,
     parse_setting,
 )
-from a2ibench.bench.device import resolve_device
-from a2ibench.bench.executors import EXECUTORS
-from a2ibench.bench.plan import check_timeout
-from a2ibench.bench.runfile import RunFile, naming
 from a2ibench.contracts import Budget
 from a2ibench.errors import InputError
-from a2ibench.plugins import host
+from a2ibench.registry import host
 
 
 def combined_options(file: RunFile, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from a2ibench import __version__
-from a2ibench.cli.baseline import make_baseline
-from a2ibench.cli.compare import compare_runs
+from a2ibench.cli.compare import compare_runs, make_baseline
 from a2ibench.cli.doctor import doctor
 from a2ibench.cli.fetch import fetch_datasets
 from a2ibench.cli.listing import listing

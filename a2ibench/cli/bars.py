@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from a2ibench.cli.messages import count, duration, label, outcome, title, values_text
+from a2ibench.cli.progress import count, duration, label, outcome, title, values_text
 
 if TYPE_CHECKING:
     from a2ibench.bench.specs import Job

@@ -1,4 +1,4 @@
-"""The command ``a2ibench compare``."""
+"""The commands ``a2ibench compare`` and ``a2ibench baseline``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.errors import in_one_line, say
+from a2ibench.cli.errors import ExitCode, in_one_line, say
 from a2ibench.cli.options import option
 from a2ibench.errors import A2IBenchError, InputError
 
 if TYPE_CHECKING:
-    from a2ibench.bench.compare import Comparison
+    from a2ibench.bench.gate.compare import Comparison
+    from a2ibench.bench.gate.limits import Names, Thresholds
     from a2ibench.bench.gate.outcome import RunOutcome
-    from a2ibench.bench.gate.thresholds import Names, Thresholds
+
+
+def make_baseline(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the baseline.")],
+    out: Annotated[Path | None, option("DIR", "Where to write it; reports/reference by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a baseline of that name.")] = False,
+    allow_failed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-failed", help="Take a run whose jobs did not all finish, or whose metrics failed."
+        ),
+    ] = False,
+) -> None:
+    """Write what a run came to as DIR/NAME.json, without images, for later comparisons.
+
+    Exit codes: 0 written; 2 bad input, such as a run with failed jobs.
+    """
+    from a2ibench.bench.gate.baseline import FOLDER, write_baseline
+
+    typer.echo(write_baseline(run, name, out or FOLDER, force=force, allow_failed=allow_failed))
 
 
 def compare_runs(
@@ -74,7 +94,7 @@ def compare_runs(
     else:
         _show(comparison, everything)
     if annotated:
-        from a2ibench.reporting.annotations import github_lines
+        from a2ibench.reporting.ci import github_lines
 
         for line in github_lines(comparison):
             # GitHub reads both streams; whoever asks for JSON wants nothing else on stdout.
@@ -86,9 +106,9 @@ def compare_runs(
 def _compare(
     run: Path, baseline: Path, file: Path | None, drops: list[str], slowdown: str | None
 ) -> Comparison:
-    from a2ibench.bench.baseline import read_outcome
-    from a2ibench.bench.compare import compare
-    from a2ibench.bench.gate.distil import with_directions
+    from a2ibench.bench.gate.baseline import read_outcome
+    from a2ibench.bench.gate.compare import compare
+    from a2ibench.bench.gate.records import with_directions
 
     new, old = read_outcome(run), read_outcome(baseline)
     limits = _thresholds(new, old, file, drops, slowdown)
@@ -98,7 +118,7 @@ def _compare(
 def _thresholds(
     run: RunOutcome, baseline: RunOutcome, file: Path | None, drops: list[str], slowdown: str | None
 ) -> Thresholds:
-    from a2ibench.bench.gate.thresholds import (
+    from a2ibench.bench.gate.limits import (
         SLOWDOWN,
         Thresholds,
         parse_drops,
@@ -116,9 +136,9 @@ def _thresholds(
 
 def _names(run: RunOutcome, baseline: RunOutcome) -> Names:
     # With what is installed, so that one file of limits serves runs of different methods and datasets.
-    from a2ibench.bench.choose import known_datasets
-    from a2ibench.bench.gate.thresholds import Names
-    from a2ibench.plugins import host
+    from a2ibench.bench.gate.limits import Names
+    from a2ibench.bench.selection import known_datasets
+    from a2ibench.registry import host
 
     places = {*run.jobs, *baseline.jobs}
     return Names(
@@ -140,7 +160,7 @@ def _show(comparison: Comparison, everything: bool) -> None:
 
 
 def _check_junit(path: Path) -> None:
-    from a2ibench.reporting.junit import is_junit
+    from a2ibench.reporting.ci import is_junit
 
     if path.is_dir():
         raise InputError(f"--junit: {path}: is a folder; give a file")
@@ -149,8 +169,8 @@ def _check_junit(path: Path) -> None:
 
 
 def _write_junit(path: Path, comparison: Comparison, baseline: Path) -> None:
+    from a2ibench.reporting.ci import junit
     from a2ibench.reporting.files import replace_file
-    from a2ibench.reporting.junit import junit
 
     replace_file(path, junit(comparison, _suite_name(baseline)))
 
@@ -162,8 +182,8 @@ def _told_as_junit(path: Path | None, baseline: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if path is not None:
+            from a2ibench.reporting.ci import junit_of_error
             from a2ibench.reporting.files import replace_file
-            from a2ibench.reporting.junit import junit_of_error
 
             with contextlib.suppress(OSError):
                 replace_file(path, junit_of_error(in_one_line(error), _suite_name(baseline)))
@@ -175,6 +195,6 @@ def _suite_name(baseline: Path) -> str:
 
 
 def _annotate_error(error: Exception) -> None:
-    from a2ibench.reporting.annotations import annotation
+    from a2ibench.reporting.ci import annotation
 
     typer.echo(annotation("error", in_one_line(error), "a2ibench compare"), err=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from a2ibench.cli.codes import ExitCode
+from a2ibench.cli.errors import ExitCode
 from a2ibench.errors import printable
 
 _APART = frozenset({"devices", "plugins", "metric_errors"})

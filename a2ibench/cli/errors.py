@@ -1,15 +1,34 @@
-"""How errors look on the command line: one line each."""
+"""How errors look on the command line, one line each, and the exit codes."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import traceback
+from enum import IntEnum
 from typing import Any
 
 import typer
 
 from a2ibench.errors import A2IBenchError, one_line, printable
+
+
+class ExitCode(IntEnum):
+    """What a script can tell from the exit code."""
+
+    OK = 0
+    """Everything asked for was done; skipped jobs count as done."""
+    BROKEN = 1
+    """A comparison or a check came out negative."""
+    BAD_INPUT = 2
+    """Wrong usage or input that cannot be used; nothing was run."""
+    SOME_FAILED = 3
+    """Some jobs, metrics, reports or downloads failed, or something that nobody foresaw."""
+    INTERRUPTED = 130
+    """Stopped with Ctrl-C; finished jobs are kept."""
+    OUTPUT_CLOSED = 141
+    """Whoever read the output closed it before its end, as ``head`` does; as if ended by SIGPIPE."""
+
 
 # Some typer releases carry their own click and others import it; the public class leads to either's base.
 CommandLineError: Any = typer.BadParameter.__mro__[2]

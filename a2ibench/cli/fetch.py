@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.display import interactive
-from a2ibench.cli.errors import say, say_error
+from a2ibench.cli.errors import ExitCode, say, say_error
 from a2ibench.cli.options import Catalogue
+from a2ibench.cli.progress import interactive
 from a2ibench.errors import A2IBenchError
 
 
@@ -27,9 +26,9 @@ def fetch_datasets(
     One that fails does not stop the others; the exit code is 3 then. Files that must be got by hand count
     as failed, with the instructions for getting them.
     """
-    from a2ibench.bench.choose import known_datasets
-    from a2ibench.catalogue import find_dataset
-    from a2ibench.volumes.fetch import fetch
+    from a2ibench.bench.selection import known_datasets
+    from a2ibench.data.catalogue import find_dataset
+    from a2ibench.data.fetch.datasets import fetch
 
     known = known_datasets(catalogue)
     failed = False

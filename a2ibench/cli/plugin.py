@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2ibench.cli.codes import ExitCode
+from a2ibench.cli.errors import ExitCode
 from a2ibench.cli.options import option
 from a2ibench.errors import printable
 

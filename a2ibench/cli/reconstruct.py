@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from a2ibench.cli.errors import say, say_progress
-from a2ibench.cli.numbers import bounds, numbers
-from a2ibench.cli.options import option
-from a2ibench.cli.plain import PhaseLines
+from a2ibench.cli.options import bounds, numbers, option
+from a2ibench.cli.progress import PhaseLines
 
 
 def reconstruct_file(
@@ -83,9 +82,9 @@ def reconstruct_file(
     and in OUTPUT.checkpoint what was trained, for other stacks.
     """
     from a2ibench.api import reconstruct_file as reconstruct
-    from a2ibench.bench.choose import setting_pairs
+    from a2ibench.bench.selection import setting_pairs
     from a2ibench.errors import InputError
-    from a2ibench.reconstructing.places import located
+    from a2ibench.reconstruction.paths import located
 
     if save_checkpoint is not None and no_save_checkpoint:
         raise InputError("--save-checkpoint and --no-save-checkpoint: one excludes the other; give one")

@@ -1,21 +1,90 @@
-"""The command ``a2ibench run``."""
+"""The command ``a2ibench run``, and the plan that its ``--dry-run`` shows."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.display import shown_events
-from a2ibench.cli.errors import say, say_error
+from a2ibench.cli.errors import ExitCode, say, say_error
 from a2ibench.cli.options import Catalogue, option
-from a2ibench.errors import InputError
+from a2ibench.cli.progress import duration, shown_events
+from a2ibench.cli.table import columns
+from a2ibench.errors import InputError, printable
 
 if TYPE_CHECKING:
+    from a2ibench.bench.estimate import Forecast, Foreseen
     from a2ibench.bench.plan import Plan
-    from a2ibench.running import Results
+    from a2ibench.benchmark import Results
+
+_HEADER = ("dataset", "method", "seed", "action", "time", "why")
+
+
+def show_forecast(forecast: Forecast, as_json: bool) -> None:
+    """Write to stdout what a run would do."""
+    if as_json:
+        typer.echo(json.dumps(forecast.to_dict(), indent=2))
+    else:
+        typer.echo("\n".join(map(printable, _lines(forecast))))
+
+
+def _lines(forecast: Forecast) -> Iterator[str]:
+    for name, text in _options(forecast.plan):
+        yield printable(f"{name.ljust(10)} {text}")
+    yield printable(f"{'folder'.ljust(10)} {forecast.folder} ({forecast.state})")
+    yield ""
+    rows = [
+        (one.job.dataset.name, one.job.method, str(one.job.seed), one.action, _time(one), _why(one))
+        for one in forecast.jobs
+    ]
+    yield from columns(_HEADER, rows).splitlines()
+    yield ""
+    counted = ", ".join(f"{number} to {action}" for action, number in forecast.counts.items() if number)
+    yield f"{_jobs(len(forecast.jobs))}: {counted}"
+    yield f"estimated time: {_total(forecast)}"
+
+
+def _options(plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "profile", plan.profile
+    yield "device", f"{plan.device}, precision {plan.precision}"
+    yield "budget", str(plan.jobs()[0].budget)
+    yield (
+        "executor",
+        plan.executor if plan.timeout is None else f"{plan.executor}, at most {plan.timeout:g} s a job",
+    )
+    settings = [f"{m}.{key}={value}" for m, values in plan.settings.items() for key, value in values.items()]
+    if settings:
+        yield "settings", " ".join(settings)
+
+
+def _time(foreseen: Foreseen) -> str:
+    if foreseen.estimate is not None:
+        return duration(foreseen.estimate.seconds)
+    return "unknown" if foreseen.action in ("run", "retry") else ""
+
+
+def _why(foreseen: Foreseen) -> str:
+    estimate = foreseen.estimate
+    if estimate is None:
+        return foreseen.reason
+    source = f"time {'scaled from' if estimate.scaled else 'of'} {estimate.source}"
+    return f"{foreseen.reason}; {source}" if foreseen.reason else source
+
+
+def _total(forecast: Forecast) -> str:
+    if all(one.action == "keep" for one in forecast.jobs):
+        return "none, since nothing is left to do"
+    if forecast.seconds is None:
+        return "unknown; no earlier record of the same method, settings, profile, device and machine"
+    known = duration(forecast.seconds)
+    return f"{known}, and {_jobs(forecast.unknown)} of unknown time" if forecast.unknown else known
+
+
+def _jobs(number: int) -> str:
+    return "1 job" if number == 1 else f"{number} jobs"
 
 
 def run(
@@ -66,7 +135,7 @@ def run(
     130 interrupted.
     """
     from a2ibench.bench.plan import plan_run
-    from a2ibench.running import benchmark
+    from a2ibench.benchmark import benchmark
 
     if as_json and not dry_run:
         raise InputError("--json: shows a plan; add --dry-run, or read the records of a finished run")
@@ -104,21 +173,20 @@ def run(
 def _with_file(file: Path | None, given: dict[str, Any]) -> dict[str, Any]:
     if file is None:
         return given
+    from a2ibench.bench.run_file import read_run_file
     from a2ibench.bench.run_options import combined_options
-    from a2ibench.bench.runfile import read_run_file
 
     return combined_options(read_run_file(file), given)
 
 
 def _foretell(plan: Plan, out: Path | None, fresh: bool, as_json: bool) -> None:
-    from a2ibench.bench.forecast import forecast
-    from a2ibench.cli.dry_run import show_forecast
+    from a2ibench.bench.estimate import forecast
 
     show_forecast(forecast(plan, out, fresh), as_json)
 
 
 def _mention_plugins() -> None:
-    from a2ibench.plugins import host
+    from a2ibench.registry import host
 
     for plugin in host().plugins:
         if plugin.disabled:

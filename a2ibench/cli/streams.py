@@ -8,8 +8,7 @@ import os
 import sys
 from typing import Any
 
-from a2ibench.cli.codes import ExitCode
-from a2ibench.cli.errors import say_error
+from a2ibench.cli.errors import ExitCode, say_error
 
 
 def prepare_streams() -> None:

@@ -1,14 +1,133 @@
-"""The distortions of electron micrographs: noise, artefacts and misplaced slices around the slab average."""
+"""The distortions of electron micrographs: noise, artefacts and misplaced slices around the slab average.
+
+Every artefact takes images (batch, 1, rows, columns), the axial direction along the rows, and one amount an
+image, (batch, 1, 1, 1); an amount of 0 leaves its image as it is. Random numbers come from the generator.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
+from torch.nn import functional as F
 
-from a2ibench.degradations import effects
+from a2ibench.degradations import distortions as effects
 from a2ibench.degradations.base import AxialDegradation
 from a2ibench.settings import setting
+
+SPOT_AREA = 64**2
+"""Voxels of an image for each charging spot."""
+
+
+def shot_noise(images: torch.Tensor, amount: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Add noise of variance amount * intensity, as Poisson statistics of many electrons have it."""
+    deviation = (amount * images.clamp(min=0)).sqrt()
+    return images + deviation * torch.empty_like(images).normal_(generator=generator)
+
+
+def read_out_noise(images: torch.Tensor, amount: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Add white noise of standard deviation amount."""
+    return images + amount * torch.empty_like(images).normal_(generator=generator)
+
+
+def blur(images: torch.Tensor, sigma: torch.Tensor, widest: float) -> torch.Tensor:
+    """Smooth both directions by a Gaussian of standard deviation sigma, at most `widest`; edges repeat."""
+    radius = math.ceil(4 * widest)
+    steps = _steps(images, 2 * radius + 1) - radius
+    # A kernel as narrow as 0.01 voxels is the voxel itself.
+    kernels = torch.softmax(-(steps**2) / (2 * sigma.clamp(min=0.01) ** 2), dim=-1).unbind(-1)
+    for dim, padding in ((2, (0, 0, radius, radius)), (3, (radius, radius, 0, 0))):
+        padded, extent = F.pad(images, padding, mode="replicate"), images.shape[dim]
+        # Tap by tap: on a GPU a convolution may round to TF32, which would change images without blur.
+        images = torch.zeros_like(images)
+        for tap, kernel in enumerate(kernels):
+            images = torch.addcmul(images, kernel[..., None], padded.narrow(dim, tap, extent))
+    return images
+
+
+def curtains(
+    images: torch.Tensor, amount: torch.Tensor, width: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Multiply each column by 1 + amount * a random profile, which varies over `width` columns."""
+    profile = _profiles(images, 1, images.shape[3], width, generator)
+    return images * (1 + amount * profile[:, :, None])
+
+
+def charging(
+    images: torch.Tensor, amount: torch.Tensor, size: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Add bright round spots, each with a dark trail along the columns that takes back what it adds.
+
+    A spot of height h, up to `amount`, and standard deviation s, from `size` / 2 to `size`, is
+    h exp(-(r^2 + d^2) / 2 s^2). Its trail, at d > 0, is -h exp(-r^2 / 2 s^2) sqrt(2 pi) s d exp(-d / l) / l^2
+    with l = 3 s. Which way an image was scanned is random.
+    """
+    batch, _, rows, columns = images.shape
+    spots = max(1, round(rows * columns / SPOT_AREA))
+    sigma, height, row, column = _uniform(images, generator, 4, batch, spots, 1).unbind()
+    sigma = size * (1 + sigma) / 2
+    forward = 2 * (_uniform(images, generator, batch, 1, 1) < 0.5).to(images) - 1
+    across = (_steps(images, rows) + 0.5 - row * rows) / sigma
+    along = forward * (_steps(images, columns) + 0.5 - column * columns) / sigma
+    behind = along.clamp(min=0) / 3
+    trail = math.sqrt(2 * math.pi) / 3 * behind * torch.exp(-behind)
+    profile = amount[:, 0] * height * (torch.exp(-(along**2) / 2) - trail)
+    return images + torch.matmul(torch.exp(-(across**2) / 2).mT, profile)[:, None]
+
+
+def jitter(images: torch.Tensor, amount: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shift each row along itself by up to `amount` voxels either way; linear, edges repeat."""
+    batch, _, rows, columns = images.shape
+    shift = amount * (2 * _uniform(images, generator, batch, 1, rows, 1) - 1)
+    position = (_steps(images, columns) + shift).clamp(0, columns - 1)
+    left = position.floor()
+    first = left.long()
+    part = position - left
+    return images.gather(3, first) * (1 - part) + images.gather(3, (first + 1).clamp(max=columns - 1)) * part
+
+
+def drift(
+    images: torch.Tensor, amount: torch.Tensor, length: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Give each row a gain about mid-grey and an offset, random profiles that vary over `length` rows."""
+    profiles = amount * _profiles(images, 2, images.shape[2], length, generator)[..., None]
+    return images + profiles[:, :1] * (images - 0.5) + profiles[:, 1:]
+
+
+def copies(images: torch.Tensor, part: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Replace each row, with probability `part`, by the nearest row that is kept, before or after it.
+
+    On which side that row lies is random for each image, unless one side has none.
+    """
+    batch, _, rows, columns = images.shape
+    kept = _uniform(images, generator, batch, rows) >= part[:, 0, 0]
+    backward = _uniform(images, generator, batch, 1) < 0.5
+    here = torch.arange(rows, device=images.device)
+    before = torch.where(kept, here, -1).cummax(dim=1).values
+    after = torch.where(kept, here, rows).flip(1).cummin(dim=1).values.flip(1)
+    source = torch.where((before >= 0) & (backward | (after == rows)), before, after)
+    source = torch.where(source < rows, source, here)
+    return images.gather(2, source[:, None, :, None].expand(-1, 1, -1, columns))
+
+
+def _steps(like: torch.Tensor, count: int) -> torch.Tensor:
+    return torch.arange(count, dtype=like.dtype, device=like.device)
+
+
+def _uniform(like: torch.Tensor, generator: torch.Generator, *shape: int) -> torch.Tensor:
+    return torch.rand(shape, dtype=like.dtype, device=like.device, generator=generator)
+
+
+def _profiles(
+    like: torch.Tensor, count: int, length: int, width: float, generator: torch.Generator
+) -> torch.Tensor:
+    # (batch, count, length) of mean 0 and variance 1 everywhere: white noise smoothed by a Gaussian.
+    radius = math.ceil(4 * width)
+    white = torch.empty(len(like), count, length + 2 * radius, dtype=like.dtype, device=like.device)
+    white.normal_(generator=generator)
+    kernel = torch.exp(-((_steps(like, 2 * radius + 1) - radius) ** 2) / (2 * max(width, 0.01) ** 2))
+    return white.unfold(2, len(kernel), 1) @ (kernel / kernel.square().sum().sqrt())
 
 
 class EMDistortions(AxialDegradation):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from a2ibench.degradations import operators
-from a2ibench.degradations.base import AxialDegradation
+from a2ibench.degradations.base import AxialDegradation, gaussian_psf, subsample
 from a2ibench.settings import setting
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class GaussianPSF(SlabAverage):
 
     def operator(self, grid: AxialGrid) -> NDArray[np.float64]:
         """Return the Gaussian sampling matrix."""
-        return operators.gaussian_psf(grid, self.fwhm)
+        return gaussian_psf(grid, self.fwhm)
 
 
 class Subsample(SlabAverage):
@@ -52,4 +51,4 @@ class Subsample(SlabAverage):
 
     def operator(self, grid: AxialGrid) -> NDArray[np.float64]:
         """Return the point-sampling matrix."""
-        return operators.subsample(grid)
+        return subsample(grid)

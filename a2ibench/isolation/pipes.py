@@ -1,14 +1,45 @@
-"""What another process writes into a pipe, read beside this one's work and kept within bounds."""
+"""Pipes between processes: standard streams kept for one alone, and what another writes, within bounds."""
 
 from __future__ import annotations
 
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 from a2ibench.errors import printable
+
+
+def take_channels() -> tuple[int, int]:
+    """Take over stdout and stdin: what is printed from now on goes to stderr, and nothing can be read.
+
+    Returns
+    -------
+    answers, requests : int
+        File descriptors of what stdout and stdin were.
+    """
+    answers, requests = os.dup(1), os.dup(0)
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return answers, requests
+
+
+def end_with(lifeline: int) -> None:
+    """End this process, and the group that it leads, once a file descriptor has come to its end."""
+    threading.Thread(target=_wait_for_the_end, args=(lifeline,), daemon=True).start()
+
+
+def _wait_for_the_end(lifeline: int) -> None:
+    while os.read(lifeline, 4096):
+        pass
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
 
 OVERLONG: Final = b""
 """Stands for a line that was too long to be kept."""

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Simulation, Volume, is_isotropic
+from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError
-from a2ibench.plugins import host
 from a2ibench.protocol.intensity import quantise
-from a2ibench.volumes.levels import levelled
+from a2ibench.registry import host
 
 
 def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Volume, Volume]:

@@ -17,16 +17,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
+from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError, PluginError
-from a2ibench.plugins import host
-from a2ibench.protocol import checkpoint, precision
+from a2ibench.protocol import checkpoint
 from a2ibench.protocol.intensity import normalise
 from a2ibench.protocol.planes import MIRRORS, mirrored, restore
 from a2ibench.protocol.resample import interpolate
-from a2ibench.protocol.sample import PatchSampler, training_grid
-from a2ibench.protocol.train import Schedule, train
+from a2ibench.protocol.sampling import PatchSampler, training_grid
+from a2ibench.protocol.training import Schedule, autocast, resolve, train
+from a2ibench.registry import host
 from a2ibench.settings import Configurable, Value, setting
-from a2ibench.volumes.levels import levelled
 
 log = logging.getLogger("a2ibench")
 
@@ -152,7 +152,7 @@ class SliceNetwork(Configurable):
             average_span=self.average_span,
             progress=ctx.progress,
             workdir=ctx.workdir,
-            autocast=precision.autocast(self._precision(ctx), ctx.device),
+            autocast=autocast(self._precision(ctx), ctx.device),
         )
         self._network = network.eval()
 
@@ -184,7 +184,7 @@ class SliceNetwork(Configurable):
             return self._restore(network, Degraded(images, expanded))
 
         families = ("xz", "yz") if self.planes == "both" else (self.planes,)
-        with torch.inference_mode(), precision.autocast(self._precision(ctx), ctx.device)():
+        with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
             whole = mirrored(run) if self.flips else run
             restored = restore(
                 whole,
@@ -312,7 +312,7 @@ class SliceNetwork(Configurable):
         return self._network
 
     def _precision(self, ctx: Context) -> str:
-        return precision.resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
+        return resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
 
 
 def _fractions(volume: Volume) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from a2ibench.bench.compare import Comparison
+from a2ibench.bench.gate.compare import Comparison
 from a2ibench.bench.gate.difference import Difference
 from a2ibench.errors import one_line
 

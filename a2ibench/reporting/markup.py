@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2ibench.errors import one_line
-from a2ibench.reporting.sheet import Block, Cell, Sheet
-from a2ibench.reporting.texts import ABSENT, TIED
+from a2ibench.reporting.layout import ABSENT, TIED, Block, Cell, Sheet
 
 _LATEX = {
     "\\": r"\textbackslash{}",

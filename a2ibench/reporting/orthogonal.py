@@ -9,9 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from a2ibench.reporting.canvas import GAP, TITLE, Page, draw_scale_bar, own_style, png
 from a2ibench.reporting.files import replace_file
-from a2ibench.reporting.page import GAP, TITLE, Page, own_style, png
-from a2ibench.reporting.scale_bar import draw_scale_bar
 
 Triple = tuple[int, int, int]
 Size = tuple[float, float]

@@ -11,7 +11,17 @@ from typing import Any
 import pandas as pd
 
 from a2ibench.documents import read_json
-from a2ibench.errors import one_line
+from a2ibench.errors import A2IBenchError, one_line
+from a2ibench.registry import host
+
+
+def higher_is_better(metric: str) -> bool | None:
+    """Return a metric's sense; None where it is no longer installed, so that nothing is called best."""
+    try:
+        return bool(host().build("metric", metric).higher_is_better)
+    except (A2IBenchError, AttributeError):
+        return None
+
 
 Record = Mapping[str, Any]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from a2ibench.scaffold.plugin_files import write_plugin
-from a2ibench.scaffold.rendering import kinds
+from a2ibench.scaffold.new_plugin import kinds, write_plugin
 
 __all__ = ["kinds", "write_plugin"]

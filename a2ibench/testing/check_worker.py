@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from a2ibench.errors import A2IBenchError, one_line
-from a2ibench.isolation.channels import end_with, take_channels
 from a2ibench.isolation.endings import ignore_interrupts
+from a2ibench.isolation.pipes import end_with, take_channels
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _judge_all(name: str, kind: str | None, device: str, first: int, channel: int) -> None:
-    from a2ibench.plugins import host
+    from a2ibench.registry import host
     from a2ibench.testing.suite import checks, find_registered
 
     number = 0

@@ -8,10 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from a2ibench.catalogue_fields import link, prose, sha256
 from a2ibench.contracts import DatasetSpec, same_spacing
+from a2ibench.data.catalogue import link, prose, sha256
 from a2ibench.errors import A2IBenchError
-from a2ibench.plugins import Registered, host
+from a2ibench.registry import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import CITED, LISTED, Registration
 
@@ -67,7 +67,7 @@ def _source(subject: Registration) -> None:
     if spec.path is not None and not spec.path.exists():
         raise CheckFailed(f"path {spec.path} is no file or folder")
     if spec.phantom is not None:
-        from a2ibench.volumes.phantom import phantom
+        from a2ibench.data.phantom import phantom
 
         unknown = set(spec.phantom) - set(inspect.signature(phantom).parameters)
         if unknown:
@@ -120,14 +120,14 @@ def _fields(subject: Registration) -> None:
 def _opens(subject: Registration) -> None:
     spec: DatasetSpec = subject.spec
     if spec.phantom is not None:
-        from a2ibench.volumes.phantom import phantom
+        from a2ibench.data.phantom import phantom
 
         phantom(**({"voxel_size": spec.voxel_size[0]} | dict(spec.phantom) | {"size": _SMALL}))
         return
     if spec.path is None:
         how = f"a2ibench fetch {spec.name} downloads and checks it" if spec.url else "it is got by hand"
         raise CheckSkipped(f"the volume is not here: {how}")
-    from a2ibench.volumes.opening import file_shape
+    from a2ibench.data.opening import file_shape
 
     shape: Sequence[int] = file_shape(spec.path, spec.key, spec.level)
     if spec.crop is not None:

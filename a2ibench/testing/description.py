@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from a2ibench.plugins import Registered
+from a2ibench.registry import Registered
 from a2ibench.testing.check import CheckFailed, Rule, rule
 
 LONGEST_SUMMARY = 120
@@ -28,8 +28,8 @@ _LICENCE_FIELDS = ("License-Expression", "License", "License-File")
 
 _PROBE = """
 import json, sys
-from a2ibench.plugins import PluginHost, discover
-from a2ibench.plugins.loading import identity
+from a2ibench.registry import PluginHost, discover
+from a2ibench.registry.loading import identity
 name, distribution = sys.argv[1:]
 points, _ = discover()
 mine = [point for point in points if point.name == name and identity(point.dist)[0] == distribution]

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import Metric
-from a2ibench.plugins import Registered, host
+from a2ibench.registry import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
-from a2ibench.testing.comparing import digest
 from a2ibench.testing.description import DESCRIBED, Registration
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import digest, scene
 
 Array = NDArray[Any]
 

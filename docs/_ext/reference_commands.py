@@ -71,7 +71,7 @@ class ExitCodes(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        from a2ibench.cli.codes import ExitCode
+        from a2ibench.cli.errors import ExitCode
 
         said = ModuleAnalyzer.for_module(ExitCode.__module__).find_attr_docs()
         rows = [

@@ -16,10 +16,10 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from a2ibench import Setting, SliceNetwork
-from a2ibench.cli.settings_listing import allowed_text, value_text
-from a2ibench.plugins import host
-from a2ibench.plugins.schema import TYPES, settings_of
+from a2ibench.cli.listing import allowed_text, value_text
 from a2ibench.protocol.profiles import PROFILES
+from a2ibench.registry import host
+from a2ibench.registry.schema import TYPES, settings_of
 
 DISTRIBUTION = "a2ibench"
 _logger = logging.getLogger(__name__)

@@ -30,14 +30,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from a2ibench import A2IBenchError, AxialGrid, Budget, Context, InputError, Method, Volume, load_catalogue
-from a2ibench.catalogue import find_dataset
-from a2ibench.degradations.operators import slab_average
-from a2ibench.plugins import host
-from a2ibench.protocol.blocks import block_size, plan_blocks
+from a2ibench.data.catalogue import find_dataset
+from a2ibench.data.opening import open_dataset
+from a2ibench.degradations.base import slab_average
+from a2ibench.protocol.blocks import MAX_PLANE, block_size, plan_blocks, reconstruct_volume
 from a2ibench.protocol.profiles import PROFILES
-from a2ibench.protocol.reconstruct import MAX_PLANE, reconstruct_volume
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes.opening import open_dataset
+from a2ibench.registry import host
 
 METHODS = ("a2i-3dem", "swinir", "pssr", "srmd")
 SHOWN, ROWS, DIFFERENCE = 2, 80, 0.2

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from a2ibench import A2IBenchError, AxialGrid, Volume, load_catalogue
-from a2ibench.catalogue import find_dataset
-from a2ibench.plugins import host
+from a2ibench.data.catalogue import find_dataset
+from a2ibench.data.opening import open_dataset
 from a2ibench.protocol.resample import interpolation_matrix
-from a2ibench.protocol.sample import training_grid
-from a2ibench.reporting.page import DPI, FINE, GAP, TITLE, Page
-from a2ibench.volumes.opening import open_dataset
+from a2ibench.protocol.sampling import training_grid
+from a2ibench.registry import host
+from a2ibench.reporting.canvas import DPI, FINE, GAP, TITLE, Page
 
 PATCH, ACROSS, DRAWS = 96, 4, 8
 SIDE, HEADING = 1.6, 0.22

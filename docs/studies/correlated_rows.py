@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 from scipy.special import stdtrit
 
-from a2ibench.statistics import block_half_width, independent_half_width
-from a2ibench.statistics.blocks import standard_error
+from a2ibench.statistics import block_half_width, independent_half_width, standard_error
 
 Floats = NDArray[np.float64]
 

@@ -15,8 +15,7 @@ from correlated_rows import INTERVALS, Case, Floats
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from a2ibench.statistics import block_half_width, difference_half_width
-from a2ibench.statistics.blocks import segment_correlation, standard_error
+from a2ibench.statistics import block_half_width, difference_half_width, segment_correlation, standard_error
 
 TRIALS = 2_000
 SIDE, BATCH = 64, 250

@@ -65,8 +65,8 @@ def reconstruct(
     import tensorstore
     import zarr  # noqa: F401
 
-    from a2ibench.plugins import host
-    from a2ibench.reconstructing import MethodOptions, StackOptions, reconstruct_between
+    from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_between
+    from a2ibench.registry import host
 
     host().load("method", method)
     tensorstore.Context()
@@ -173,12 +173,12 @@ def network(stack: Path, folder: Path, sizes: list[float], methods: list[str], r
 def in_memory_and_streamed(source: Path, target: Path, method: str) -> tuple[int, float, float]:
     """Return the number of pieces, and the seconds that one trained network takes both ways."""
     from a2ibench import Budget, Context, Volume
-    from a2ibench.plugins import host
-    from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
-    from a2ibench.protocol.streaming import stream
-    from a2ibench.volumes.lazy import open_lazy
-    from a2ibench.volumes.window import Window
-    from a2ibench.volumes.writing import create
+    from a2ibench.data.crop import Window
+    from a2ibench.data.formats import open_lazy
+    from a2ibench.data.writing import create
+    from a2ibench.protocol.blocks import quantise, reconstruct_volume
+    from a2ibench.reconstruction.streaming import stream
+    from a2ibench.registry import host
 
     with open_lazy(source) as opened:
         lazy = Volume(Window(opened), NM, (0.0, 255.0), "stack")

@@ -20,9 +20,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from a2ibench import load_catalogue
 from a2ibench.contracts import AxialGrid, DatasetSpec
+from a2ibench.data.opening import open_dataset
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes.opening import open_dataset
 
 TILES, LEAST = 6, 100
 Floats = NDArray[np.float64]

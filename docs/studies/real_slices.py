@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from a2ibench.bench.record import JOBS, read_records
-from a2ibench.reporting.evidence.slices import Rows, read_slices, shares
 from a2ibench.reporting.results import BASELINE
-from a2ibench.statistics import block_half_width, independent_half_width
-from a2ibench.statistics.blocks import segment_correlation
+from a2ibench.reporting.standings import Rows, read_slices, shares
+from a2ibench.statistics import block_half_width, independent_half_width, segment_correlation
 
 
 def main() -> None:

@@ -21,10 +21,10 @@ from scipy.ndimage import zoom
 from ssim_terms import DEFINITIONS, PINNED, Similarity, grainy
 
 from a2ibench import A2IBenchError, DatasetSpec, Simulation, Volume, load_catalogue, noise_level, reconstruct
-from a2ibench.catalogue import find_dataset
+from a2ibench.data.catalogue import find_dataset
+from a2ibench.data.opening import open_dataset
 from a2ibench.metrics.psnr import psnr
 from a2ibench.protocol.simulate import simulate
-from a2ibench.volumes.opening import open_dataset
 
 RATIO, BIN, MOST = 3.0, 3, (96, 192, 192)
 OPERATORS = ("slab-average", "subsample")

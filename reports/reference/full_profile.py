@@ -34,8 +34,8 @@ def paper_size(source: Volume, shape: tuple[int, int, int]) -> np.ndarray:
 
 def write_paper_size(catalogue: Path, name: str, shape: tuple[int, int, int], folder: Path) -> Path:
     """Write a volume of the paper's size and its catalogue; return the catalogue."""
+    from a2ibench.data.opening import open_dataset
     from a2ibench.protocol.simulate import simulate
-    from a2ibench.volumes.opening import open_dataset
 
     spec = load_catalogue(catalogue)[name]
     anisotropic, _ = simulate(open_dataset(spec), spec.simulate)

@@ -16,9 +16,9 @@ import torch
 
 from a2ibench.bench import calibration
 from a2ibench.bench.calibration import VERSION, Calibration
-from a2ibench.bench.job import run_job
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record
+from a2ibench.bench.run_job import run_job
 
 CHILD = """
 import json, sys
@@ -166,7 +166,7 @@ def test_a_job_records_it_outside_of_its_phases(
             time.sleep(1.0)
             return found
 
-    monkeypatch.setattr("a2ibench.bench.job.Calibration", Slow)
+    monkeypatch.setattr("a2ibench.bench.run_job.Calibration", Slow)
     (job,) = plan_run(["nearest"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu").jobs()
     folder = tmp_path / "job"
     folder.mkdir()

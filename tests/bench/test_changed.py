@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from a2ibench.bench.executors import execute
-from a2ibench.bench.folder import prepare_run_folder
-from a2ibench.bench.inputs import used_by
+from a2ibench.bench.cache_key import used_by
+from a2ibench.bench.execute import execute
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record, write_record
+from a2ibench.bench.run_folder import prepare_run_folder
 
 DEGRADATION = """
 from a2ibench import DegradationSpec, hookimpl
@@ -74,7 +74,7 @@ def test_results_that_are_no_longer_those_of_the_record_are_made_again(
 def test_a_dataset_that_changes_while_it_is_read_is_not_taken_for_current_later(
     run: Callable[[], Any], probe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from a2ibench.volumes import opening
+    from a2ibench.data import opening
 
     file = tmp_path / "data" / "thin.tif"
     open_dataset = opening.open_dataset

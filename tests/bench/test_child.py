@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench import child
-from a2ibench.bench.events import Report
+from a2ibench.bench.executors import process as child
+from a2ibench.bench.executors.events import Report
 
 REPORT = '{"phase": "fit", "done": 1, "total": 2, "values": {}}'
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench.claims import claimed_record
-from a2ibench.bench.events import Task
+from a2ibench.bench.executors.events import Task
+from a2ibench.bench.executors.process import claimed_record
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import RECORD, write_record
 from a2ibench.bench.specs import Job

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.folder import check_run_folder, lock_run, prepare_run_folder, state_of
 from a2ibench.bench.plan import Plan
+from a2ibench.bench.run_folder import check_run_folder, lock_run, prepare_run_folder, state_of
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError
 
@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_written_is_an_error() -> None:
 
 def test_another_process_in_the_folder_is_an_error(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from a2ibench.bench.folder import lock_run\n"
+        "import sys; from pathlib import Path; from a2ibench.bench.run_folder import lock_run\n"
         "with lock_run(Path(sys.argv[1])):\n    print('locked', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from a2ibench.bench import history
+from a2ibench.bench import estimate as history
+from a2ibench.bench.estimate import History
 from a2ibench.bench.files import write_json
-from a2ibench.bench.history import History
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 

@@ -7,9 +7,9 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
 
-from a2ibench.bench.job import run_job
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import Record
+from a2ibench.bench.run_job import run_job
 from a2ibench.contracts import silent
 
 HOT = {"uint16": 65535, "float32": 1e6}

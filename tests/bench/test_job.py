@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from a2ibench.bench.job import run_job
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record
+from a2ibench.bench.run_job import run_job
 from a2ibench.contracts import silent
 
 Run = Callable[..., dict[str, Any]]

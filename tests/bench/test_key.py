@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench import code, key
-from a2ibench.bench.key import ingredients, job_key, metric_versions
+from a2ibench.bench import cache_key as key
+from a2ibench.bench import code_digest as code
+from a2ibench.bench.cache_key import ingredients, job_key, metric_versions
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
-from a2ibench.plugins import host
+from a2ibench.registry import host
 
 PLUGIN = """
 from a2ibench import MethodSpec, MetricSpec, hookimpl
@@ -219,7 +220,7 @@ def test_modules_of_a_project_installed_in_place_count(
 
 def test_every_room_that_makes_results_counts() -> None:
     rooms = code.core_digests()
-    assert {"layers", "settings.py", "metrics", "bench", "protocol", "contracts", "volumes"} <= set(rooms)
+    assert {"layers", "settings.py", "metrics", "bench", "protocol", "contracts", "data"} <= set(rooms)
     assert not {"cli", "reporting"} & set(rooms)
 
 

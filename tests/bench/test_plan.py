@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench import choose, device
+from a2ibench.bench import device
+from a2ibench.bench import selection as choose
 from a2ibench.bench.plan import Job, Plan, plan_run
 from a2ibench.bench.specs import dataset_from_dict, dataset_to_dict
 from a2ibench.contracts import Budget, DatasetSpec, Simulation

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from a2ibench.bench.executors import execute
-from a2ibench.bench.folder import prepare_run_folder
+from a2ibench.bench.execute import execute
 from a2ibench.bench.plan import Job, Plan, plan_run
 from a2ibench.bench.record import Record, read_records
+from a2ibench.bench.run_folder import prepare_run_folder
 
 
 class Log:
@@ -176,8 +176,8 @@ def test_a_job_that_hangs_is_stopped(plan: Callable[..., Plan], probe: Path, out
 PARENT = """
 import signal, sys
 from pathlib import Path
-from a2ibench.bench.executors import execute
-from a2ibench.bench.folder import prepare_run_folder
+from a2ibench.bench.execute import execute
+from a2ibench.bench.run_folder import prepare_run_folder
 from a2ibench.bench.plan import plan_run
 
 # A test runner in the background may have SIGINT ignored, which children inherit.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.job import run_job
 from a2ibench.bench.plan import plan_run
+from a2ibench.bench.run_job import run_job
 from a2ibench.protocol.profiles import PROFILES
 
 

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from a2ibench.bench.plan import plan_run
+from a2ibench.bench.run_file import FLAGS_ONLY, OPTIONS, SETTINGS, read_run_file
 from a2ibench.bench.run_options import combined_options
-from a2ibench.bench.runfile import FLAGS_ONLY, OPTIONS, SETTINGS, read_run_file
 from a2ibench.cli import main
 from a2ibench.cli.app import app
 from a2ibench.errors import InputError

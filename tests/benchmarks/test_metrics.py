@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from a2ibench.plugins import host
+from a2ibench.registry import host
 
 pytestmark = pytest.mark.alone
 

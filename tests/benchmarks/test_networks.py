@@ -11,8 +11,8 @@ from textbook import TextbookGLEN, TextbookWindowAttention, textbook
 from torch import nn
 
 from a2ibench import ShiftedWindowAttention, SliceNetwork
-from a2ibench.plugins import host
-from a2ibench.protocol import precision
+from a2ibench.protocol import training as precision
+from a2ibench.registry import host
 from a2ibench_a2i3dem.blocks import GLEN
 
 pytestmark = pytest.mark.alone

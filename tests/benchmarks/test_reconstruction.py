@@ -9,9 +9,9 @@ from plain import Plain
 from side_by_side import least_times, seconds
 
 from a2ibench import Budget, Context, Volume
-from a2ibench.plugins import host
-from a2ibench.protocol import precision
-from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.protocol import training as precision
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.registry import host
 from a2ibench_cubic.method import Cubic
 
 pytestmark = pytest.mark.alone

@@ -12,9 +12,9 @@ from plain import Plain
 from side_by_side import least_times
 
 from a2ibench import AxialDegradation, Budget, Context, SliceNetwork, Volume
-from a2ibench.plugins import host
-from a2ibench.protocol import precision
-from a2ibench.protocol.sample import PatchSampler, training_grid
+from a2ibench.protocol import training as precision
+from a2ibench.protocol.sampling import PatchSampler, training_grid
+from a2ibench.registry import host
 
 pytestmark = pytest.mark.alone
 

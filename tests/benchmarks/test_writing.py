@@ -15,7 +15,7 @@ import zarr
 from side_by_side import least_times, seconds
 from zarr.codecs import ZstdCodec
 
-from a2ibench.volumes.writing import create
+from a2ibench.data.writing import create
 
 pytestmark = pytest.mark.alone
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import Distribution
 
 import a2ibench
-from a2ibench.plugins import host
+from a2ibench.registry import host
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

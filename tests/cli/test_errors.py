@@ -164,7 +164,7 @@ def test_what_nobody_foresaw_is_one_line_too(
     def fail(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr("a2ibench.plugins.host", fail)
+    monkeypatch.setattr("a2ibench.registry.host", fail)
     assert main(["list", "methods"]) == 3
     assert re.fullmatch(r"a2ibench: error: KeyError: 'x'; --debug shows .*\n", capsys.readouterr().err)
 

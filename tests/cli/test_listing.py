@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.cli.columns import columns
-from a2ibench.plugins import host
+from a2ibench.cli.table import columns
+from a2ibench.registry import host
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

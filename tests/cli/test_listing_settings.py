@@ -9,7 +9,7 @@ from importlib.metadata import Distribution
 
 import pytest
 
-from a2ibench.cli.settings_listing import allowed_text, value_text
+from a2ibench.cli.listing import allowed_text, value_text
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Setting
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from a2ibench.cli.plugin import KINDS
-from a2ibench.plugins import registration
+from a2ibench.registry import registration
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

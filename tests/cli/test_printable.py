@@ -13,13 +13,12 @@ import pytest
 from rich.console import Console
 
 from a2ibench.cli.bars import BarEvents
-from a2ibench.cli.columns import columns
 from a2ibench.cli.errors import in_one_line
-from a2ibench.cli.messages import outcome, values_text
-from a2ibench.cli.plain import PhaseLines
+from a2ibench.cli.progress import PhaseLines, outcome, values_text
+from a2ibench.cli.table import columns
 from a2ibench.errors import InputError
+from a2ibench.reporting.canvas import Page
 from a2ibench.reporting.markup import latex_text
-from a2ibench.reporting.page import Page
 
 HOSTILE = [
     "\x1b[31mred\x1b[0m",

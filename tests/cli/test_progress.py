@@ -10,10 +10,9 @@ import pytest
 from rich.console import Console
 
 from a2ibench.bench.specs import Job
-from a2ibench.cli import messages
+from a2ibench.cli import progress as messages
 from a2ibench.cli.bars import BarEvents
-from a2ibench.cli.display import interactive
-from a2ibench.cli.plain import PlainEvents
+from a2ibench.cli.progress import PlainEvents, interactive
 from a2ibench.contracts import Budget, DatasetSpec
 
 JOB = Job(DatasetSpec("d", "D", (1.0, 1.0, 1.0)), "m", 2, "smoke", Budget(steps=1))

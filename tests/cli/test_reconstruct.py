@@ -16,8 +16,8 @@ import tifffile
 from matplotlib import image
 
 from a2ibench.contracts import AxialGrid
+from a2ibench.data.opening import open_volume
 from a2ibench.protocol.resample import interpolate
-from a2ibench.volumes.opening import open_volume
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

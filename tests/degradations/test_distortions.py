@@ -13,11 +13,11 @@ from scipy import ndimage, stats
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from a2ibench import AxialGrid, Degradation, InputError, Simulation, Volume
-from a2ibench.degradations import effects
+from a2ibench.degradations import distortions as effects
 from a2ibench.degradations.distortions import EMDistortions
-from a2ibench.plugins import host
-from a2ibench.protocol.sample import PatchSampler, training_grid
+from a2ibench.protocol.sampling import PatchSampler, training_grid
 from a2ibench.protocol.simulate import simulate
+from a2ibench.registry import host
 
 ISOTROPIC = ("blur", "curtains", "charging")
 SAMPLED = ("repeated", "jitter", "drift", "poisson", "gaussian", "missing")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from a2ibench import AxialGrid, Degradation, InputError, Volume
-from a2ibench.degradations import operators
-from a2ibench.plugins import host
+from a2ibench.degradations import base as operators
+from a2ibench.registry import host
 
 NAMES = {
     "slab-average": operators.slab_average,

@@ -14,13 +14,13 @@ import typer.main
 
 import a2ibench
 from a2ibench import DatasetSpec, Setting
-from a2ibench.bench.runfile import OPTIONS, SETTINGS
+from a2ibench.bench.run_file import OPTIONS, SETTINGS
 from a2ibench.cli.app import app
-from a2ibench.cli.codes import ExitCode
-from a2ibench.plugins import host
-from a2ibench.plugins.loading import HOOKS
-from a2ibench.plugins.schema import settings_of
+from a2ibench.cli.errors import ExitCode
 from a2ibench.protocol.profiles import PROFILES
+from a2ibench.registry import host
+from a2ibench.registry.loading import HOOKS
+from a2ibench.registry.schema import settings_of
 
 SOURCE = Path(a2ibench.__file__).parent
 SEPARATORS = {"method": ".", "degradation": ":", "metric": "/"}
@@ -148,7 +148,7 @@ def test_every_metric_and_degradation_on_its_page(site) -> None:
 
 
 def test_every_option_of_the_phantom_with_its_default(site) -> None:
-    from a2ibench.volumes.phantom import phantom
+    from a2ibench.data.phantom import phantom
 
     table = site.page("your_data.html").find(id="phantom").find("table")
     rows = [[cell.get_text(strip=True) for cell in row.find_all("td")] for row in table.find_all("tr")[1:]]

@@ -9,17 +9,17 @@ import time
 import numpy as np
 import pytest
 
-from a2ibench.bench.baseline import read_outcome
-from a2ibench.bench.gate.thresholds import Names, read_thresholds
+from a2ibench.bench.gate.baseline import read_outcome
+from a2ibench.bench.gate.limits import Names, read_thresholds
 from a2ibench.bench.record import read_record
-from a2ibench.bench.runfile import read_run_file
-from a2ibench.catalogue import load_catalogue
+from a2ibench.bench.run_file import read_run_file
 from a2ibench.contracts import Volume
+from a2ibench.data.catalogue import load_catalogue
+from a2ibench.data.fetch.partial import Part
+from a2ibench.data.formats import open_lazy
 from a2ibench.errors import A2IBenchError
 from a2ibench.protocol import checkpoint
-from a2ibench.reconstructing.trained_levels import trained_levels
-from a2ibench.volumes.fetching.part import Part
-from a2ibench.volumes.lazy import open_lazy
+from a2ibench.reconstruction.checkpoints import trained_levels
 
 LEVELS = Volume(np.zeros((2, 2, 2), np.uint8), (30.0, 10.0, 10.0), (0.0, 255.0))
 WORDS = [

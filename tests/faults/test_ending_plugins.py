@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from a2ibench.bench.events import checked_report, parse_report
+from a2ibench.bench.executors.events import checked_report, parse_report
 from a2ibench.errors import PluginError, one_line
 from a2ibench.isolation.supervised import Supervised
-from a2ibench.plugins import host
-from a2ibench.plugins.measuring import try_metric
+from a2ibench.registry import host
+from a2ibench.registry.scoring import try_metric
 
 Install = Callable[..., object]
 

@@ -18,19 +18,18 @@ from rich.console import Console
 
 from a2ibench.bench.specs import Job
 from a2ibench.cli.bars import BarEvents
-from a2ibench.cli.columns import columns
 from a2ibench.cli.errors import in_one_line
-from a2ibench.cli.plain import PhaseLines, PlainEvents
-from a2ibench.cli.table import plain_table
+from a2ibench.cli.progress import PhaseLines, PlainEvents
+from a2ibench.cli.table import columns, plain_table
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.errors import InputError, one_line, printable
-from a2ibench.reporting.annotations import annotation
-from a2ibench.reporting.drawing import draw
+from a2ibench.reporting.canvas import drawable, own_style, png
+from a2ibench.reporting.ci import annotation
+from a2ibench.reporting.figures import draw
+from a2ibench.reporting.layout import Block, Cell, Sheet
 from a2ibench.reporting.markup import latex, latex_text, markdown, terminal
 from a2ibench.reporting.orthogonal import Planes, draw_planes
-from a2ibench.reporting.page import drawable, own_style, png
-from a2ibench.reporting.scene import Panel, Scene
-from a2ibench.reporting.sheet import Block, Cell, Sheet
+from a2ibench.reporting.panels import Panel, Scene
 
 HOSTILE = {
     "colour": "red \x1b[31mtext\x1b[0m",

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from a2ibench import ShiftedWindowAttention, pad_to_multiple, to_image, to_map
-from a2ibench.layers import attention as ways
-from a2ibench.layers.windows import merge, partition, shift_masks
+from a2ibench.layers import window_attention as ways
+from a2ibench.layers.window_attention import merge, partition, shift_masks
 
 
 def randomised(network: nn.Module, scale: float) -> nn.Module:

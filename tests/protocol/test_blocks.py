@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2ibench import AxialGrid, Context, PluginError, Volume
-from a2ibench.protocol.blocks import block_size, plan_blocks
-from a2ibench.protocol.reconstruct import quantise, reconstruct_volume
+from a2ibench.protocol.blocks import block_size, plan_blocks, quantise, reconstruct_volume
 from a2ibench_cubic.method import Cubic
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from a2ibench import AxialDegradation, AxialGrid, InputError, Volume
 from a2ibench.protocol.resample import interpolation_matrix
-from a2ibench.protocol.sample import PatchSampler, training_grid
+from a2ibench.protocol.sampling import PatchSampler, training_grid
 
 
 def _volume(shape=(5, 40, 44), ratio: float = 3.0, dtype: str = "uint8") -> Volume:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from a2ibench import AxialGrid, Budget, Context, InputError, SliceNetwork, UnknownNameError, Volume
-from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.resample import interpolate
 
 CTX = Context(budget=Budget(steps=4), batch=4, patch=24, precision="fp32")

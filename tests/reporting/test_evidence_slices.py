@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from a2ibench.metrics.psnr import CEILING, PSNR
 from a2ibench.metrics.ssim import SSIM
-from a2ibench.reporting.evidence.slices import read_slices, shares
+from a2ibench.reporting.standings import read_slices, shares
 
 RANGE = 255.0
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from a2ibench.bench.record import read_records
+from a2ibench.reporting.layout import make_sheet
 from a2ibench.reporting.results import group
-from a2ibench.reporting.sheet import make_sheet
 from a2ibench.reporting.tables import console_table, summary_frame, write_tables
 
 N = {"xz": 80, "yz": 64}

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from a2ibench.bench.record import read_records
-from a2ibench.reporting.drawing import draw
-from a2ibench.reporting.figures import write_figures
-from a2ibench.reporting.scale_bar import round_length
-from a2ibench.reporting.scene import make_scene, textured_window
+from a2ibench.reporting.canvas import round_length
+from a2ibench.reporting.figures import draw, write_figures
+from a2ibench.reporting.panels import make_scene, textured_window
 
 
 def planes(shape, *, reference=True, offset=4, seed=0):

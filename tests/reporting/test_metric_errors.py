@@ -6,9 +6,9 @@ import csv
 import math
 
 from a2ibench.bench.record import damaged_records, read_records
+from a2ibench.benchmark import Results
 from a2ibench.reporting.results import group
 from a2ibench.reporting.tables import console_table, frame, write_tables
-from a2ibench.running import Results
 
 
 def test_a_failed_metric_is_told_in_every_table(make_run):

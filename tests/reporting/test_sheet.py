@@ -5,8 +5,8 @@ import math
 import pytest
 from scipy import stats
 
+from a2ibench.reporting.layout import count_text, ends_text, gain_text, metric_text, seconds_text
 from a2ibench.reporting.summary import Sample
-from a2ibench.reporting.texts import count_text, ends_text, gain_text, metric_text, seconds_text
 from a2ibench.statistics import UNKNOWN, Interval
 
 

@@ -166,7 +166,7 @@ def test_ties_at_displayed_precision_are_both_best(make_run):
 
 
 def test_lower_is_better_is_respected_and_unknown_metrics_have_no_best(make_run, monkeypatch):
-    from a2ibench.reporting import sense
+    from a2ibench.reporting import results as sense
 
     monkeypatch.setattr(sense, "higher_is_better", {"error": False, "other": None}.get)
     job = make_run.job
@@ -181,7 +181,7 @@ def test_lower_is_better_is_respected_and_unknown_metrics_have_no_best(make_run,
 
 @pytest.mark.parametrize("name", ["psnr", "ssim_3d", "never-registered"])
 def test_sense_of_metrics_comes_from_the_plugins(name):
-    from a2ibench.reporting.sense import higher_is_better
+    from a2ibench.reporting.results import higher_is_better
 
     assert higher_is_better(name) is (None if name == "never-registered" else True)
 

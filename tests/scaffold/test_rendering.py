@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2ibench.scaffold import kinds, write_plugin
-from a2ibench.scaffold.names import LONGEST, PluginNames
-from a2ibench.scaffold.rendering import render
+from a2ibench.scaffold.new_plugin import LONGEST, PluginNames, render
 
 ROOT = Path(__file__).parents[2]
 EXTREMES = ("q", "q" * LONGEST, "q" + "-4x" * 9, "none-true")

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import signal, stats
 
-from a2ibench.statistics import LEAST, block_half_width, independent_half_width
-from a2ibench.statistics.blocks import segment_correlation, standard_error
+from a2ibench.statistics import (
+    LEAST,
+    block_half_width,
+    independent_half_width,
+    segment_correlation,
+    standard_error,
+)
 
 ROWS = npst.arrays(np.float64, st.integers(LEAST, 90), elements=st.floats(-100, 100, width=32))
 ADDED = 0.12

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from a2ibench.testing import reporters, run_folder
+from a2ibench.testing import reporters
+from a2ibench.testing import reporters as run_folder
 
 FAULTS = {
     "texts for paths": (

@@ -13,7 +13,7 @@ import pytest
 
 from a2ibench.errors import InputError, PluginError, UnknownNameError
 from a2ibench.testing import Check, CheckFailed, CheckSkipped, checks, find_registered, judge
-from a2ibench.testing.pickles import pickled
+from a2ibench.testing.side_effects import pickled
 
 ONE_OF_EACH = [
     ("method", "cubic"),

@@ -1,1 +1,1 @@
-"""The parts of the regression gate; `a2ibench.bench.baseline` and `a2ibench.bench.compare` are its doors."""
+"""The regression gate: what runs come to, and what of it is worse than a baseline."""

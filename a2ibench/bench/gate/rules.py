@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from a2ibench.bench.gate.difference import Difference, Verdict
-from a2ibench.bench.gate.gain import Limit
+from a2ibench.bench.gate.limits import Limit
 from a2ibench.bench.gate.outcome import Calibration, Outcome
 from a2ibench.bench.record import FINISHED
 from a2ibench.errors import one_line

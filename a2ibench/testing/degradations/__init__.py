@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from a2ibench.plugins import Registered
+from a2ibench.registry import Registered
 from a2ibench.testing.check import Rule
 from a2ibench.testing.degradations.trial import Trial
 

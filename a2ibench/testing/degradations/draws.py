@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from a2ibench.testing.chance import global_seed, global_states
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
 from a2ibench.testing.degradations.trial import Trial
+from a2ibench.testing.side_effects import global_seed, global_states
 
 ROUNDING = 1e-5
 

@@ -10,7 +10,7 @@ from a2ibench.bench.device import cuda_present
 from a2ibench.contracts import Degradation
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
 from a2ibench.testing.degradations.trial import BATCH, FRACTIONAL, WHOLE, Trial, check_output
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import scene
 
 
 @rule(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from a2ibench.contracts import AxialGrid
-from a2ibench.plugins import host
+from a2ibench.registry import host
 from a2ibench.testing.check import CheckFailed, CheckSkipped
 from a2ibench.testing.description import Registration
 

@@ -9,12 +9,10 @@ import numpy as np
 
 from a2ibench.contracts import Volume
 from a2ibench.errors import PluginError
-from a2ibench.protocol.blocks import block_size
-from a2ibench.protocol.reconstruct import reconstruct_volume
+from a2ibench.protocol.blocks import block_size, reconstruct_volume
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
-from a2ibench.testing.comparing import levels_apart
 from a2ibench.testing.methods.trial import FRACTIONAL, Trial, grid_of
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import levels_apart, scene
 
 TOLERANCE = 0.5
 """Grey levels of 255; rounding to 8 bits hides about as much."""

@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
-from a2ibench.testing.comparing import best_orientation, correlation, shift_along
 from a2ibench.testing.methods.trial import BASE, FRACTIONAL, LONGER, Run, Trial
+from a2ibench.testing.volumes import best_orientation, correlation, shift_along
 
 ASSERTED = "as it is"
 FAINT = 0.5

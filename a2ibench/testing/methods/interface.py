@@ -10,7 +10,7 @@ from a2ibench.contracts import Method
 from a2ibench.errors import one_line
 from a2ibench.testing.check import CheckFailed, rule
 from a2ibench.testing.methods.trial import BASE, Trial
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import scene
 
 
 @rule(

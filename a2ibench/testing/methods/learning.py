@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from a2ibench.protocol.intensity import normalise
 from a2ibench.protocol.resample import interpolate
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
-from a2ibench.testing.comparing import Floats, best_orientation, levels_apart
 from a2ibench.testing.methods.geometry import ASSERTED, FAINT
 from a2ibench.testing.methods.training import FIT
 from a2ibench.testing.methods.trial import BASE, FRACTIONAL, LONGER, Case, Run, Trial, grid_of
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import Floats, best_orientation, levels_apart, scene
 
 ROUNDING: Final = 0.02
 """Grey levels of 255 that two results may differ by without one of them having learnt anything."""

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from a2ibench.testing.check import CheckFailed, rule
-from a2ibench.testing.comparing import levels_apart
 from a2ibench.testing.methods.trial import BASE, FRACTIONAL, Case, Trial
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import levels_apart, scene
 
 INTEGERS = (Case("integer-ratios", 2.0, (10, 40, 40)), Case("integer-ratios", 8.0, (4, 40, 40)))
 # 5 slices at 2.5 make 12.5, which Python rounds to 12 and others to 13.

@@ -9,10 +9,9 @@ import numpy as np
 
 from a2ibench.bench.device import cuda_present
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
-from a2ibench.testing.comparing import levels_apart
 from a2ibench.testing.methods.trial import BASE, Trial
-from a2ibench.testing.pickles import pickled
-from a2ibench.testing.texture import scene
+from a2ibench.testing.side_effects import pickled
+from a2ibench.testing.volumes import levels_apart, scene
 
 # A GPU adds in another order each time.
 _SAME = {"cpu": 0.0, "cuda": 0.5}

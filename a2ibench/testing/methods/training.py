@@ -12,7 +12,7 @@ from typing import Any
 from a2ibench.contracts import Budget, Progress
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
 from a2ibench.testing.methods.trial import BASE, Report, Run, Trial, grid_of, recorder
-from a2ibench.testing.texture import scene
+from a2ibench.testing.volumes import scene
 
 FIT = "fit"
 OTHER_BUDGET = 9

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Budget, Context, Method, Progress, Volume, silent
-from a2ibench.plugins import host
 from a2ibench.protocol.profiles import PROFILES
-from a2ibench.testing.chance import global_seed
+from a2ibench.registry import host
 from a2ibench.testing.check import CheckFailed, CheckSkipped
-from a2ibench.testing.comparing import Floats, best_orientation, digest
 from a2ibench.testing.description import Registration
-from a2ibench.testing.texture import scene
+from a2ibench.testing.side_effects import global_seed
+from a2ibench.testing.volumes import Floats, best_orientation, digest, scene
 
 PROFILE = PROFILES["smoke"]
 LONGER = 200

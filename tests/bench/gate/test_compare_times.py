@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.bench.compare import Comparison, find_differences
+from a2ibench.bench.gate.compare import Comparison, find_differences
+from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome
-from a2ibench.bench.gate.thresholds import Thresholds
 
 Job = Callable[..., Outcome]
 Run = Callable[..., RunOutcome]

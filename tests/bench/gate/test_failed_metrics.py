@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from a2ibench.bench.compare import compare
+from a2ibench.bench.gate.compare import compare
+from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome, Score
-from a2ibench.bench.gate.thresholds import Thresholds
 
 Job = Callable[..., Outcome]
 Run = Callable[..., RunOutcome]

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.bench.baseline import read_outcome
-from a2ibench.bench.compare import Comparison, find_differences
+from a2ibench.bench.gate.baseline import read_outcome
+from a2ibench.bench.gate.compare import Comparison, find_differences
 from a2ibench.bench.gate.difference import Difference
+from a2ibench.bench.gate.limits import Names, Thresholds, read_thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome, Score
-from a2ibench.bench.gate.thresholds import Names, Thresholds, read_thresholds
 
 REFERENCE = Path(__file__).parents[3] / "reports" / "reference"
 LEARNED = {"params": 7.0}

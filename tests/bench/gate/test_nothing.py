@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench.compare import compare, find_differences
+from a2ibench.bench.gate.compare import compare, find_differences
+from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.gate.thresholds import Thresholds
 from a2ibench.errors import InputError
 
 Job = Callable[..., Outcome]

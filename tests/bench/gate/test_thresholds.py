@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.gate.thresholds import (
+from a2ibench.bench.gate.limits import (
     DEFAULTS,
     RATIOS,
     Names,
@@ -17,7 +17,7 @@ from a2ibench.bench.gate.thresholds import (
     read_thresholds,
 )
 from a2ibench.errors import InputError
-from a2ibench.plugins import host
+from a2ibench.registry import host
 
 NAMES = Names({"phantom", "epfl.v2"}, {"cubic", "a2i-3dem"}, {"psnr", "ssim", "error"})
 FILE = """

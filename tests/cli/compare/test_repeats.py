@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.baseline import read_outcome
-from a2ibench.bench.compare import compare
-from a2ibench.bench.gate.distil import with_directions
+from a2ibench.bench.gate.baseline import read_outcome
+from a2ibench.bench.gate.compare import compare
+from a2ibench.bench.gate.records import with_directions
 
 Completed = subprocess.CompletedProcess[str]
 Cli = Callable[..., Completed]

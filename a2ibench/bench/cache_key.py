@@ -1,0 +1,216 @@
+"""The cache key of a job: it changes with everything that may change the job's result, inputs by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from a2ibench import __version__
+from a2ibench.bench.code_digest import code_digest, core_digests, tree_digest
+from a2ibench.bench.files import plain
+from a2ibench.bench.record import FINISHED, Record, files_are_whole
+from a2ibench.bench.specs import Job, dataset_identity
+from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
+from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.errors import A2IBenchError
+from a2ibench.registry import host
+
+
+def dataset_content(spec: DatasetSpec) -> str | None:
+    """Return the checksum of a dataset's own file or folder; None where it has none that can be read.
+
+    What a catalogue says of the checksum is no matter: it need not be true of the file any more.
+    """
+    if spec.path is None:
+        return None
+    try:
+        return content_sha256(spec.path)
+    except (OSError, ValueError):
+        return None
+
+
+def named_files(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return digests of the files and folders that settings name.
+
+    Parameters
+    ----------
+    settings : mapping
+        By name; a text may be a path, or have paths in options as in ``"model:weights=PATH,gain=2"``.
+
+    Returns
+    -------
+    dict
+        By setting and path; a path that does not exist is left out.
+    """
+    return {
+        f"{name}={path}": tree_digest([path])
+        for name, value in settings.items()
+        if isinstance(value, str)
+        for path in dict.fromkeys(_existing(value))
+    }
+
+
+def degradation_identity(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells a degradation apart: who registers it, its code, and files that its options name."""
+    entry = host().find("degradation", name)
+    return {
+        "name": name,
+        "target": entry.spec.target,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "code": code_digest(entry),
+        "files": named_files(options),
+    }
+
+
+def used_by(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a method reads by its resolved settings: files, and the degradation it trains with.
+
+    Parameters
+    ----------
+    configuration : mapping
+        Settings with their defaults, which only the class of the method knows.
+    """
+    files, degradation = named_files(configuration), None
+    text = configuration.get("degradation")
+    if isinstance(text, str):
+        try:
+            degradation = degradation_identity(text.partition(":")[0], {})
+        except A2IBenchError:
+            degradation = None
+    return {"files": files, "degradation": degradation}
+
+
+def _existing(value: str) -> Iterator[Path]:
+    options = value.partition(":")[2].split(",")
+    for text in (value, *(option.partition("=")[2] for option in options)):
+        try:
+            path = Path(text).expanduser()
+            # A folder such as "/" or the current one is no file that a setting means.
+            if text and path.exists() and not Path.cwd().resolve().is_relative_to(path.resolve()):
+                yield path
+        except (OSError, ValueError, RuntimeError):
+            continue
+
+
+_LIBRARIES = ("torch", "numpy", "timm")
+
+
+def job_key(job: Job) -> str:
+    """Return 64 hexadecimal digits that differ where `ingredients` differ."""
+    text = json.dumps(plain(ingredients(job)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_current(record: Record, job: Job, folder: Path) -> bool:
+    """Whether a job's record is finished, whole, and of what would run now.
+
+    Parameters
+    ----------
+    record : dict
+        As `read_record` gives it; one without digest, of an older release, is not current.
+    job : Job
+        What would run; need not hold its key.
+    folder : Path
+        The job's folder, whose files must be those that the record is of.
+    """
+    if record["status"] not in FINISHED or not record.get("digest"):
+        return False
+    provenance = record["provenance"]
+    if provenance.get("key") != (job.key or job_key(job)):
+        return False
+    return _used_the_same(provenance, job) and files_are_whole(record, folder)
+
+
+def ingredients(job: Job) -> dict[str, Any]:
+    """Return what the result of a job depends on, JSON-able.
+
+    Code counts by the versions of distributions and by its text, so that a method under development is
+    not taken for the one that ran before. So do weights and other files beside it, the file of the dataset,
+    and files that settings name: by their content, never by their names or times.
+    """
+    return code_of(job.method) | {
+        "settings": dict(job.settings),
+        "files": named_files(job.settings),
+        "dataset": _dataset(job.dataset),
+        "metrics": metric_versions(job.metrics),
+        "seed": job.seed,
+        "profile": job.profile,
+        "budget": str(job.budget),
+        "device": job.device,
+        "precision": job.precision,
+    }
+
+
+def code_of(method: str) -> dict[str, Any]:
+    """Return what tells the code apart that a registered method runs, JSON-able."""
+    return {
+        "method": _registered("method", method),
+        "code": code_digest(host().find("method", method)),
+        "protocol": PROTOCOL_VERSION,
+        "a2ibench": __version__,
+        "rooms": core_digests(),
+        "libraries": {name: library_version(name) for name in _LIBRARIES},
+    }
+
+
+def metric_versions(names: tuple[str, ...]) -> dict[str, Any]:
+    """Return who registers each metric, its version and code; None where it cannot be imported."""
+    versions: dict[str, Any] = {}
+    for name in names:
+        try:
+            version = host().metric_version(name)
+            code = code_digest(host().find("metric", name))
+            versions[name] = [_registered("metric", name), version, code]
+        except A2IBenchError:
+            versions[name] = None
+    return versions
+
+
+@cache
+def library_version(name: str) -> str | None:
+    """Return the installed version of a distribution, without importing it."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _used_the_same(provenance: Mapping[str, Any], job: Job) -> bool:
+    used = provenance.get("used")
+    if not isinstance(used, dict):
+        # A job that was skipped or failed early has read nothing that its key does not tell.
+        return used is None
+    now = plain(used_by(provenance.get("configuration") or {}))
+    same = used.get("degradation") == now["degradation"] and used.get("dataset") == dataset_content(
+        job.dataset
+    )
+    return same and all(now["files"].get(name) == digest for name, digest in used.get("files", {}).items())
+
+
+def _registered(kind: str, name: str) -> Mapping[str, Any]:
+    entry = host().find(kind, name)
+    return {
+        "name": name,
+        "target": entry.spec.target,
+        "distribution": entry.distribution,
+        "version": entry.version,
+    }
+
+
+def _dataset(spec: DatasetSpec) -> Mapping[str, Any]:
+    identity = dataset_identity(spec)
+    if spec.path is not None:
+        # The same voxels wherever the file lies; its name may tell the format.
+        identity |= {"path": spec.path.name, "content": dataset_content(spec)}
+    elif spec.sha256 is not None:
+        identity["url"] = None
+    if spec.simulate is not None:
+        simulate = spec.simulate
+        identity["degradation"] = degradation_identity(simulate.degradation, simulate.options)
+    return identity

@@ -1,0 +1,197 @@
+"""Digests of the code, weights and data that installed packages bring, found without importing them."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from a2ibench.data.checksums import sha256_of
+from a2ibench.hookspecs import PROJECT
+from a2ibench.registry import Registered
+
+_ELSEWHERE: Final = frozenset({"cli", "reporting", "scaffold", "testing", "statistics.py", "doctor.py"})
+"""Rooms of a2ibench that show results and do not make them; a new room counts until it is named here."""
+
+_SKIPPED: Final = re.compile(
+    r"\..*|__pycache__|node_modules|venv|.*\.(py[co]|egg-info|dist-info|log|tmp|lock)", re.IGNORECASE
+)
+_BESIDE: Final = frozenset(
+    {"benchmarks", "bin", "build", "dist", "docs", "examples", "scripts", "site", "test", "tests"}
+    | {"conftest", "noxfile", "setup", "tasks", "versioneer"}
+)
+"""What lies beside the packages of a project that is installed in place, and belongs to no release."""
+
+_MOST_FILES: Final = 20_000
+"""Of a larger folder, such as a data set inside a package, the rest counts by sizes and times."""
+
+
+def core_digests() -> dict[str, str]:
+    """Return a digest of each room of a2ibench that may change a result."""
+    home = Path(__file__).parents[1]
+    names = (entry.name for entry in home.iterdir() if entry.is_dir() or entry.suffix == ".py")
+    wanted = (name for name in names if name not in _ELSEWHERE and not _SKIPPED.fullmatch(name))
+    return {name: tree_digest([home / name]) for name in sorted(wanted)}
+
+
+def code_digest(registered: Registered) -> str:
+    """Return a digest of all files that came with what is registered.
+
+    They are those of the distribution: what it lists, and the packages that are imported from it, also where
+    it is installed in place (editable). Of a2ibench itself only the package of the target counts, since
+    `core_digests` tells of the rest.
+
+    Parameters
+    ----------
+    registered : Registered
+        A method, degradation or metric.
+    """
+    module = registered.spec.target.partition(":")[0]
+    places = list(_package_of(module))
+    if registered.distribution != PROJECT:
+        distribution = _distribution(registered.distribution)
+        if distribution is not None:
+            places += _listed(distribution)
+            for name in _modules(distribution):
+                places += _package_of(name)
+    elif module.partition(".")[0] == PROJECT:
+        return PROJECT
+    return tree_digest(places)
+
+
+def tree_digest(places: Iterable[Path]) -> str:
+    """Return a digest of files, and of all files in folders but caches, bytecode and hidden ones.
+
+    Parameters
+    ----------
+    places : iterable of Path
+        Files and folders; those that do not exist count as empty.
+    """
+    digest = hashlib.sha256()
+    seen: set[str] = set()
+    for place in places:
+        for name, file in _files(place):
+            real = os.path.realpath(file)
+            if real not in seen:
+                seen.add(real)
+                digest.update(f"{name}\0{_content(file, len(seen))}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _content(file: Path, number: int) -> str:
+    try:
+        if number <= _MOST_FILES:
+            return sha256_of(file)
+        state = file.stat()
+    except (OSError, ValueError):
+        return "unreadable"
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+
+
+def _files(place: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every file that counts, with a name that does not tell where the package is installed."""
+    if place.is_file():
+        yield place.name, place
+        return
+    above = len(place.parent.parts)
+    for folder, folders, names in os.walk(place):
+        folders[:] = sorted(name for name in folders if not _SKIPPED.fullmatch(name))
+        for name in sorted(names):
+            if not _SKIPPED.fullmatch(name):
+                file = Path(folder, name)
+                yield "/".join(file.parts[above:]), file
+
+
+def _package_of(module: str) -> list[Path]:
+    """Return the folder or file of the outermost regular package on the way to a module."""
+    top, *rest = module.split(".")
+    spec = _spec(top)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return [Path(spec.origin)] if spec.origin else []
+    places = [Path(place) for place in spec.submodule_search_locations]
+    # A namespace may hold packages of many distributions.
+    while rest and not any((place / "__init__.py").is_file() for place in places):
+        name = rest.pop(0)
+        files = [place / f"{name}.py" for place in places if (place / f"{name}.py").is_file()]
+        places = files or [place / name for place in places if (place / name).is_dir()]
+        if files:
+            break
+    return places
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+
+
+def _distribution(name: str) -> Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
+def _listed(distribution: Distribution) -> list[Path]:
+    """Return the files that a distribution lists, but for metadata and scripts."""
+    wanted = (
+        file
+        for file in distribution.files or ()
+        if not any(map(_SKIPPED.fullmatch, file.parts)) and file.parts[0] != ".." and file.suffix != ".pth"
+    )
+    return sorted(Path(str(distribution.locate_file(file))) for file in wanted)
+
+
+def _modules(distribution: Distribution) -> list[str]:
+    """Return names of modules that belong to a distribution, also where it lists none of its files."""
+    found = {entry.value.partition(":")[0].strip() for entry in distribution.entry_points}
+    found |= set((distribution.read_text("top_level.txt") or "").split())
+    for file in distribution.files or ():
+        path = Path(str(distribution.locate_file(file)))
+        if file.suffix == ".pth" and len(file.parts) == 1:
+            found |= {name for folder in _folders(path) for name in _importable(folder)}
+        elif file.name.startswith("__editable__") and file.suffix == ".py":
+            found |= _mapped(path)
+    return sorted(name for name in found if all(part.isidentifier() for part in name.split(".")))
+
+
+def _folders(pth: Path) -> list[Path]:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        lines = pth.read_text(encoding="utf-8").splitlines()
+        places = (
+            pth.parent / line for line in lines if line and not line.startswith(("import ", "import\t", "#"))
+        )
+        return [place for place in places if place.is_dir()]
+    return []
+
+
+def _importable(folder: Path) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.stem not in _BESIDE and not _SKIPPED.fullmatch(entry.name):
+            if entry.suffix == ".py" and entry.is_file():
+                yield entry.stem
+            elif (entry / "__init__.py").is_file():
+                yield entry.name
+
+
+def _mapped(finder: Path) -> set[str]:
+    # setuptools writes a module with a table MAPPING of what it has installed in place.
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        for node in ast.parse(finder.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if any(isinstance(target, ast.Name) and target.id == "MAPPING" for target in targets):
+                value = getattr(node, "value", None)
+                return {str(name) for name in ast.literal_eval(value)} if value is not None else set()
+    return set()

@@ -1,0 +1,343 @@
+"""What a run would do and how long it would take, by records of earlier runs, without doing any of it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2ibench.bench.cache_key import is_current
+from a2ibench.bench.device import device_name
+from a2ibench.bench.files import plain
+from a2ibench.bench.record import FINISHED, JOBS, Record, is_damaged, read_record
+from a2ibench.bench.run_folder import RUN, state_of
+from a2ibench.bench.specs import Job
+from a2ibench.contracts import Budget, DatasetSpec
+from a2ibench.data.fetch.datasets import kept_file
+from a2ibench.data.size import Extent, extent
+from a2ibench.environment import usable_cpus
+from a2ibench.registry import host
+
+if TYPE_CHECKING:
+    from a2ibench.bench.plan import Plan
+
+_PER_VOXEL = ("load", "simulate", "reconstruct", "score", "write")
+_INSTANT = 0.01
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A record, and the folder of the job that it is of."""
+
+    folder: Path
+    record: Record
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a job may take, and how that is known.
+
+    Parameters
+    ----------
+    seconds : float
+        All phases but a download.
+    source : Path
+        Folder of the job whose record it comes from.
+    scaled : bool
+        Whether that job had other steps or another number of voxels.
+    """
+
+    seconds: float
+    source: Path
+    scaled: bool
+
+
+class History:
+    """The records of all run folders in some folders; they are read when they are first needed.
+
+    Parameters
+    ----------
+    places : iterable of Path
+        Folders that hold run folders; need not exist.
+    """
+
+    def __init__(self, places: Iterable[Path]) -> None:
+        self._places = {place.absolute(): place for place in places}.values()
+        self._extents: dict[str, Extent | None] = {}
+
+    def estimate(self, job: Job) -> Estimate | None:
+        """Return how long a job may take; None where no record tells.
+
+        A record tells if it is of the same method with the same settings, profile, device, precision and
+        machine. Steps scale the training, and voxels everything else; a training within a time budget takes
+        that time. Of several records one of the same size counts before one that must be scaled, then one of
+        the same dataset, then the newest.
+        """
+        found: list[tuple[tuple[bool, bool, str], Estimate]] = []
+        for earlier in self._records:
+            record = earlier.record
+            if record["status"] != "ok" or not _alike(job, record):
+                continue
+            size = self._extent(job.dataset)
+            if size is None:
+                return None
+            try:
+                seconds, scaled = _scaled_seconds(job, size, record)
+            except (ArithmeticError, LookupError, TypeError, ValueError):
+                continue
+            rank = (not scaled, record["dataset"] == job.dataset.name, _finished(earlier))
+            found.append((rank, Estimate(seconds, earlier.folder, scaled)))
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+    def skipped(self, job: Job) -> Earlier | None:
+        """Return the newest record of the job's method refusing the job's dataset; None where there is none.
+
+        Method, its version and settings, and the dataset's name and size must be the same.
+        """
+        refusals = [
+            earlier
+            for earlier in self._records
+            if earlier.record["status"] == "skipped"
+            and _same_method(job, earlier.record)
+            and earlier.record["provenance"].get("version") == host().find("method", job.method).version
+            and _same_size(earlier.record, self._extent(job.dataset), job.dataset.name)
+        ]
+        return max(refusals, key=_finished, default=None)
+
+    def _extent(self, spec: DatasetSpec) -> Extent | None:
+        if spec.name not in self._extents:
+            self._extents[spec.name] = extent(spec)
+        return self._extents[spec.name]
+
+    @cached_property
+    def _records(self) -> list[Earlier]:
+        return [earlier for place in self._places for earlier in _read(place)]
+
+
+def _read(place: Path) -> Iterator[Earlier]:
+    for run in sorted(place.glob(f"*/{RUN}")):
+        for folder in sorted((run.parent / JOBS).glob("*")):
+            record = read_record(folder)
+            if record is not None:
+                yield Earlier(folder, record)
+
+
+def _finished(earlier: Earlier) -> str:
+    return str(earlier.record["provenance"].get("finished"))
+
+
+def _same_method(job: Job, record: Record) -> bool:
+    same: bool = record["provenance"].get("settings") == plain(job.settings)
+    return same and record["method"] == job.method
+
+
+def _alike(job: Job, record: Record) -> bool:
+    provenance = record["provenance"]
+    same = all(provenance.get(name) == getattr(job, name) for name in ("profile", "device", "precision"))
+    if not (same and _same_method(job, record) and isinstance(provenance.get("environment"), dict)):
+        return False
+    machine = provenance.get("device_name"), provenance["environment"].get("cpus")
+    return machine == _machine(job.device)
+
+
+@cache
+def _machine(device: str) -> tuple[str, int | None]:
+    return device_name(device), usable_cpus()
+
+
+def _same_size(record: Record, size: Extent | None, dataset: str) -> bool:
+    told = record["provenance"].get("dataset")
+    if size is None or not isinstance(told, dict) or record["dataset"] != dataset:
+        return False
+    return [told.get("input_shape"), told.get("shape")] == [list(shape) for shape in size]
+
+
+def _scaled_seconds(job: Job, size: Extent, record: Record) -> tuple[float, bool]:
+    """Return the seconds of a job and whether they are scaled.
+
+    Raises
+    ------
+    ArithmeticError, LookupError, TypeError, ValueError
+        If the record does not tell.
+    """
+    timings, provenance = record["timings"], record["provenance"]
+    factor = size.voxels / math.prod(provenance["dataset"]["shape"])
+    seconds = timings["setup"] + factor * sum(timings.get(phase, 0.0) for phase in _PER_VOXEL)
+    fit, other_budget = timings["fit"], provenance["budget"] != str(job.budget)
+    learns = record["model"].get("params", 0) > 0
+    if learns:
+        fit = _training_seconds(job, fit, provenance["budget"])
+    elif other_budget and fit > _INSTANT:
+        # It does not tell whether it learns, so nothing says what the budget changes.
+        raise ValueError("unknown whether the method learns")
+    else:
+        fit *= factor
+    total = float(seconds + fit)
+    if not 0 <= total < math.inf:
+        raise ValueError(f"not a time: {total}")
+    return total, factor != 1 or (learns and other_budget)
+
+
+def _training_seconds(job: Job, seconds: float, budget: str) -> float:
+    if job.budget.steps is None:
+        return float(job.budget.seconds or 0)
+    steps = Budget.parse(budget).steps
+    if steps is None:
+        raise ValueError("the earlier training had a time budget, which does not tell what a step takes")
+    return seconds * job.budget.steps / steps
+
+
+ACTIONS = ("run", "retry", "skip", "keep")
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of a job.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    action : str
+        ``"run"``; ``"retry"`` what failed before; ``"skip"`` what the method was seen to refuse; ``"keep"``
+        what is finished.
+    reason : str
+        Why, in one line; empty where there is nothing to say.
+    estimate : Estimate or None
+        How long it may take; None where no record tells, or nothing is done.
+    """
+
+    job: Job
+    action: str
+    reason: str = ""
+    estimate: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would do.
+
+    Parameters
+    ----------
+    plan : Plan
+        The options, resolved.
+    folder : Path
+        Where it would write.
+    state : str
+        Of the folder: ``"new"``, ``"continued"`` or ``"started over"``.
+    jobs : tuple of Foreseen
+        In the order in which they would run.
+    """
+
+    plan: Plan
+    folder: Path
+    state: str
+    jobs: tuple[Foreseen, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of jobs by action."""
+        counted = Counter(one.action for one in self.jobs)
+        return {action: counted[action] for action in ACTIONS}
+
+    @property
+    def seconds(self) -> float | None:
+        """Sum of what is known of the jobs' times; None where nothing is known of any that would run."""
+        known = [one.estimate.seconds for one in self.jobs if one.estimate is not None]
+        return sum(known) if known or not self.unknown else None
+
+    @property
+    def unknown(self) -> int:
+        """Number of jobs that would run for nobody knows how long."""
+        return sum(one.estimate is None and one.action in ("run", "retry") for one in self.jobs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, JSON-able; times in seconds."""
+        return {
+            "folder": str(self.folder),
+            "state": self.state,
+            "plan": self.plan.to_dict(),
+            "jobs": [_job_to_dict(one) for one in self.jobs],
+            "counts": self.counts,
+            "seconds": self.seconds,
+            "unknown": self.unknown,
+        }
+
+
+def forecast(plan: Plan, out: Path | None = None, fresh: bool = False) -> Forecast:
+    """Return what a run would do; nothing is written, and no volume is read.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    out : Path, optional
+        Folder of the run; by default ``plan.default_folder()``.
+    fresh : bool
+        Whether it would start over.
+
+    Raises
+    ------
+    InputError
+        If the folder is none, holds something that is no run, or belongs to a run with other options.
+    """
+    run_dir = plan.default_folder() if out is None else Path(out)
+    state = state_of(plan, run_dir, fresh)
+    history = History([run_dir.parent, plan.default_folder().parent])
+    foreseen = tuple(_foresee(job, run_dir, fresh, history) for job in plan.jobs())
+    return Forecast(plan, run_dir, state, foreseen)
+
+
+def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen:
+    record = None if fresh else read_record(run_dir / JOBS / job.name)
+    if record is not None and is_current(record, job, run_dir / JOBS / job.name):
+        return Foreseen(job, "keep", f"finished before: {_outcome(record)}")
+    if record is not None and record["status"] not in FINISHED:
+        return Foreseen(job, "retry", f"failed before: {_outcome(record)}", history.estimate(job))
+    refused = history.skipped(job)
+    if refused is not None:
+        return Foreseen(job, "skip", f"{refused.record.get('reason')} ({refused.folder})")
+    reason = _obstacle(job.dataset)
+    changed = ""
+    if record is not None:
+        changed = f"finished before ({record['status']}), with other code, data, files or libraries"
+    elif not fresh and is_damaged(run_dir / JOBS / job.name):
+        changed = "its record was edited or is damaged"
+    if changed:
+        reason = f"{changed}; {reason}" if reason else changed
+    return Foreseen(job, "run", reason, history.estimate(job))
+
+
+def _outcome(record: Record) -> str:
+    problem = (record["error"] or {}).get("message") or record.get("reason")
+    return f"{record['status']}, {' '.join(str(problem).split())}" if problem else str(record["status"])
+
+
+def _obstacle(spec: DatasetSpec) -> str:
+    """Return in one line what would delay or fail every job of a dataset; nothing if it is there."""
+    if spec.simulate is None and spec.voxel_size[0] == spec.voxel_size[1]:
+        return "will fail: isotropic, and its entry has no simulate table"
+    if spec.phantom is not None or kept_file(spec) is not None:
+        return ""
+    if spec.path is not None:
+        return f"will fail: {spec.path} is no file"
+    return "downloads first" if spec.url is not None else "will fail: its file must be got by hand"
+
+
+def _job_to_dict(foreseen: Foreseen) -> Mapping[str, Any]:
+    job, estimate = foreseen.job, foreseen.estimate
+    return {
+        "name": job.name,
+        "dataset": job.dataset.name,
+        "method": job.method,
+        "seed": job.seed,
+        "action": foreseen.action,
+        "reason": foreseen.reason,
+        "seconds": None if estimate is None else estimate.seconds,
+        "source": None if estimate is None else str(estimate.source),
+        "scaled": None if estimate is None else estimate.scaled,
+    }

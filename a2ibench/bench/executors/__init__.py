@@ -1,0 +1,1 @@
+"""Ways to run the jobs of a plan, and what runs tell while they go on."""

@@ -1,0 +1,233 @@
+"""One fresh process for each job: a job that crashes, hangs, leaks or lies takes nothing with it."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from a2ibench.bench.executors.events import Events, Report, Task, parse_report
+from a2ibench.bench.files import fresh_folder, write_json
+from a2ibench.bench.provenance import failed_record
+from a2ibench.bench.record import JOB, LOG, RECORD, Record, read_record, write_record
+from a2ibench.bench.specs import Job
+from a2ibench.errors import one_line
+from a2ibench.isolation.endings import signal_name
+from a2ibench.isolation.pipes import Lines
+from a2ibench.isolation.supervised import PATIENCE, Supervised, python_module
+from a2ibench.registry import host
+
+_POLL = 0.1
+_PATIENCE = PATIENCE
+_GRACE = 10.0
+
+
+class Child:
+    """Starts the worker of a job's folder; what it and its plugins print goes to log.txt there.
+
+    The worker leads a process group of its own, so that Ctrl-C in the terminal does not reach it. Whatever
+    it has started ends with it.
+
+    Parameters
+    ----------
+    folder : Path
+        A job's folder with job.json.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with (folder / LOG).open("ab") as log:
+            self._process = Supervised(
+                _command(folder), stderr=log, environment=_environment(), patience=_PATIENCE
+            )
+        self._lines = Lines(self._process.stdout)
+        self._silent = False
+
+    @property
+    def returncode(self) -> int:
+        """Exit code, or the negative number of the signal that ended it."""
+        return self._process.returncode
+
+    def progress(self, seconds: float) -> Iterator[Report]:
+        """Yield what the worker reports until it has ended.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not ended after this many seconds, or a while after its record was complete.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._process.ended():
+            yield from self._received(_POLL)
+            now = time.monotonic()
+            if now > deadline:
+                raise TimeoutError
+            if (self._folder / RECORD).exists():
+                deadline = min(deadline, now + _GRACE)
+        self._lines.finished(_POLL)
+        with suppress(TimeoutError):
+            while (line := self._lines.get(0)) is not None:
+                yield from parse_report(line)
+
+    def stop(self) -> None:
+        """End the worker, if it still runs, and all that it has started: first asking, then not."""
+        self._process.stop()
+
+    def _received(self, seconds: float) -> Iterator[Report]:
+        if self._silent:
+            self._process.ended(seconds)
+            return
+        try:
+            line = self._lines.get(seconds)
+        except TimeoutError:
+            return
+        self._silent = line is None
+        if line is not None:
+            yield from parse_report(line)
+
+
+def _command(folder: Path) -> list[str]:
+    return python_module("a2ibench.bench.executors.worker", str(folder.absolute()))
+
+
+def _environment() -> dict[str, str]:
+    # A method may change the working folder, and what follows it must still find everything.
+    cache = os.environ.get("A2IBENCH_CACHE")
+    given = {} if not cache else {"A2IBENCH_CACHE": str(Path(cache).expanduser().absolute())}
+    return dict(os.environ) | given
+
+
+_NUMBERS = ("timings", "memory", "model")
+
+
+def claimed_record(task: Task) -> tuple[Record | None, str]:
+    """Return the record in a job's folder and an empty text, or None and why it is refused.
+
+    The text is empty where there is no record, or none that is complete.
+    """
+    try:
+        record = read_record(task.folder)
+        refusal = "" if record is None else _refusal(record, task.job)
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        record, refusal = None, one_line(error)
+    if refusal:
+        return None, f"the worker left a {RECORD} that is not this job's: {refusal}"
+    return record, ""
+
+
+def _refusal(record: Record, job: Job) -> str:
+    provenance = record["provenance"]
+    claims = {
+        "dataset": (record["dataset"], job.dataset.name),
+        "method": (record["method"], job.method),
+        "seed": (record["seed"], job.seed),
+        "key": (provenance.get("key"), job.key),
+        "profile": (provenance.get("profile"), job.profile),
+    }
+    for field, (claimed, true) in claims.items():
+        if claimed != true or type(claimed) is not type(true):
+            return one_line(f"{field} is {claimed!r} instead of {true!r}", 200)
+    if unknown := set(record["metrics"]) - set(job.metrics):
+        return one_line(f"holds the metric {min(unknown)!r}, which was not asked for", 200)
+    for name, score in record["metrics"].items():
+        if type(score["version"]) is not int:
+            return one_line(f"version of {name!r} is {score['version']!r}, which is no whole number", 200)
+    for field in _NUMBERS:
+        for name, value in record[field].items():
+            if not _is_number(value):
+                return one_line(f"{field}: {name!r} is {value!r}, which is no number", 200)
+    if not _are_texts(record.get("metric_errors", {})) or not _is_error(record["error"]):
+        return "its errors are no texts"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    # Numbers that are not finite stand as texts in a record.
+    if isinstance(value, str):
+        return value in ("inf", "-inf", "nan")
+    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
+
+
+def _is_error(value: Any) -> bool:
+    return value is None or (_are_texts(value) and {"type", "message", "traceback"} <= set(value))
+
+
+_TAIL = 4000
+
+
+def run_in_processes(
+    tasks: Sequence[Task], events: Events, timeout: float | None = None
+) -> Iterator[tuple[Task, Record]]:
+    """Run tasks one after another, so that their times can be compared, each in a process of its own.
+
+    Yields
+    ------
+    task, record
+        As each job ends. A worker that ends without a record gets one with its signal or exit code.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C, once the record of the stopped job is written and yielded.
+    """
+    for task in tasks:
+        events.job_started(task.job, task.index, task.total)
+        status, kind, message = _run(task, events, timeout)
+        record, refusal = claimed_record(task)
+        if record is None:
+            if refusal:
+                status, kind, message = "error", "RecordRefused", refusal
+            record = failed_record(task.job, status, kind, message, _tail(task.folder / LOG))
+            # The worker may have removed the folder.
+            task.folder.mkdir(parents=True, exist_ok=True)
+            write_record(task.folder, record)
+            record = read_record(task.folder) or record
+        yield task, record
+        if status == "interrupted":
+            raise KeyboardInterrupt
+
+
+def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, str]:
+    """Run one worker to its end; return the status, type and message of a job that left no record."""
+    fresh_folder(task.folder)
+    places = [str(Path(place).absolute()) for place in sys.path]
+    task_file = {"job": task.job.to_dict(), "path": places, "plugins": host().described()}
+    write_json(task.folder / JOB, task_file)
+    child = Child(task.folder)
+    try:
+        for report in child.progress(timeout or math.inf):
+            events.progress(task.job, report.phase, report.done, report.total, report.values)
+        return "error", "WorkerDied", _cause_of_death(child.returncode)
+    except TimeoutError:
+        limit = "its end" if timeout is None else f"{timeout:g} s"
+        return "timeout", "TimeoutError", f"stopped after {limit}; allow more time with --timeout"
+    except KeyboardInterrupt:
+        return "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C; run the same command to continue"
+    finally:
+        child.stop()
+
+
+def _cause_of_death(returncode: int) -> str:
+    if returncode >= 0:
+        return f"worker exited with code {returncode} without a record; see {LOG}"
+    name = signal_name(-returncode)
+    hint = "if nobody did so by hand, memory may have run out; " if name == "SIGKILL" else ""
+    return f"worker was killed by signal {-returncode} ({name}); {hint}see {LOG}"
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            return file.read(_TAIL).decode(errors="replace")
+    except OSError:
+        return ""

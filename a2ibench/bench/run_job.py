@@ -1,0 +1,328 @@
+"""Runs one job from the stored volume to its record: scores, and the axial plane that figures show."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2ibench.bench import device
+from a2ibench.bench.cache_key import dataset_content, used_by
+from a2ibench.bench.calibration import Calibration
+from a2ibench.bench.provenance import (
+    configuration_of,
+    describe_dataset,
+    describe_error,
+    finish,
+    model_of,
+    new_record,
+)
+from a2ibench.bench.record import CHECKPOINT, Record, read_record, write_record
+from a2ibench.bench.specs import Job
+from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
+from a2ibench.errors import InputError, one_line
+from a2ibench.isolation.endings import is_ctrl_c, no_exit
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.intensity import normalise, quantise
+from a2ibench.protocol.profiles import PROFILES
+from a2ibench.protocol.resample import interpolate
+from a2ibench.protocol.seeding import seed_everything
+from a2ibench.registry import host
+from a2ibench.registry.scoring import measure
+
+SCORES = "scores.npz"
+
+
+@dataclass
+class Scores:
+    """What the metrics gave.
+
+    Parameters
+    ----------
+    metrics : dict
+        ``{"value", "version"}`` by metric; absent where it is not defined or failed.
+    errors : dict of str
+        One line by metric that failed.
+    slices : dict of ndarray of float32
+        Values of each slice by ``"metric.plane"``.
+    """
+
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    slices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the values of each slice to scores.npz, if there are any."""
+        if self.slices:
+            np.savez_compressed(folder / SCORES, **self.slices)  # type: ignore[arg-type]
+
+
+def score(
+    names: tuple[str, ...], prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: float
+) -> Scores:
+    """Score a reconstruction by every metric that can.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Registered metrics; those that need a reference are left out where there is none.
+    prediction, reference : ndarray, shape (z, y, x)
+        Of one dtype; the reference may be None.
+    data_range : float
+        Width of the intensity range, in grey levels.
+    """
+    prediction, reference = _locked(prediction), None if reference is None else _locked(reference)
+    scores = Scores()
+    for name in names:
+        try:
+            metric = host().build("metric", name)
+            # One that ends the process would cost the whole job.
+            with no_exit():
+                measured = measure(metric, name, prediction, reference, data_range)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+                raise
+            scores.errors[name] = one_line(error)
+            continue
+        if measured is not None and not math.isnan(measured.value):
+            scores.metrics[name] = {"value": measured.value, "version": measured.version}
+            scores.slices |= {f"{name}.{plane}": values for plane, values in measured.slices.items()}
+    return scores
+
+
+def _locked(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+SLICES = "slices.npz"
+
+
+def save_slices(
+    folder: Path, prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume
+) -> None:
+    """Write the xz plane at the middle y to slices.npz.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's folder.
+    prediction, reference : ndarray, shape (z, y, x)
+        Grey levels; the reference may be None.
+    volume : Volume, shape (n_in, y, x)
+        The input; its cubic interpolation is kept as ``interpolated``.
+    """
+    middle = volume.shape[1] // 2
+    grid = AxialGrid(volume.shape[0], volume.ratio)
+    interpolated = interpolate(volume.data[:, middle : middle + 1], grid)
+    lo, hi = volume.contrast or volume.intensity
+    planes: dict[str, Any] = {
+        "prediction": prediction[:, middle],
+        "interpolated": quantise(normalise(interpolated, volume), volume)[:, 0],
+        "data_range": np.float64(hi - lo),
+        "lo": np.float64(lo),
+    }
+    if reference is not None:
+        planes["reference"] = reference[:, middle]
+    np.savez_compressed(folder / SLICES, **planes)
+
+
+_SIDE = 64
+
+
+class Clock:
+    """Times phases apart, each with the device's work finished, and reports where each begins and ends."""
+
+    def __init__(self, where: str, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self.excluded = 0.0
+        """Seconds within phases so far that were none of the phase's own work."""
+        self._device, self._progress = where, progress
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the body as phase `name`, also where it fails."""
+        self._progress(name, 0, 1)
+        device.synchronise(self._device)
+        start = time.perf_counter() - self.excluded
+        try:
+            yield
+            device.synchronise(self._device)
+        finally:
+            self.seconds[name] = time.perf_counter() - self.excluded - start
+        self._progress(name, 1, 1)
+
+
+def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
+    """Run a job and write its record, whatever comes of it.
+
+    Parameters
+    ----------
+    job : Job
+        What to run.
+    folder : Path
+        Empty folder for record.json, checkpoint/, slices.npz and scores.npz.
+    progress : Progress
+        Told about every phase: setup, (fetch,) load, simulate, fit, reconstruct, score, write.
+
+    Returns
+    -------
+    dict
+        The record, as it is read back from record.json. Timings are seconds, memory is peak bytes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user stops it; no record is written then.
+    OSError
+        If the record cannot be written.
+    """
+    record = new_record(job)
+    clock = Clock(job.device, progress)
+    try:
+        _run(job, folder, clock, progress, record)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+            raise
+        record |= describe_error(error)
+    record["timings"] = clock.seconds
+    record["memory"] = device.peak_memory(job.device)
+    finish(record)
+    write_record(folder, record)
+    return read_record(folder) or record
+
+
+def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Record) -> None:
+    provenance = record["provenance"]
+    with clock.phase("setup"):
+        method = _set_up(job)
+    provenance["device_name"] = device.device_name(job.device)
+    used = used_by(configuration_of(method))
+    before = dataset_content(job.dataset)
+    volume, reference = _open(job, clock, provenance)
+    # What changed while it was read is of no known content, and is not taken for current later.
+    same = dataset_content(job.dataset) == before
+    provenance["used"] = used | {"dataset": before if same else "changed while it was read"}
+    reason = method.skip(volume) if hasattr(method, "skip") else None
+    if reason is not None:
+        record |= {"status": "skipped", "reason": " ".join(str(reason).split())}
+        return
+    calibration = Calibration(job.device)
+    ctx = _context(job, folder, _sampling(calibration, clock, progress))
+    calibration.begin()
+    seed_everything(job.seed)
+    with clock.phase("fit"):
+        method.fit(volume, ctx)
+    provenance["configuration"] = configuration_of(method)
+    if job.device == "cuda":
+        _warm_up(method, volume, ctx)
+    with clock.phase("reconstruct"):
+        output = reconstruct_volume(method, volume, ctx)
+    record["calibration"] = calibration.end()
+    record["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
+    with clock.phase("score"):
+        prediction = quantise(output, volume)
+        scores = _score(job.metrics, prediction, reference, volume)
+    record |= {"metrics": scores.metrics, "metric_errors": scores.errors}
+    with clock.phase("write"):
+        scores.save(folder)
+        save_slices(folder, prediction, reference, volume)
+        _save_checkpoint(method, folder / CHECKPOINT)
+
+
+def _score(
+    metrics: tuple[str, ...], prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume
+) -> Scores:
+    # The intensity range of 8 bits; else the contrast, beyond which a single voxel would outweigh all others.
+    lo, hi = volume.contrast or volume.intensity
+    if (lo, hi) != tuple(volume.intensity):
+        bounds = np.array([lo, hi]).astype(prediction.dtype)
+        prediction = prediction.clip(*bounds)
+        reference = None if reference is None else reference.clip(*bounds)
+    return score(metrics, prediction, reference, hi - lo)
+
+
+def _set_up(job: Job) -> Method:
+    host().load("method", job.method)
+    device.warm_up(job.device)
+    seed_everything(job.seed)
+    method: Method = host().build("method", job.method, **job.settings)
+    return method
+
+
+def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
+    from a2ibench.data.fetch.datasets import fetch
+    from a2ibench.data.opening import open_dataset
+
+    spec = job.dataset
+    if spec.url is not None:
+        with clock.phase("fetch"):
+            fetch(spec)
+    with clock.phase("load"):
+        stored = open_dataset(spec)
+    volume, reference = stored, None
+    if spec.simulate is not None:
+        # This imports torch, which other jobs need not wait for.
+        from a2ibench.data.intensity_range import find_levels
+        from a2ibench.protocol.simulate import simulate
+
+        with clock.phase("simulate"):
+            volume, kept = simulate(stored, spec.simulate)
+            # Of what the method is handed: nothing that it is told comes from the reference.
+            found = find_levels(volume.data, spec.name, declared=spec.intensity)
+            volume = replace(volume, **found._asdict())
+        reference = kept.data
+    elif volume.ratio == 1:
+        raise InputError(
+            f"{spec.name}: voxel_size {spec.voxel_size} is isotropic, so there is nothing to reconstruct; "
+            "give the dataset a simulate table"
+        )
+    n_out = AxialGrid(volume.shape[0], volume.ratio).n_out
+    provenance["dataset"] = describe_dataset(spec, stored, volume, n_out)
+    # A view would carry what it is a view of, and so perhaps the reference, to the method.
+    return replace(volume, data=np.array(volume.data)), reference
+
+
+def _sampling(calibration: Calibration, clock: Clock, progress: Progress) -> Progress:
+    def report(phase: str, done: float, total: float, **values: float) -> None:
+        clock.excluded += calibration.sample()
+        progress(phase, done, total, **values)
+
+    return report
+
+
+def _context(job: Job, folder: Path, progress: Progress) -> Context:
+    profile = PROFILES[job.profile]
+    return Context(
+        seed=job.seed,
+        device=job.device,
+        precision=job.precision,
+        size=profile.size,
+        budget=job.budget,
+        batch=profile.batch,
+        patch=profile.patch,
+        progress=progress,
+        workdir=folder,
+    )
+
+
+def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:
+    # A GPU loads kernels when they are first used. Where a part this small is refused, the whole tells.
+    part = volume.crop(slice(max(2, math.ceil(_SIDE / volume.ratio))), slice(_SIDE), slice(_SIDE))
+    with suppress(Exception):
+        reconstruct_volume(method, part, replace(ctx, progress=silent, workdir=None))
+
+
+def _save_checkpoint(method: Method, folder: Path) -> None:
+    folder.mkdir()
+    method.save(folder)
+    if not any(folder.iterdir()):
+        folder.rmdir()

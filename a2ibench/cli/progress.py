@@ -1,0 +1,161 @@
+"""Progress of a run: bars on a terminal, plain lines in logs and pipes, the same said of jobs in both."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from a2ibench.cli.errors import say_progress
+from a2ibench.errors import one_line, printable
+
+if TYPE_CHECKING:
+    from a2ibench.bench.executors.events import Events
+    from a2ibench.bench.specs import Job
+
+_LABEL = 60
+
+
+def title(job: Job) -> str:
+    """Return dataset, method and seed of a job."""
+    return printable(f"{job.dataset.name} {job.method} seed {job.seed}")
+
+
+def outcome(record: Mapping[str, Any]) -> str:
+    """Return status, PSNR where there is one, and the reason or error of a job, in one line."""
+    parts = [printable(str(record["status"]))]
+    if "psnr" in record["metrics"]:
+        parts.append(f"psnr {record['metrics']['psnr']['value']:.2f}")
+    problem = (record["error"] or {}).get("message") or record.get("reason")
+    if problem:
+        parts.append(one_line(str(problem)))
+    errors = record.get("metric_errors")
+    if isinstance(errors, Mapping):
+        parts += [one_line(f"metric {name} failed: {errors[name]}") for name in sorted(errors)]
+    return ", ".join(parts)
+
+
+def values_text(values: Mapping[str, float]) -> str:
+    """Return values such as the loss, four digits each."""
+    return ", ".join(f"{label(name)} {value:.4g}" for name, value in values.items())
+
+
+def label(name: str) -> str:
+    """Return a name that a plugin gives to a phase or a value, short enough to leave room for the rest."""
+    return one_line(name, _LABEL)
+
+
+def count(done: float, total: float) -> str:
+    """Return how much is done of how much; steps are whole, seconds have a digit."""
+    whole = float(total).is_integer() and float(done).is_integer()
+    return f"{done:.0f}/{total:.0f}" if whole else f"{done:.1f}/{total:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as people write it: ``8.3 s``, ``2 min 05 s``, ``1 h 20 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+_LEAST, _MOST = 2.0, 15.0
+
+
+class PhaseLines:
+    """Says how far a phase has come: for every tenth of it or every 15 seconds.
+
+    Lines of one phase are at least 2 seconds apart, so that short jobs stay short in a log.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._phase, self._started = "", 0.0
+        self._told, self._tenth = 0.0, 0.0
+
+    def line(self, phase: str, done: float, total: float, values: Mapping[str, float]) -> str | None:
+        """Return what to say now, or None."""
+        now = self._clock()
+        if phase != self._phase:
+            self._phase, self._started = phase, now
+            self._told, self._tenth = now, 0.0
+        # A phase that has but one unit is one whose steps are not known.
+        if total <= 1 or done >= total or not self._due(tenth := 10 * done // total, now):
+            return None
+        self._told, self._tenth = now, tenth
+        parts = [f"{label(phase)} {count(done, total)}", values_text(values)]
+        if done > 0:
+            parts.append(f"{duration((now - self._started) * (total / done - 1))} left")
+        return ", ".join(filter(None, parts))
+
+    def _due(self, tenth: float, now: float) -> bool:
+        waited = now - self._told
+        return waited >= _MOST or (waited >= _LEAST and tenth > self._tenth)
+
+
+class PlainEvents:
+    """Writes a line when a job starts and ends, and now and then between.
+
+    Parameters
+    ----------
+    write : callable
+        Takes each line, without its newline.
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._clock = write, clock
+        self._head, self._started = "", 0.0
+        self._lines = PhaseLines(clock)
+
+    def job_started(self, job: Job, index: int, total: int) -> None:
+        """Say which job of how many starts."""
+        self._head, self._started = f"[{index}/{total}] {title(job)}", self._clock()
+        self._lines = PhaseLines(self._clock)
+        self._write(f"{self._head}: started")
+
+    def progress(self, job: Job, phase: str, done: float, total: float, values: Mapping[str, float]) -> None:
+        """Say how far a phase has come, if it is time to."""
+        line = self._lines.line(phase, done, total, values)
+        if line is not None:
+            self._write(f"{self._head}: {line}")
+
+    def job_finished(self, job: Job, record: Mapping[str, Any]) -> None:
+        """Say what came of a job."""
+        self._write(f"{self._head}: {outcome(record)}, {duration(self._clock() - self._started)}")
+
+    def job_cached(self, job: Job, record: Mapping[str, Any]) -> None:
+        """Say that a job is not repeated."""
+        self._write(f"{title(job)}: finished before ({outcome(record)})")
+
+
+def interactive() -> bool:
+    """Whether stderr is a terminal that somebody watches and that can redraw lines."""
+    unwanted = any(os.environ.get(name) for name in ("CI", "NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not unwanted
+
+
+@contextmanager
+def shown_events() -> Iterator[Events]:
+    """Yield events that show a run on stderr, for as long as the context lasts."""
+    if interactive():
+        from rich.console import Console
+
+        from a2ibench.cli.bars import BarEvents
+
+        with BarEvents(Console(stderr=True)) as bars:
+            yield bars
+    else:
+        yield PlainEvents(say_progress)

@@ -1,0 +1,293 @@
+"""Reads datasets.toml into `DatasetSpec`; its errors name file, table and field."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from a2ibench.contracts import DatasetSpec, Simulation, is_isotropic
+from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS
+from a2ibench.documents import read_toml
+from a2ibench.errors import CatalogueError, UnknownNameError
+
+Reader = Callable[[Any], Any]
+"""Returns the value to use, or raises ValueError with what the value is and what to give."""
+
+
+def within(field: str, read: Reader, value: Any) -> Any:
+    """Read `value`, and put the field's name in front of what is wrong with it."""
+    try:
+        return read(value)
+    except ValueError as error:
+        problem = str(error)
+        # What is wrong inside a list or a table begins with its own index or key.
+        raise ValueError(field + (problem if problem[0] in "[." else f" {problem}")) from None
+
+
+def show(value: Any) -> str:
+    """Return a value as a short piece of one line."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        shown = ascii(value)
+    except ValueError:
+        return "a huge number"
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def literal(value: Any) -> str:
+    """Read a text as it stands."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f"is {show(value)}; give a text")
+    return value
+
+
+def prose(value: Any) -> str:
+    """Read a text for people, on one line."""
+    return " ".join(literal(value).split())
+
+
+def number(wanted: str, allowed: Callable[[float], bool] = math.isfinite) -> Reader:
+    """Return a reader of numbers that are `allowed`; `wanted` says which."""
+
+    def read(value: Any) -> float:
+        try:
+            if isinstance(value, int | float) and not isinstance(value, bool) and allowed(float(value)):
+                return float(value)
+        except OverflowError:
+            pass
+        raise ValueError(f"is {show(value)}; give {wanted}")
+
+    return read
+
+
+def whole(low: int) -> Reader:
+    """Return a reader of whole numbers of at least `low`."""
+
+    def read(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise ValueError(f"is {show(value)}; give a whole number of at least {low}")
+        return value
+
+    return read
+
+
+def several(read: Reader, count: int, unit: str, hint: str) -> Reader:
+    """Return a reader of lists of `count` values, each read by `read`."""
+
+    def read_all(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError(f"is {show(value)}; give {count} {unit} {hint}")
+        if len(value) != count:
+            raise ValueError(f"has {len(value)} {unit}; give {count} {hint}")
+        return tuple(within(f"[{index}]", read, item) for index, item in enumerate(value))
+
+    return read_all
+
+
+def rising(read: Reader, hint: str) -> Reader:
+    """Return a reader of pairs whose first number is below the second."""
+    pair = several(read, 2, "numbers", f"as {hint}")
+
+    def read_pair(value: Any) -> tuple[Any, ...]:
+        first, second = pair(value)
+        if not first < second:
+            raise ValueError(f"is ({show(first)}, {show(second)}); give {hint}")
+        return first, second
+
+    return read_pair
+
+
+def table(readers: Mapping[str, Reader], example: str) -> Reader:
+    """Return a reader of tables; keys without a reader of their own take any scalar."""
+
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError(f"is {show(value)}; give a table such as {example}")
+        return {
+            key: within(f".{key if key.isprintable() else ascii(key)}", readers.get(key, _scalar), item)
+            for key, item in value.items()
+        }
+
+    return read
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"is {show(value)}; give a number, a text, true or false")
+
+
+def link(value: Any) -> str:
+    """Read a http or https link, or that of a chunked volume: s3, gs, or a format in front of a link."""
+    given = literal(value)
+    first, _, rest = given.partition("://")
+    schemes = ("http", "https", *BUCKETS)
+    try:
+        parts = urlsplit(rest if first.lower() in CHUNKED_FORMATS else given)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in schemes or not parts.netloc or re.search(r"\s", given):
+        raise ValueError(f"is {show(value)}; give a http, https, s3 or gs link, or instructions instead")
+    return given
+
+
+def inner_path(value: Any) -> str:
+    """Read the path of a file or folder within an archive."""
+    given = literal(value)
+    parts = given.rstrip("/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or re.search(r"[\\\x00-\x1f]|^[A-Za-z]:", given):
+        raise ValueError(f"is {show(value)}; give the path within the archive, such as 'data/stack.tif'")
+    return "/".join(parts)
+
+
+def sha256(value: Any) -> str:
+    """Read a checksum, in lower case."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise ValueError(f"is {show(value)}; give 64 hexadecimal digits")
+    return value.lower()
+
+
+# Files are called after it, and names of files have limits.
+_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9._-]{0,99}")
+_SOURCES = ("path", "url", "phantom", "instructions")
+
+
+def load_catalogue(path: Path | None = None) -> dict[str, DatasetSpec]:
+    """Return the datasets of a catalogue by name, in the file's order.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file with one table a dataset; by default the catalogue that ships. Paths in it are
+        relative to it.
+
+    Raises
+    ------
+    CatalogueError
+        If the file is missing, is not TOML, or a table cannot be used; names file, table and field.
+    """
+    path = _shipped() if path is None else Path(path)
+    document = read_toml(path, "a datasets.toml", CatalogueError)
+    if not document:
+        raise CatalogueError(f"{path}: holds no dataset; add a [name] table")
+    return {name: _dataset(path, name, entry) for name, entry in document.items()}
+
+
+def find_dataset(name: str, catalogue: Mapping[str, DatasetSpec]) -> DatasetSpec:
+    """Return the dataset of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        If the catalogue does not hold it; suggests the nearest name.
+    """
+    if name not in catalogue:
+        raise UnknownNameError("dataset", name, catalogue)
+    return catalogue[name]
+
+
+def _shipped() -> Path:
+    # The wheel holds the file inside the package, a checkout at its root.
+    inside = Path(__file__).parents[1] / "datasets.toml"
+    return inside if inside.is_file() else Path(__file__).parents[2] / "datasets.toml"
+
+
+def _dataset(path: Path, name: str, entry: Any) -> DatasetSpec:
+    where = f"{path.name}: [{name if name.isprintable() else ascii(name)}]"
+    if not _NAME.fullmatch(name):
+        raise CatalogueError(
+            f"{where}: bad name; use at most 100 lower-case letters, digits and . _ -, but not --"
+        )
+    if not isinstance(entry, dict):
+        raise CatalogueError(f"{where}: is {show(entry)}; write a [{name}] table")
+    try:
+        fields = {field: _field(field, value) for field, value in entry.items()}
+        _check_together(fields)
+        if "path" in fields:
+            fields["path"] = path.parent / _expanded(fields["path"])
+    except (UnknownNameError, ValueError) as error:
+        raise CatalogueError(f"{where}: {error}") from None
+    return DatasetSpec(**{"name": name, "title": name} | fields)
+
+
+def _field(field: str, value: Any) -> Any:
+    if field in _READERS:
+        return within(field, _READERS[field], value)
+    if isinstance(value, dict):
+        raise ValueError(f'unknown table {field!r}; for a dataset whose name holds a dot write ["a.b"]')
+    raise UnknownNameError("field", field, _READERS)
+
+
+def _check_together(fields: Mapping[str, Any]) -> None:
+    sources = [source for source in _SOURCES if source in fields]
+    if len(sources) != 1:
+        raise ValueError(f"has {' and '.join(sources) or 'no source'}; give one of {', '.join(_SOURCES)}")
+    if "voxel_size" not in fields:
+        raise ValueError("voxel_size is missing; give 3 numbers (z, y, x) in nm")
+    for field in ("key", "level", "sha256", "member"):
+        if "phantom" in fields and field in fields:
+            raise ValueError(f"{field} is given, but a phantom is generated, not read from a file; remove it")
+    _check_source(DatasetSpec(**{"name": "", "title": "", **fields}))
+    z, y, x = fields["voxel_size"]
+    for field in ("simulate", "phantom"):
+        if field in fields and not is_isotropic((z, y, x)):
+            raise ValueError(f"voxel_size is ({z:g}, {y:g}, {x:g}); {field} needs three equal numbers")
+
+
+def _check_source(spec: DatasetSpec) -> None:
+    if spec.chunked and spec.crop is None:
+        raise ValueError(
+            "crop is missing; url is a chunked volume, of which only a crop is downloaded: "
+            "give 3 pairs (z, y, x) in voxels"
+        )
+    if spec.member is not None and (spec.url is None or spec.chunked):
+        raise ValueError("member is given, but url leads to no archive; give a http or https link to one")
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"path is {show(path)}, but there is no such home folder; write it out") from None
+
+
+_POSITIVE = number("a positive number", lambda value: 0 < value < math.inf)
+_RATIO = number("a number of at least 1", lambda value: 1 <= value < math.inf)
+_SIMULATE = table({"ratio": _RATIO, "degradation": literal}, "{ratio = 3.0}")
+
+
+def _simulation(value: Any) -> Simulation:
+    options = _SIMULATE(value)
+    if "ratio" not in options:
+        raise ValueError(".ratio is missing; give a number of at least 1")
+    named = {key: options.pop(key) for key in ("ratio", "degradation") if key in options}
+    return Simulation(**named, options=options)
+
+
+_READERS: Mapping[str, Reader] = {
+    "title": prose,
+    "path": literal,
+    "url": link,
+    "member": inner_path,
+    "sha256": sha256,
+    "phantom": table({"size": whole(2), "seed": whole(0)}, "{size = 160, seed = 0}"),
+    "instructions": prose,
+    "key": literal,
+    "level": whole(0),
+    "voxel_size": several(_POSITIVE, 3, "numbers", "(z, y, x) in nm"),
+    "bin": whole(1),
+    "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),
+    "intensity": rising(number("a finite number"), "[low, high], low below high"),
+    "simulate": _simulation,
+    "licence": prose,
+    "citation": prose,
+}

@@ -1,0 +1,162 @@
+"""How long to wait for servers, how often to ask again, and when a download is too slow."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from a2ibench.errors import A2IBenchError, DownloadError
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Limits of one download.
+
+    Parameters
+    ----------
+    connect : float
+        Seconds until a server has to accept a connection.
+    read : float
+        Seconds for which it may send nothing.
+    attempts : int
+        Failures in a row, without a byte or block gained, after which to give up. A transfer that was too
+        slow has gained nothing.
+    wait : float
+        Seconds of pause after the first of them; each further one doubles it.
+    longest_wait : float
+        The longest pause in seconds, also where a server asks for more.
+    slowest : float
+        Bytes a second that a transfer must reach on average over `window` seconds.
+    window : float
+        Seconds over which the rate is judged.
+    total : float
+        Seconds that the whole download may take, pauses included.
+    """
+
+    connect: float = 15.0
+    read: float = 60.0
+    attempts: int = 4
+    wait: float = 1.0
+    longest_wait: float = 60.0
+    slowest: float = 1024.0
+    window: float = 60.0
+    total: float = 24 * 3600.0
+
+    def pause(self, failures: int, asked: float = 0.0) -> None:
+        """Sleep after so many failures in a row; `asked` are the seconds that the server wants."""
+        time.sleep(min(max(self.wait * 2 ** (failures - 1), asked), self.longest_wait))
+
+
+Result = TypeVar("Result")
+
+_TROUBLE = re.compile(r"UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|retry attempts|HTTP response code: 5\d\d")
+
+
+def patiently(call: Callable[[], Result], patience: Patience) -> Result:
+    """Return what `call` returns, which reads from a server and may be called several times.
+
+    Raises
+    ------
+    A2IBenchError
+        What it raises, where asking again would not help, or has not helped.
+    """
+    failures = 0
+    while True:
+        try:
+            return call()
+        except A2IBenchError as error:
+            failures += 1
+            if failures >= patience.attempts or not _may_pass(error):
+                raise
+        patience.pause(failures)
+
+
+def end_stalls(patience: Patience) -> None:
+    """Let tensorstore give up a connection that is silent or too slow; by itself it waits for ever.
+
+    It reads these variables at its first connection. The other libraries have limits of their own, of at
+    most five minutes.
+    """
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(patience.read, 1):.0f}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", f"{max(patience.slowest, 1):.0f}")
+
+
+def _may_pass(error: BaseException) -> bool:
+    for cause in _causes(error):
+        status: Any = getattr(cause, "status", None)
+        if isinstance(status, int):
+            return status >= 500 or status == 429
+        if isinstance(cause, FileNotFoundError | PermissionError):
+            return False
+        if isinstance(cause, OSError | EOFError) and not isinstance(cause, A2IBenchError):
+            return True
+        if type(cause).__module__.startswith(("aiohttp", "botocore")) or _TROUBLE.search(str(cause)):
+            return True
+    return False
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__
+    # The innermost knows best.
+    return reversed(found)
+
+
+class Pace:
+    """The time that a download has, over all its attempts.
+
+    Parameters
+    ----------
+    patience : Patience
+        The limits.
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience, self._clock = patience, clock
+        self._begun = self._since = clock()
+        self._bytes = 0
+
+    def start(self) -> None:
+        """Begin to count the bytes of an attempt."""
+        self._since, self._bytes = self._clock(), 0
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for the whole download."""
+        return self._patience.total - (self._clock() - self._begun)
+
+    def check(self) -> None:
+        """Go on while there is time.
+
+        Raises
+        ------
+        DownloadError
+            If the time of the whole download is over.
+        """
+        if self.left <= 0:
+            raise DownloadError(f"the download was not complete after {self._patience.total:g} s")
+
+    def too_slow(self, size: int) -> bool:
+        """Count `size` more bytes; return whether a window is over in which there were too few."""
+        self._bytes += size
+        passed = self._clock() - self._since
+        if passed < self._patience.window:
+            return False
+        slow = self._bytes < self._patience.slowest * passed
+        self.start()
+        return slow
+
+    @property
+    def slow_text(self) -> str:
+        """What is said of a transfer that is too slow."""
+        least = math.ceil(self._patience.slowest)
+        return f"the server sent less than {least} bytes a second for {self._patience.window:g} s"

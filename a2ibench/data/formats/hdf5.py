@@ -1,0 +1,174 @@
+"""Datasets in HDF5 files."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import ExitStack
+from typing import Any
+
+from a2ibench.data.formats import axes
+from a2ibench.data.formats.source import Source
+from a2ibench.data.formats.volume import LazyVolume, check_chunk, check_dtype
+from a2ibench.errors import InputError
+
+KIND = "HDF5"
+
+
+def open_source(
+    source: Source, key: str | None, resources: ExitStack, *, fill_missing: bool = False
+) -> LazyVolume:
+    """Open one 3D dataset; its axes are z, y, x unless its labels or axis tags state others.
+
+    The voxel size is the attribute ``element_size_um`` or ``resolution`` (of CREMI, in nm), (z, y, x).
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or the dataset is missing, ambiguous, not 3D or incomplete.
+    """
+    file = opened(source, resources)
+    key = only_key(source.text, file) if key is None else checked_key(source.text, file, key)
+    dataset = file[key]
+    check_dtype(dataset.dtype, f"{source.text}: {dataset.name}")
+    check_whole(source.text, dataset, fill_missing)
+    names = _names(dataset)
+    if "MATLAB_class" in dataset.attrs:
+        # MATLAB's first axis, rows, varies fastest.
+        names = (*names[:-3], "z", "x", "y")
+    return LazyVolume(
+        dataset,
+        names,
+        source=source.text,
+        kind=KIND,
+        chunks=dataset.chunks or (1,) * (dataset.ndim - 2) + dataset.shape[-2:],
+        voxel_size=_voxel_size(dataset),
+        key=key,
+        resources=resources,
+    )
+
+
+def opened(source: Source, resources: ExitStack) -> Any:
+    """Return the file as h5py opens it; closed with the resources."""
+    import h5py
+
+    place = source.path or resources.enter_context(source.open())
+    return resources.enter_context(h5py.File(place, "r"))
+
+
+def check_whole(where: str, dataset: Any, fill_missing: bool) -> None:
+    """Accept datasets whose voxels are all there.
+
+    Raises
+    ------
+    InputError
+        If chunks were never written, or one is larger than memory may hold.
+    """
+    axes.check_sizes(dataset.shape, f"{where}: {dataset.name}")
+    if dataset.is_virtual or dataset.external:
+        raise InputError(
+            f"{where}: {dataset.name}: its voxels lie in other files; give a file that holds them itself"
+        )
+    _check_filters(where, dataset)
+    if dataset.chunks is not None:
+        check_chunk(dataset.chunks, dataset.dtype, f"{where}: {dataset.name}")
+        parts = (math.ceil(size / chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True))
+        wanted, there = math.prod(parts), dataset.id.get_num_chunks()
+    else:
+        wanted, there = 1, int(dataset.id.get_storage_size() > 0)
+    if there < wanted and not fill_missing:
+        raise InputError(
+            f"{where}: {dataset.name}: {wanted - there} of {wanted} chunks are missing; get the file again"
+        )
+
+
+def _check_filters(where: str, dataset: Any) -> None:
+    import h5py
+
+    properties = dataset.id.get_create_plist()
+    for number in range(properties.get_nfilters()):
+        code, _, _, name = properties.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            given = name.decode(errors="replace") or "unnamed"
+            raise InputError(
+                f"{where}: {dataset.name}: compression filter {code} ({given!r}) is not installed; set "
+                "HDF5_PLUGIN_PATH to where it is, or store the dataset again with gzip"
+            )
+
+
+def _volumes(file: Any) -> dict[str, tuple[int, ...]]:
+    import h5py
+
+    found: dict[str, tuple[int, ...]] = {}
+
+    def visit(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and _is_volume(node):
+            found[name] = node.shape
+
+    file.visititems(visit)
+    return found
+
+
+def _is_volume(dataset: Any) -> bool:
+    if dataset.shape is None or dataset.ndim < 3:
+        return False
+    return dataset.ndim == 3 or axes.is_volume(_names(dataset), dataset.shape)
+
+
+def _listed(file: Any) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in _volumes(file).items()) or "none"
+
+
+def only_key(where: str, file: Any) -> str:
+    """Return the name of the only 3D dataset.
+
+    Raises
+    ------
+    InputError
+        If there are several or none; lists them.
+    """
+    volumes = list(_volumes(file))
+    if len(volumes) != 1:
+        raise InputError(f"{where}: give key, the 3D dataset to read; there are: {_listed(file)}")
+    return volumes[0]
+
+
+def checked_key(where: str, file: Any, key: str) -> str:
+    """Return a name that leads to a dataset of at least 3 axes.
+
+    Raises
+    ------
+    InputError
+        If it leads elsewhere or nowhere; lists the 3D datasets.
+    """
+    import h5py
+
+    node = file.get(key)
+    if not isinstance(node, h5py.Dataset) or node.shape is None or node.ndim < 3:
+        problem = "does not exist" if node is None else "is not a 3D dataset"
+        raise InputError(f"{where}: key {key!r} {problem}; 3D datasets: {_listed(file)}")
+    return key
+
+
+def _names(dataset: Any) -> tuple[str, ...]:
+    # Axis tags are ilastik's and vigra's.
+    stated = axes.named([dimension.label for dimension in dataset.dims], dataset.ndim)
+    if stated is None and isinstance(tags := dataset.attrs.get("axistags"), str | bytes):
+        try:
+            stated = axes.named([axis["key"] for axis in json.loads(tags)["axes"]], dataset.ndim)
+        except (KeyError, TypeError, ValueError, RecursionError):
+            stated = None
+    return stated or axes.assumed(dataset.ndim)
+
+
+def _voxel_size(dataset: Any) -> tuple[float, ...] | None:
+    import numpy as np
+
+    for name, nanometres in (("element_size_um", 1000.0), ("resolution", 1.0)):
+        try:
+            spacings = np.asarray(dataset.attrs[name], dtype=float) * nanometres
+            if spacings.shape == (3,):
+                return tuple(spacings.tolist())
+        except (KeyError, TypeError, ValueError, OSError):
+            continue
+    return None

@@ -1,0 +1,152 @@
+"""Voxel sizes and axes as formats state them: attributes by custom, and OME-Zarr 0.1 to 0.5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from a2ibench.data.formats import axes
+from a2ibench.data.formats.volume import VoxelSize, nanometres
+from a2ibench.errors import InputError
+
+Attributes = Mapping[str, Any]
+
+
+def by_name(names: Sequence[str], values: Sequence[Any], units: Sequence[Any]) -> VoxelSize | None:
+    """Return the spacings (z, y, x) in nm of axes that go by `names`, None where some are missing."""
+    try:
+        sizes = {
+            name: float(value) * nanometres(unit)
+            for name, value, unit in zip(names, values, units, strict=True)
+            if name in ("z", "y", "x")
+        }
+        return sizes["z"], sizes["y"], sizes["x"]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -> VoxelSize | None:
+    """Return the voxel size in nm, (z, y, x), where attributes state it with its unit.
+
+    Known are ``transform`` of COSEM (axes, scale, units), ``pixelResolution`` of N5 viewers (dimensions,
+    unit; x first) with ``downsamplingFactors``, and ``voxel_size`` or ``resolution`` with ``units``.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of one array.
+    names : sequence of str
+        Its axes, as stored.
+    reverse : bool
+        Whether lists are x first, as in N5, and not in the order of `names`.
+    """
+    transform = attributes.get("transform")
+    if isinstance(transform, dict):
+        found = by_name(*(_list(transform.get(field)) for field in ("axes", "scale", "units")))
+        if found is not None:
+            return found
+    resolution = attributes.get("pixelResolution")
+    if isinstance(resolution, dict):
+        sizes, unit = _list(resolution.get("dimensions")), resolution.get("unit")
+        factors = _list(attributes.get("downsamplingFactors")) or [1] * len(sizes)
+        try:
+            sizes = [float(size) * float(factor) for size, factor in zip(sizes, factors, strict=True)]
+        except (TypeError, ValueError):
+            return None
+        return by_name(("x", "y", "z")[: len(sizes)], sizes[:3], [unit] * len(sizes[:3]))
+    sizes = _list(attributes.get("voxel_size")) or _list(attributes.get("resolution"))
+    units = attributes.get("units", attributes.get("unit"))
+    units = [units] * len(sizes) if isinstance(units, str) else _list(units)
+    spatial = [name for name in names if name in ("z", "y", "x")]
+    if len(sizes) != len(names):
+        names = ["x", "y", "z"] if reverse else spatial
+    return by_name(names, sizes, units)
+
+
+def axis_names(attributes: Attributes, rank: int) -> tuple[str, ...] | None:
+    """Return the axes that attributes state, in their order."""
+    for field in ("_ARRAY_DIMENSIONS", "axis_names", "axes"):
+        found = axes.named(attributes.get(field), rank)
+        if found is not None:
+            return found
+    return None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+class Level(NamedTuple):
+    """One resolution: where its array is, its axes, and its voxel size (z, y, x) in nm where stated."""
+
+    path: str
+    names: tuple[str, ...] | None
+    voxel_size: VoxelSize | None
+
+
+def levels(attributes: Mapping[str, Any], where: str) -> list[Level]:
+    """Return the resolutions that a group's attributes describe, finest first; none for other groups.
+
+    Raises
+    ------
+    InputError
+        If the description is damaged.
+    """
+    # Since 0.5 under a key of its own.
+    inner = attributes.get("ome")
+    described = (inner if isinstance(inner, Mapping) else attributes).get("multiscales")
+    if described is None:
+        return []
+    try:
+        image = described[0]
+        names, units = _axes(image.get("axes"))
+        outer = image.get("coordinateTransformations")
+        return [_level(dataset, names, units, outer) for dataset in image["datasets"]]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise InputError(f"{where}: damaged: multiscales in its attributes are malformed") from None
+
+
+def pick(found: list[Level], level: int | None, where: str) -> tuple[int, Level]:
+    """Return the number of the resolution that is wanted, by default the finest, and that resolution.
+
+    Raises
+    ------
+    InputError
+        If there is no such level.
+    """
+    number, count = 0 if level is None else level, len(found)
+    if not 0 <= number < count:
+        raise InputError(f"{where}: level is {number}, but there are {count}; give 0 to {count - 1}")
+    return number, found[number]
+
+
+def _axes(stated: Any) -> tuple[tuple[str, ...] | None, list[Any]]:
+    if stated is None:
+        return None, []
+    # Names alone until 0.3, then with type and unit.
+    each = [axis if isinstance(axis, dict) else {"name": axis} for axis in stated]
+    names = [axis["name"] for axis in each]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError
+    return tuple(name.lower() for name in names), [axis.get("unit") for axis in each]
+
+
+def _level(dataset: Any, names: tuple[str, ...] | None, units: list[Any], outer: Any) -> Level:
+    scale = _scale(dataset.get("coordinateTransformations"))
+    overall = _scale(outer)
+    if scale is not None and overall is not None:
+        scale = [one * other for one, other in zip(scale, overall, strict=True)]
+    scale = scale or overall
+    path = dataset["path"]
+    if not isinstance(path, str):
+        raise TypeError
+    if names is None or scale is None:
+        return Level(path, names, None)
+    return Level(path, names, by_name(names, scale, units))
+
+
+def _scale(transformations: Any) -> list[float] | None:
+    for one in transformations or ():
+        if one.get("type") == "scale" and "scale" in one:
+            return [float(value) for value in one["scale"]]
+    return None

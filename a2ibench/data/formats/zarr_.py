@@ -1,0 +1,243 @@
+"""Arrays in Zarr containers, versions 2 and 3, and OME-Zarr images, whose missing chunks are noticed."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import FsspecStore, LocalStore, WrapperStore
+
+from a2ibench.data.formats import axes
+from a2ibench.data.formats import metadata as multiscales
+from a2ibench.data.formats.metadata import axis_names, voxel_size
+from a2ibench.data.formats.source import Source
+from a2ibench.data.formats.volume import LazyVolume, VoxelSize
+from a2ibench.errors import InputError
+
+# A header of Blosc: versions, flags, and the sizes of the voxels, of a part, and of all that is stored.
+_BLOSC_HEADER, _BLOSC_SIZE = 16, slice(12, 16)
+
+
+class NoticingStore(WrapperStore[Any]):
+    """A store that lists the keys it was asked for and does not hold.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+        What is read.
+    where : str
+        Its path or address, shown in messages.
+
+    Attributes
+    ----------
+    missing : list of str
+        The keys that were not there.
+    blosc : bool
+        Whether what is read are chunks that Blosc compressed. Those that are cut short are an error
+        then, for its decoder does not notice, and takes whatever lies behind them in memory for voxels.
+    """
+
+    def __init__(self, store: Any, where: str = "") -> None:
+        super().__init__(store)
+        self._where = where
+        self.missing: list[str] = []
+        self.blosc = False
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return what is stored under a key; None, and a note of it, where nothing is."""
+        found: Buffer | None = await super().get(key, prototype, byte_range)
+        if found is None:
+            self.missing.append(key)
+        elif self.blosc:
+            stated = int.from_bytes(found[_BLOSC_SIZE].to_bytes(), "little")
+            if len(found) < _BLOSC_HEADER or stated != len(found):
+                raise InputError(f"{self._where}: chunk {key} is cut short or damaged; get the volume again")
+        return found
+
+
+def opened_store(source: Source, resources: ExitStack) -> NoticingStore:
+    """Return the container as a store that cannot be written; closed with the resources."""
+    if source.path is not None:
+        store: Any = LocalStore(source.path, read_only=True)
+    else:
+        # Buckets that may not be listed deny what is not there.
+        absent = (FileNotFoundError, IsADirectoryError, NotADirectoryError, KeyError, PermissionError)
+        store = FsspecStore.from_url(
+            source.text, storage_options=source.options, read_only=True, allowed_exceptions=absent
+        )
+    resources.callback(store.close)
+    return NoticingStore(store, source.text)
+
+
+KIND = "Zarr"
+
+
+def open_source(
+    source: Source,
+    key: str | None,
+    resources: ExitStack,
+    *,
+    level: int | None = None,
+    fill_missing: bool = False,
+) -> LazyVolume:
+    """Open an array, or a level of a multiscale image, in the axis order that its metadata state.
+
+    Raises
+    ------
+    InputError
+        If there is no such array, it is ambiguous, damaged or compressed in an unknown way.
+    """
+    store = opened_store(source, resources)
+    node, path = _node(store, source, key or ""), (key or "").strip("/")
+    described: multiscales.Level | None = None
+    number = None
+    if _is_group(node):
+        node, path = _only_image(source, node, path)
+    if _is_group(node):
+        where = (source / path).text
+        number, described = multiscales.pick(multiscales.levels(_attributes(node), where), level, where)
+        path = f"{path}/{described.path}".strip("/")
+        node = _node(store, source, path)
+        if _is_group(node):
+            raise InputError(f"{source.text}: level {number}, {path!r}, is no array; get the volume again")
+    elif level is not None:
+        raise InputError(f"{source.text}: level is {level}, but {path or 'it'} is one array; remove it")
+    else:
+        number, described = _as_level(source / path)
+    _check_codecs(source, node)
+    store.blosc = _is_blosc(node)
+    names, spacings = _described(node, described)
+    return LazyVolume(
+        _ZarrArray(node, store, source, fill_missing),
+        names,
+        source=source.text,
+        kind=KIND,
+        chunks=node.chunks,
+        voxel_size=spacings,
+        key=path or None,
+        level=number,
+        resources=resources,
+    )
+
+
+class _ZarrArray:
+    """A zarr array that takes a chunk that is not there for an error, unless told otherwise."""
+
+    def __init__(self, array: Any, store: NoticingStore, source: Source, fill_missing: bool) -> None:
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype)
+        self._array, self._store, self._source, self._fill = array, store, source, fill_missing
+
+    def __getitem__(self, block: tuple[slice, ...]) -> Any:
+        self._store.missing.clear()
+        data = self._array[block]
+        if self._store.missing and not self._fill:
+            raise InputError(
+                f"{self._source.text}: chunk {self._store.missing[0]} is missing; get the volume again, or, "
+                "if its writer left out empty chunks, open it with fill_missing"
+            )
+        return data
+
+
+def _is_group(node: Any) -> bool:
+    import zarr
+
+    return isinstance(node, zarr.Group)
+
+
+def _attributes(node: Any) -> dict[str, Any]:
+    return dict(node.attrs)
+
+
+def _node(store: NoticingStore, source: Source, path: str) -> Any:
+    import zarr
+
+    try:
+        return zarr.open(store, path=path.strip("/"), mode="r")
+    except Exception as error:  # damaged metadata raise almost anything
+        text = f"{type(error).__name__} {error}".lower()
+        if "codec" in text or "compressor" in text:
+            raise InputError(
+                f"{(source / path).text}: unknown or damaged compression; store it again, for example as zstd"
+            ) from error
+        if not isinstance(error, FileNotFoundError) and "not found" not in text:
+            raise
+        if not path:
+            raise InputError(f"{source.text}: no Zarr group or array there; check it, or give key") from None
+        raise InputError(f"{source.text}: key {path!r} does not exist; give key, the array to read") from None
+
+
+def _only_image(source: Source, group: Any, path: str) -> tuple[Any, str]:
+    if multiscales.levels(_attributes(group), source.text):
+        return group, path
+    try:
+        found = _images(group, path, 4)
+    except InputError:
+        raise
+    except Exception as error:  # servers that cannot list raise almost anything
+        raise InputError(f"{source.text}: cannot be listed; give key, the array to read") from error
+    if len(found) != 1:
+        listed = ", ".join(name for name, _ in found[:9]) or "none"
+        raise InputError(f"{source.text}: give key, the array or image to read; there are: {listed}")
+    name, node = found[0]
+    return node, name
+
+
+def _images(group: Any, path: str, depth: int) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, node in sorted(group.members()):
+        inner = f"{path}/{name}".strip("/")
+        if not _is_group(node):
+            if node.ndim >= 3:
+                found.append((inner, node))
+        elif multiscales.levels(_attributes(node), inner):
+            found.append((inner, node))
+        elif depth > 0:
+            found.extend(_images(node, inner, depth - 1))
+    return found
+
+
+def _as_level(place: Source) -> tuple[int | None, multiscales.Level | None]:
+    # An array may be given that is one level of an image; the image knows its axes and voxel size.
+    parent = place.parent
+    if parent is None:
+        return None, None
+    attributes = (parent.read_json("zarr.json") or {}).get("attributes") or parent.read_json(".zattrs")
+    if not isinstance(attributes, dict):
+        return None, None
+    for number, level in enumerate(multiscales.levels(attributes, parent.text)):
+        if level.path.strip("/") == place.name:
+            return number, level
+    return None, None
+
+
+def _described(node: Any, level: multiscales.Level | None) -> tuple[tuple[str, ...], VoxelSize | None]:
+    attributes, rank = _attributes(node), len(node.shape)
+    if level is not None and level.names is not None and len(level.names) == rank:
+        return level.names, level.voxel_size
+    if level is not None and rank == 5:
+        # OME-Zarr before 0.3 has these axes and states none.
+        return ("t", "c", "z", "y", "x"), None
+    stated = axes.named(list(getattr(node.metadata, "dimension_names", None) or ()), rank)
+    names = stated or axis_names(attributes, rank) or axes.assumed(rank)
+    return names, voxel_size(attributes, names, reverse=False)
+
+
+def _check_codecs(source: Source, node: Any) -> None:
+    # A filter that unpickles would run what a stranger wrote.
+    metadata = node.metadata.to_dict()
+    codecs = [metadata.get(field) for field in ("filters", "compressor", "codecs")]
+    if re.search(r"pickle", str(codecs), re.IGNORECASE):
+        raise InputError(f"{source.text}: its chunks are pickled, which is not safe to read; store numbers")
+
+
+def _is_blosc(node: Any) -> bool:
+    metadata = node.metadata.to_dict()
+    last = [*(metadata.get("codecs") or [metadata.get("compressor") or {}])][-1]
+    return "blosc" in (last.get("id"), last.get("name"))

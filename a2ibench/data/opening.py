@@ -1,0 +1,184 @@
+"""Opens the volumes of files and of catalogue entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from numpy.typing import NDArray
+
+from a2ibench.contracts import DatasetSpec, Volume
+from a2ibench.data import prepare
+from a2ibench.data.cache import generated
+from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.formats import LazyVolume, open_lazy
+from a2ibench.data.formats.volume import Stored, VoxelSize, native
+from a2ibench.data.intensity_range import find_levels
+from a2ibench.data.volume_checksums import CROP_KEY
+from a2ibench.errors import InputError
+
+
+def open_volume(
+    path: str | Path,
+    *,
+    voxel_size: VoxelSize | None = None,
+    key: str | None = None,
+    level: int | None = None,
+    intensity: tuple[float, float] | None = None,
+    name: str | None = None,
+    fill_missing: bool = False,
+) -> Volume:
+    """Read a whole volume of any format that `open_lazy` opens.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file or folder, or its address.
+    voxel_size : tuple of float, optional
+        Nanometres, (z, y, x); by default what the file's metadata say.
+    key : str, optional
+        Dataset within an HDF5 file, or array within a Zarr or N5 container; by default the only 3D one.
+    level : int, optional
+        The resolution to take where there are several, 0 (by default) the finest.
+    intensity : tuple of float, optional
+        Values that map to 0 and 1; by default the range of an 8-bit dtype, of 16-bit integers that of the
+        fewest bits that hold all voxels, and a float volume's minimum and maximum. Contrast and padding are
+        found within it, as `reconstruct_file` and benchmarks find them.
+    name : str, optional
+        Shown in messages; by default the file's name without suffix.
+    fill_missing : bool
+        Take chunks that are not there for the value that the metadata state for them; by default an error.
+
+    Returns
+    -------
+    Volume
+        In memory, C-contiguous, of native byte order; floats as float32.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds no usable volume, or nobody tells the voxel size.
+    """
+    stored = read_file(path, key, level, fill_missing=fill_missing)
+    spacing = voxel_size or stored.voxel_size
+    if spacing is None:
+        raise InputError(
+            f"{path}: tells no voxel size; give --voxel-size Z,Y,X in nm, or voxel_size in the catalogue"
+        )
+    return _volume(stored.data, spacing, intensity, name or _name(path))
+
+
+def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
+    """Open a dataset, cropped and binned as it states; download or generate it first where that is needed.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        The catalogue's entry.
+    cache : Path, optional
+        Folder of downloads; by default ``A2IBENCH_CACHE``, or the user's cache folder.
+
+    Returns
+    -------
+    Volume
+        In memory, C-contiguous, of native byte order; floats as float32.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, differs from its checksum, or holds no usable volume.
+    DownloadError
+        If it cannot be downloaded.
+    """
+    if spec.phantom is not None:
+        data = generated(spec, cache)
+        if spec.crop is not None:
+            data = prepare.crop(data, spec.crop, spec.name)
+    else:
+        with _opened(fetch(spec, cache=cache), spec) as volume:
+            # Of a chunked volume nothing but the crop was downloaded.
+            crop = None if spec.chunked else spec.crop
+            data = _whole(volume) if crop is None else prepare.crop(volume, crop, spec.name)
+    return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
+
+
+def read_file(
+    path: str | Path, key: str | None = None, level: int | None = None, *, fill_missing: bool = False
+) -> Stored:
+    """Return all that a file, a folder or an address holds.
+
+    Raises
+    ------
+    InputError
+        If there is no such volume, its format is not known or not readable, or it does not fit into memory.
+    """
+    with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
+        return Stored(_whole(volume), volume.voxel_size)
+
+
+def file_shape(path: str | Path, key: str | None = None, level: int | None = None) -> tuple[int, int, int]:
+    """Return the voxels along (z, y, x) of a file's volume, without reading them.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, its format is not known, or it holds no volume.
+    """
+    with open_lazy(path, key=key, level=level) as volume:
+        return volume.shape
+
+
+def _opened(path: Path, spec: DatasetSpec) -> LazyVolume:
+    if spec.chunked:
+        return open_lazy(path, key=CROP_KEY)
+    return open_lazy(path, key=spec.key, level=spec.level)
+
+
+def _whole(volume: LazyVolume) -> NDArray[Any]:
+    available = psutil.virtual_memory().available
+    if volume.nbytes > available:
+        raise InputError(
+            f"{volume.source}: its voxels take {volume.nbytes / 2**30:.1f} GiB, but "
+            f"{available / 2**30:.1f} GiB of memory are free; give a smaller volume or a coarser level"
+        )
+    return volume[:, :, :]
+
+
+def _name(path: str | Path) -> str:
+    name = str(path).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return Path(name.partition("?")[0]).stem if "://" in str(path) else Path(path).stem
+
+
+def _volume(
+    data: NDArray[Any],
+    voxel_size: VoxelSize,
+    intensity: tuple[float, float] | None,
+    name: str,
+    factor: int = 1,
+) -> Volume:
+    data = native(data)
+    prepare.check_finite(data, name)
+    data = prepare.mean_bin(data, factor, name)
+    z, y, x = _numbers(voxel_size, 3, f"{name}: voxel_size", "(z, y, x) in nm")
+    spacing = (z * factor, y * factor, x * factor)
+    if intensity is not None:
+        lo, hi = _numbers(intensity, 2, f"{name}: intensity", "(low, high)")
+        intensity = (lo, hi)
+    prepare.check_shows(data, name)
+    if intensity is not None:
+        # It is checked before anything is found within it.
+        Volume(data, spacing, intensity, name)
+    found = find_levels(data, name, declared=intensity)
+    return Volume(data, spacing, found.intensity, name, found.contrast, found.padding)
+
+
+def _numbers(values: Iterable[float], count: int, what: str, meaning: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != count:
+        raise InputError(f"{what} is {values!r}; give {count} numbers {meaning}")
+    return numbers

@@ -1,0 +1,171 @@
+"""Begins an output, or goes on with one that was interrupted."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from a2ibench.data.writing.durable import telling
+from a2ibench.data.writing.layout import Layout, Triple
+from a2ibench.data.writing.partial import Partial, laid_out, resumed
+from a2ibench.data.writing.raw import check_possible, check_space
+from a2ibench.data.writing.target import Target
+from a2ibench.data.writing.writer import Writer
+from a2ibench.errors import InputError
+
+_ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
+_TIFF = ("a2ibench.data.formats.tiff_writer", "TiffFile")
+_HDF5 = ("a2ibench.data.formats.hdf5_writer", "Hdf5File")
+_MRC = ("a2ibench.data.formats.mrc_writer", "MrcFile")
+_BY_SUFFIX = {
+    ".ome.zarr": _ZARR,
+    ".zarr": _ZARR,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
+    ".mrc": _MRC,
+}
+_DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
+# Raised when the same blocks would no longer give the same file.
+_REVISION = 2
+
+
+def create(
+    path: str | Path,
+    shape: Triple,
+    dtype: DTypeLike,
+    voxel_size: tuple[float, float, float],
+    *,
+    identity: Mapping[str, Any],
+    overwrite: bool = False,
+    rows: bool = True,
+) -> Writer:
+    """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
+
+    Nothing appears under `path` before `Writer.publish`; until then all is in ``.NAME.partial`` beside it.
+    What is there is only taken over as far as it has the checksums that were noted when it was written; the
+    rest is written anew, and a line is logged of it. If the output has its name already, and only
+    `Writer.finish` was not reached, all blocks are done.
+
+    Parameters
+    ----------
+    path : str or Path
+        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr 0.5), .tif or .tiff (OME-TIFF,
+        BigTIFF where it would exceed 4 GiB), .h5 or .hdf5 (HDF5), .mrc (MRC2014; uint8 is stored as uint16).
+    shape : tuple of int
+        Voxels along (z, y, x).
+    dtype : dtype
+        8- or 16-bit integers, or float32.
+    voxel_size : tuple of float
+        Nanometres, (z, y, x).
+    identity : mapping
+        All that determines the voxels; as JSON.
+    overwrite : bool
+        Replace an output of this name, but only when the new one is complete, and discard an interrupted one
+        of another identity. A file is replaced in one step; a Zarr folder cannot be, and is away for the
+        instant between two renames (a process killed right then leaves the older one in ``.NAME.partial``,
+        and the next call of this name puts it back).
+    rows : bool
+        Whether blocks of TIFF and MRC are to be whole rows, which are written fastest, or less elongated.
+
+    Returns
+    -------
+    Writer
+        A context manager.
+
+    Raises
+    ------
+    InputError
+        If the format or dtype is not known, the output exists, another process writes it, an interrupted one
+        has another identity, or its folder does not exist, may not be written to or has too little room.
+    """
+    path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
+    target_class = _format(path)
+    if kind.name not in _DTYPES:
+        raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
+    _check_place(path)
+    check_possible(path, math.prod(_checked(path, shape)) * kind.itemsize)
+    text = json.dumps(identity, sort_keys=True)
+    layout = Layout(_checked(path, shape), kind, _floats(voxel_size), text, rows)
+    with telling(path):
+        partial = Partial(path, overwrite=overwrite)
+        keep = partial.interrupted
+        try:
+            target: Target = target_class(partial.data, layout)
+            settings = _settings(layout, target, identity)
+            if partial.published and not partial.differences(settings):
+                return Writer(layout, target, partial, None, overwrite=overwrite, resumed=True)
+            _check_free(path, overwrite, zarr=_suffix(path) in (".ome.zarr", ".zarr"))
+            going_on = resumed(partial, settings, overwrite=overwrite)
+            journal = laid_out(partial, target, layout, settings)
+            if partial.data.is_file():
+                check_space(partial.data, path)
+            return Writer(layout, target, partial, journal, overwrite=overwrite, resumed=going_on)
+        except BaseException:
+            if keep and partial.interrupted:
+                partial.release()
+            else:
+                partial.remove()
+            raise
+
+
+def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "shape": layout.shape,
+        "dtype": layout.dtype.name,
+        "voxel_size": layout.voxel_size,
+        "block": target.block,
+        "revision": _REVISION,
+    } | {f"identity.{name}": value for name, value in identity.items()}
+
+
+def _suffix(path: Path) -> str | None:
+    name = path.name.lower()
+    if name in _BY_SUFFIX:
+        return None
+    return next((suffix for suffix in _BY_SUFFIX if name.endswith(suffix)), None)
+
+
+def _format(path: Path) -> Any:
+    suffix = _suffix(path)
+    if suffix is None:
+        raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
+    module, name = _BY_SUFFIX[suffix]
+    return getattr(importlib.import_module(module), name)
+
+
+def _floats(voxel_size: tuple[float, float, float]) -> tuple[float, float, float]:
+    z, y, x = (float(size) for size in voxel_size)
+    return z, y, x
+
+
+def _checked(path: Path, shape: Triple) -> Triple:
+    z, y, x = (int(n) for n in shape)
+    if min(z, y, x) < 1:
+        raise InputError(f"{path}: shape is {(z, y, x)}; give at least one voxel along each of (z, y, x)")
+    return z, y, x
+
+
+def _check_place(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: its folder does not exist; make it first, or write elsewhere")
+
+
+def _check_free(path: Path, overwrite: bool, *, zarr: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise InputError(f"{path}: exists already; choose another name, or add --overwrite")
+    if path.is_dir() != zarr:
+        raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
+    if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+        raise InputError(f"{path}: is a folder without Zarr, which is not replaced; choose another name")

@@ -1,0 +1,334 @@
+"""The hidden folder in which an output grows; of an interrupted one only what is as written is taken over."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from a2ibench.data.writing.durable import flush, remove, write_whole
+from a2ibench.data.writing.journal import Journal
+from a2ibench.data.writing.layout import Layout, Triple
+from a2ibench.data.writing.target import Target
+from a2ibench.documents import read_json
+from a2ibench.errors import InputError, printable
+
+_PIECE = 1 << 22
+
+
+def seal(path: Path) -> None:
+    """Note the checksum of a file or folder in a file beside it."""
+    write_whole(_beside(path), _checksum(path).encode())
+
+
+def is_sealed(path: Path) -> bool:
+    """Return whether a file or folder is there and as it was when it was sealed."""
+    try:
+        return _beside(path).read_text(encoding="ascii") == _checksum(path)
+    except (OSError, ValueError):
+        return False
+
+
+def unseal(path: Path) -> bool:
+    """Remove a file or folder, and its checksum; return whether there was any."""
+    found = [place for place in (_beside(path), path) if place.is_symlink() or place.exists()]
+    for place in found:
+        remove(place)
+    return bool(found)
+
+
+def sums(path: Path) -> dict[str, int]:
+    """Return the checksum of a file, or of each file within a folder by its relative name."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {file.relative_to(path).as_posix(): _crc32(file) for file in files if file.is_file()}
+
+
+def _checksum(path: Path) -> str:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    kind = "folder" if path.is_dir() else "file"
+    return f"{kind} {zlib.crc32(repr(sorted(sums(path).items())).encode()):08x}"
+
+
+def _crc32(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.seal")
+
+
+_FRAME = "frame"
+
+
+def hidden(output: Path) -> Path:
+    """Return the folder ``.NAME.partial`` in which an output grows."""
+    return output.with_name(f".{output.name}.partial")
+
+
+class Partial:
+    """The folder ``.NAME.partial`` beside an output, held by one process at a time.
+
+    Parameters
+    ----------
+    output : Path
+        The output.
+    overwrite : bool
+        Whether something else of the folder's name is removed.
+
+    Raises
+    ------
+    InputError
+        If another process writes this output, or something else has the folder's name.
+    """
+
+    def __init__(self, output: Path, *, overwrite: bool = False) -> None:
+        self.output, self.folder = output, hidden(output)
+        self.data = self.folder / output.name
+        self._state, self._replaced = self.folder / "state.json", self.folder / "replaced"
+        self._done, self._published = self.folder / "done", self.folder / "published"
+        self._make_room(overwrite)
+        self._lock = self._locked()
+        if self._replaced.is_dir() and not os.path.lexists(self.output):
+            self._replaced.replace(self.output)
+        self.settings, self.frame = self._read()
+
+    def _make_room(self, overwrite: bool) -> None:
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            if not overwrite:
+                raise InputError(
+                    f"{self.folder}: is no folder of unfinished work; move it away, or add --overwrite"
+                )
+            self.folder.unlink()
+        lock = self.folder / "lock"
+        if lock.is_symlink() or lock.is_dir():
+            remove(lock)
+
+    def _locked(self) -> filelock.FileLock:
+        for _ in range(3):
+            self.folder.mkdir(exist_ok=True)
+            lock = filelock.FileLock(self.folder / "lock", timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                break
+            except FileNotFoundError:
+                continue
+            # Another process may have finished, and removed the folder, just before.
+            if (self.folder / "lock").exists():
+                return lock
+            lock.release()
+        raise InputError(f"{self.output}: another process is writing it; wait for it, or write elsewhere")
+
+    def _read(self) -> tuple[dict[str, Any] | None, int | None]:
+        try:
+            state = read_json(self._state) if self._state.is_file() else None
+        except (OSError, ValueError):
+            state = None
+        if not isinstance(state, dict):
+            return None, None
+        frame = state.pop(_FRAME, None)
+        return state, frame if isinstance(frame, int) else None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there is the work of an earlier process to go on with."""
+        return self.settings is not None
+
+    @property
+    def damaged(self) -> bool:
+        """Whether there is work, but nothing tells what it was to become."""
+        return self.settings is None and self._state.exists()
+
+    @property
+    def published(self) -> bool:
+        """Whether the output has its name already, and the folder stays for what is left beside it."""
+        try:
+            return not self.data.exists() and bool(
+                read_json(self._published) == _which(self.output)  # a name that somebody else took since
+            )
+        except (OSError, ValueError):
+            return False
+
+    def differences(self, settings: Mapping[str, Any]) -> list[str]:
+        """Return what differs between the settings of earlier work and those given, a text for each."""
+        before, now = self.settings or {}, _plain(settings)
+        return [
+            f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
+            for name in sorted(before.keys() | now.keys())
+            if before.get(name) != now.get(name)
+        ]
+
+    def begin(self, settings: Mapping[str, Any], frame: int) -> None:
+        """Record that the output is laid out and that blocks may come.
+
+        Parameters
+        ----------
+        settings : mapping
+            What later work must agree with.
+        frame : int
+            Checksum of all but the voxels.
+        """
+        flush(self.folder)
+        flush(self.folder.parent)
+        self.settings, self.frame = _plain(settings), frame
+        write_whole(self._state, json.dumps({**self.settings, _FRAME: frame}, indent=1).encode())
+
+    @property
+    def scratch(self) -> Path:
+        """A folder within for what belongs to the output until it is complete; made when first asked for."""
+        folder = self.folder / "scratch"
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            folder.unlink()
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def journal(self, possible: Callable[[Triple], bool]) -> Journal:
+        """Return the list of blocks written; `possible` tells whether a block can begin at a voxel."""
+        if self._done.is_symlink() or (self._done.exists() and not self._done.is_file()):
+            remove(self._done)
+        return Journal(self._done, possible)
+
+    def clear(self) -> None:
+        """Remove everything but the lock."""
+        # First, so that nobody goes on with what is half removed.
+        if self._state.is_symlink() or self._state.exists():
+            remove(self._state)
+        self.settings = self.frame = None
+        for path in self.folder.iterdir():
+            if path.name != "lock":
+                remove(path)
+
+    def clear_data(self) -> None:
+        """Remove all that was written of the output; what is in `scratch` stays."""
+        for path in (self._done, self._published, self.data):
+            if path.is_symlink() or path.exists():
+                remove(path)
+
+    def publish(self) -> None:
+        """Give the output its name; what had it before is removed with the folder.
+
+        A file is replaced in one step. A folder cannot be: it is moved in here first, so for an instant there
+        is none; if the process is killed right then, the next one moves it back.
+        """
+        if self._published.is_dir() and not self._published.is_symlink():
+            remove(self._published)
+        write_whole(self._published, json.dumps(_which(self.data)).encode())
+        if self.output.is_dir() and not self.output.is_symlink():
+            if self._replaced.exists():
+                remove(self._replaced)
+            self.output.replace(self._replaced)
+        self.data.replace(self.output)
+        flush(self.output.parent)
+
+    def remove(self) -> None:
+        """Remove the folder, and release it."""
+        self.clear()
+        (self.folder / "lock").unlink(missing_ok=True)
+        self.folder.rmdir()
+        self.release()
+
+    def release(self) -> None:
+        """Let other processes write this output."""
+        self._lock.release()
+
+
+def _which(path: Path) -> list[int]:
+    # Stays the same when it is given another name.
+    state = path.lstat()
+    return [state.st_dev, state.st_ino]
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    # Tuples compare unequal to the lists that JSON gives back.
+    plain: dict[str, Any] = json.loads(json.dumps(settings, sort_keys=True))
+    return plain
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+log = logging.getLogger("a2ibench")
+
+
+def resumed(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Return whether the work in a hidden folder is gone on with; what is not is removed.
+
+    Raises
+    ------
+    InputError
+        If it was begun with other settings, unless `overwrite` is set; says which, and both values.
+    """
+    if partial.interrupted:
+        differing = partial.differences(settings)
+        if not differing:
+            return True
+        if not overwrite:
+            raise InputError(
+                f"{partial.output}: an interrupted call left an output of other settings "
+                f"({'; '.join(differing[:3])}); give the same settings to go on, or --overwrite to discard it"
+            )
+    elif partial.damaged:
+        _say(partial, "state.json is damaged; all of it begins anew")
+    partial.clear()
+    return False
+
+
+def laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any]) -> Journal:
+    """Open the output for writing, laid out now unless it is and sound; return the blocks that are done.
+
+    Every block that an earlier process listed is read back and compared with its checksum.
+    """
+
+    def possible(start: Triple) -> bool:
+        sides = zip(start, target.block, layout.shape, strict=True)
+        return all(at % by == 0 and 0 <= at < n for at, by, n in sides)
+
+    frame = partial.frame
+    if frame is None or partial.data.is_symlink() or _frame(target) != frame:
+        if partial.interrupted:
+            _say(partial, "the unfinished output is damaged; its blocks are written anew")
+        partial.clear_data()
+        target.prepare()
+        partial.begin(settings, target.frame())
+        target.open()
+        return partial.journal(possible)
+    target.open()
+    journal = partial.journal(possible)
+    sound = {start for start, notes in journal.notes.items() if _is_sound(target, start, notes)}
+    lost = journal.damaged + len(journal.notes) - len(sound)
+    if lost:
+        _say(partial, f"{lost} of the blocks listed as done are damaged; they are written anew")
+        journal.keep(sound)
+    target.tidy(sound)
+    return journal
+
+
+def _frame(target: Target) -> int | None:
+    try:
+        return target.frame()
+    except Exception:  # damaged files raise almost anything inside the libraries
+        return None
+
+
+def _is_sound(target: Target, start: Triple, notes: Mapping[str, Any]) -> bool:
+    try:
+        return target.checksum(start) == notes.get("crc32")
+    except OSError:
+        return False
+
+
+def _say(partial: Partial, what: str) -> None:
+    log.warning("%s: %s", printable(str(partial.folder)), what)

@@ -1,0 +1,249 @@
+"""Writes the blocks of one output, and gives it its name when all are there."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Set
+from pathlib import Path
+from types import TracebackType
+
+from a2ibench.data.writing.durable import telling
+from a2ibench.data.writing.journal import Journal, Notes
+from a2ibench.data.writing.layout import Layout, Triple, Voxels, parts, starts
+from a2ibench.data.writing.partial import Partial
+from a2ibench.data.writing.target import Target
+from a2ibench.errors import InputError
+
+_FLUSH_EVERY = 1.0  # seconds
+
+
+class Writer:
+    """An output that grows in a hidden folder beside it; made by `create`.
+
+    As a context manager it releases the output in the end: what is written stays, and `create` with the same
+    identity goes on with it, unless `finish` or `discard` was called. `write` may be called from several
+    threads.
+
+    Parameters
+    ----------
+    layout : Layout
+        The volume.
+    target : Target
+        The format, opened.
+    partial : Partial
+        The hidden folder, held.
+    journal : Journal or None
+        The blocks that are done; None if the output has its name already.
+    overwrite : bool
+        Whether an output of this name is replaced in the end.
+    resumed : bool
+        Whether it goes on with an interrupted one.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        target: Target,
+        partial: Partial,
+        journal: Journal | None,
+        *,
+        overwrite: bool,
+        resumed: bool,
+    ) -> None:
+        self._layout, self._target, self._partial, self._overwrite = layout, target, partial, overwrite
+        self._resumed = resumed
+        self._journal = journal
+        self._fresh: dict[Triple, Notes] = {}
+        self._flushed = time.monotonic()
+        # Of the journal, of what is fresh, and of flushing.
+        self._lock = threading.Lock()
+        self._open, self._failed = True, False
+
+    @property
+    def block(self) -> Triple:
+        """Voxels (z, y, x) of a block."""
+        return self._target.block
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it goes on with what an interrupted call of the same identity left."""
+        return self._resumed
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what an interrupted call needs to go on, such as a trained network.
+
+        It lies in the hidden folder, stays as long as that does, and is removed with it: by `finish`, by
+        `discard`, and when a call of another identity overwrites the output.
+
+        Raises
+        ------
+        InputError
+            If the output is finished, discarded or released, or the folder cannot be made.
+        """
+        self._check_open()
+        with telling(self._partial.output):
+            return self._partial.scratch
+
+    @property
+    def done(self) -> Set[Triple]:
+        """Where the blocks begin that are written, by this call and by interrupted ones before."""
+        with self._lock:
+            if self._journal is None:
+                return set(starts(self._layout.shape, self.block))
+            return self._journal.notes.keys() | self._fresh.keys()
+
+    @property
+    def published(self) -> bool:
+        """Whether the output has its name, by this call or by an interrupted one before."""
+        return self._journal is None
+
+    def forget(self) -> None:
+        """Take all blocks for not written, since what they were made with is lost."""
+        self._check_open()
+        with self._lock, telling(self._partial.output):
+            if self._journal is not None:
+                self._fresh = {}
+                self._journal.keep(())
+
+    def is_done(self, start: Triple, shape: Triple) -> bool:
+        """Return whether all blocks that a box consists of are done."""
+        return all(self._is_written(at) for at in starts(shape, self.block, start))
+
+    def write(self, start: Triple, array: Voxels) -> None:
+        """Write one or more blocks; those that are done already are left as they are.
+
+        About once a second, all blocks written so far are flushed to the disk and then recorded. So a process
+        that is killed, or a loss of power, costs that second and the block under way.
+
+        Parameters
+        ----------
+        start : tuple of int
+            First voxel (z, y, x): multiples of `block`.
+        array : ndarray, shape (z, y, x)
+            Voxels in the output's dtype; its sides are multiples of `block`, or reach the volume's end.
+
+        Raises
+        ------
+        InputError
+            If the box or the dtype do not fit, or the disk does not take the data.
+        """
+        self._check(start, array)
+        with telling(self._partial.output):
+            for at, voxels in parts(start, array, self.block):
+                if self._is_written(at):
+                    continue
+                notes = self._target.write(at, voxels)
+                with self._lock:
+                    self._fresh[at] = notes
+            if time.monotonic() - self._flushed >= _FLUSH_EVERY:
+                self._record()
+
+    def publish(self) -> None:
+        """Complete the output and give it its name; what is in `scratch` stays until `finish`.
+
+        A call of the same identity that follows an interruption between the two finds all blocks done.
+
+        Raises
+        ------
+        InputError
+            If blocks are missing, another file has taken the name, or the disk does not take the data.
+        """
+        self._check_open()
+        if self._journal is None:
+            return
+        output, sides = self._partial.output, zip(self._layout.shape, self.block, strict=True)
+        missing = math.prod(-(-n // by) for n, by in sides) - len(self.done)
+        if missing:
+            raise InputError(f"{output}: {missing} blocks are not written; write them before finish")
+        with telling(output):
+            self._record()
+            self._target.finish(self._journal.notes)
+            if not self._overwrite and os.path.lexists(output):
+                raise InputError(f"{output}: has appeared meanwhile; move it away, or add --overwrite")
+            self._target.close()
+            self._partial.publish()
+        self._journal = None
+
+    def finish(self) -> None:
+        """Complete the output, give it its name unless it has it, and remove the hidden folder.
+
+        Raises
+        ------
+        InputError
+            As for `publish`.
+        """
+        self.publish()
+        with telling(self._partial.output):
+            self._partial.remove()
+        self._open = False
+
+    def discard(self) -> None:
+        """Remove everything written; an older output of this name stays."""
+        self._check_open()
+        self._target.close()
+        with telling(self._partial.output):
+            self._partial.remove()
+        self._open = False
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if not self._failed:
+                with telling(self._partial.output):
+                    self._record()
+        except InputError:
+            if error is None:
+                raise
+        finally:
+            self._target.close()
+            self._partial.release()
+
+    def _is_written(self, at: Triple) -> bool:
+        with self._lock:
+            return self._journal is None or at in self._journal.notes or at in self._fresh
+
+    def _record(self) -> None:
+        """List the fresh blocks as done, once they are safely on the disk."""
+        with self._lock:
+            if not self._fresh or self._journal is None:
+                return
+            try:
+                self._target.flush()
+                self._journal.add(self._fresh)
+            except BaseException:
+                # A system that has lost data says so only once: a second try would succeed, without them.
+                self._failed = True
+                raise
+            self._fresh = {}
+            self._flushed = time.monotonic()
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise InputError(f"{self._partial.output}: is finished, discarded or released; create it again")
+        if self._failed:
+            raise InputError(f"{self._partial.output}: the disk has not taken all blocks; create it again")
+
+    def _check(self, start: Triple, array: Voxels) -> None:
+        self._check_open()
+        output, shape = self._partial.output, self._layout.shape
+        if array.dtype != self._layout.dtype:
+            raise InputError(f"{output}: got voxels of {array.dtype}; give {self._layout.dtype}")
+        if array.ndim != 3 or not array.size:
+            raise InputError(f"{output}: got an array of shape {array.shape}; give (z, y, x) voxels")
+        for at, n, by, end in zip(start, array.shape, self.block, shape, strict=True):
+            if at % by or at < 0 or at + n > end or (n % by and at + n < end):
+                raise InputError(
+                    f"{output}: got voxels of shape {array.shape} at {tuple(start)} of a volume of {shape}; "
+                    f"give whole blocks of {self.block}"
+                )

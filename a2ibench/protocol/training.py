@@ -1,0 +1,221 @@
+"""The training loop that every learned method shares, and the precision it runs in."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from a2ibench.contracts import Budget, Progress
+from a2ibench.errors import PluginError
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this processor multiplies bf16 in hardware (AVX-512 BF16 or AMX)."""
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16") or features.get("amx_tile"))
+
+
+def resolve(precision: str, device: str, *, bf16_on_cpu: bool) -> str:
+    """Return ``"fp32"`` or ``"bf16"`` for a requested precision.
+
+    Parameters
+    ----------
+    precision : str
+        ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 on a GPU that has it, and on a CPU that has it if it pays.
+    device : str
+        Where the network runs.
+    bf16_on_cpu : bool
+        Whether bf16 makes this network faster on a CPU.
+    """
+    if precision != "auto":
+        return precision
+    if device.startswith("cuda"):
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if bf16_on_cpu and cpu_has_bf16() else "fp32"
+
+
+def autocast(precision: str, device: str) -> Callable[[], AbstractContextManager[object]]:
+    """Return a maker of autocast contexts for a resolved precision."""
+    kind = device.split(":")[0]
+    return partial(
+        torch.autocast, kind, dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=True
+    )
+
+
+Step = Callable[[], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate over the course of training: linear warm-up, then half a cosine down to `floor`.
+
+    Parameters
+    ----------
+    warmup : float
+        Fraction of the training that warms up.
+    floor : float
+        Last learning rate, as a fraction of the peak.
+    """
+
+    warmup: float = 0.05
+    floor: float = 0.01
+
+    def factor(self, course: float) -> float:
+        """Return the learning rate's factor at `course`, the fraction of the training that is done."""
+        if course < self.warmup:
+            return max(course / self.warmup, 1e-3)
+        fall = min(1.0, (course - self.warmup) / max(1e-9, 1 - self.warmup))
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * fall))
+
+
+class Average:
+    """Exponential moving average of weights over the last `span` fraction of the steps so far.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Whose weights are averaged.
+    span : float
+        The averaging window as a fraction of the number of steps so far; 0 turns averaging off.
+    """
+
+    def __init__(self, network: nn.Module, span: float) -> None:
+        self._span = span
+        self._weights: list[torch.Tensor] = [p for p in network.parameters() if p.requires_grad]
+        self._mean = [p.detach().clone() for p in self._weights]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after `step` steps."""
+        if self._span > 0:
+            torch._foreach_lerp_(self._mean, self._weights, 1 / (1 + self._span * step))
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Put the average into the network."""
+        if self._span > 0:
+            torch._foreach_copy_(self._weights, self._mean)
+
+
+class Curve:
+    """Training curve, kept on the device and written as CSV now and then, so that steps never wait for it."""
+
+    def __init__(self, files: ExitStack, workdir: Path | None) -> None:
+        self._pending: list[tuple[int, float, float, torch.Tensor]] = []
+        self._writer = None
+        if workdir is not None:
+            self._file = files.enter_context((workdir / "train.csv").open("w", newline=""))
+            self._writer = csv.writer(self._file)
+            self._writer.writerow(["step", "seconds", "learning_rate", "loss"])
+
+    def add(self, step: int, seconds: float, rate: float, loss: torch.Tensor) -> None:
+        """Note one step."""
+        self._pending.append((step, seconds, rate, loss.detach()))
+
+    def flush(self) -> float:
+        """Write what is pending and return its mean loss.
+
+        Raises
+        ------
+        PluginError
+            If a loss is not finite.
+        """
+        losses: list[float] = torch.stack([row[3] for row in self._pending]).float().tolist()
+        if self._writer is not None:
+            for (step, seconds, rate, _), loss in zip(self._pending, losses, strict=True):
+                self._writer.writerow([step, f"{seconds:.3f}", f"{rate:.6g}", f"{loss:.6g}"])
+            self._file.flush()
+        mean = sum(losses) / len(losses)
+        if not math.isfinite(mean):
+            raise PluginError(
+                f"training diverged at step {self._pending[-1][0]}: the loss is {mean}; lower learning_rate"
+            )
+        self._pending.clear()
+        return mean
+
+
+def train(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Step,
+    budget: Budget,
+    *,
+    schedule: Schedule,
+    clip: float,
+    average_span: float,
+    progress: Progress,
+    workdir: Path | None = None,
+    autocast: Callable[[], AbstractContextManager[object]],
+) -> int:
+    """Train until the budget is spent, and leave the averaged weights in the network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What is trained.
+    optimizer : torch.optim.Optimizer
+        Its learning rates are taken as peak rates.
+    loss : callable
+        Draws a batch and returns its loss; called under `autocast`.
+    budget : Budget
+        Steps, or seconds of wall time.
+    schedule : Schedule
+        Course of the learning rate.
+    clip : float
+        Largest norm of the gradient.
+    average_span : float
+        See `Average`.
+    progress : Progress
+        Told of steps (or seconds) done, with the mean loss since the last report.
+    workdir : Path, optional
+        Where train.csv goes.
+    autocast : callable
+        Returns the context in which the loss is computed.
+
+    Returns
+    -------
+    int
+        Number of steps made.
+
+    Raises
+    ------
+    PluginError
+        If the loss becomes NaN or infinite.
+    """
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    weights = [p for p in network.parameters() if p.requires_grad]
+    average = Average(network, average_span)
+    total = float(budget.steps or budget.seconds or 0)
+    start = reported = time.perf_counter()
+    step, done = 0, 0.0
+    with ExitStack() as files:
+        curve = Curve(files, workdir)
+        while done < total:
+            factor = schedule.factor(done / total)
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
+            optimizer.zero_grad(set_to_none=True)
+            with autocast():
+                value = loss()
+            value.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(weights, clip)
+            optimizer.step()
+            step += 1
+            average.update(step)
+            now = time.perf_counter()
+            done = step if budget.steps else now - start
+            curve.add(step, now - start, peaks[0] * factor, value)
+            if now - reported > 0.5 or done >= total:
+                progress("fit", min(done, total), total, loss=curve.flush())
+                reported = now
+    average.apply()
+    return step

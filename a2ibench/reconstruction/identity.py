@@ -1,0 +1,119 @@
+"""What tells whether an interrupted reconstruction is the one that is asked for now."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from a2ibench.bench.cache_key import code_of
+from a2ibench.contracts import Context
+from a2ibench.data.crop import Window
+from a2ibench.data.formats import LazyVolume
+from a2ibench.data.formats.source import find
+from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.reconstruction.options import MethodOptions, StackOptions
+
+_SIDE, _BOXES = 32, 8
+# Voxels are read slower than bytes, so only of crops this much smaller than the volume.
+_SMALL, _VOXELS = 8, 1 << 24
+_TOLD = ("size", "ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "md5Hash", "generation")
+
+
+def identity(
+    content: str, ratio: float, stack: StackOptions, options: MethodOptions, ctx: Context
+) -> dict[str, Any]:
+    """Return all that the voxels of a reconstruction depend on, JSON-able; `content` is the input's."""
+    return code_of(options.method) | {
+        "input": content,
+        "crop": stack.crop,
+        "ratio": ratio,
+        "intensity": stack.intensity,
+        "settings": dict(options.settings),
+        "files": {
+            name: content_sha256(Path(value))
+            for name, value in sorted(options.settings.items())
+            if isinstance(value, str) and _is_named(value)
+        },
+        "size": ctx.size,
+        "budget": str(ctx.budget),
+        "seed": ctx.seed,
+        "device": ctx.device,
+        "precision": ctx.precision,
+        "checkpoint": _digest(options.checkpoint),
+    }
+
+
+def _is_named(value: str) -> bool:
+    try:
+        # A word such as a choice of planes is no folder, even where one is called so.
+        return Path(value).is_file() or (Path(value).name != value and Path(value).is_dir())
+    except (OSError, ValueError):
+        return False
+
+
+def content(stored: LazyVolume, window: Window, files: list[Path]) -> str:
+    """Return a digest that changes whenever what is read of the input does.
+
+    Of local volumes it is that of all bytes of their files; of a small crop that of its voxels. Of remote
+    ones it is what the server tells of the file, and a few boxes.
+    """
+    part, whole = math.prod(window.shape), math.prod(stored.shape)
+    if files and part * _SMALL < whole:
+        return _voxels(window)
+    if not files:
+        return fingerprint(window) + _told(stored.source)
+    key = files[0] / (stored.key or "")
+    if stored.key and files[0].is_dir() and key.is_dir():
+        # Of a container with much else in it, the array and the metadata above it.
+        above = [folder for folder in key.parents if folder == files[0] or files[0] in folder.parents]
+        read = [key, *(file for folder in above for file in sorted(folder.iterdir()) if file.is_file())]
+    else:
+        read = files
+    digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
+    for path in read:
+        digest.update(content_sha256(path).encode())
+    return digest.hexdigest()
+
+
+def _voxels(window: Window) -> str:
+    digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
+    for box in window.boxes(_VOXELS):
+        digest.update(window[box].data)
+    return digest.hexdigest()
+
+
+def _told(source: str) -> str:
+    """Return what a server tells of a file: its size, its time of change, its entity tag."""
+    place = find(source)
+    try:
+        info = place.filesystem.info(place.place)
+    except Exception:  # servers that cannot tell of a folder raise almost anything
+        return ""
+    return hashlib.sha256(repr([str(info.get(name)) for name in _TOLD]).encode()).hexdigest()
+
+
+def fingerprint(window: Window) -> str:
+    """Return a digest of a few small boxes of a volume, from its first voxel to its last."""
+    digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
+    for part in np.linspace(0, 1, _BOXES):
+        z, y, x = (
+            slice(first, first + _SIDE)
+            for size in window.shape
+            for first in [round(float(part) * max(0, size - _SIDE))]
+        )
+        digest.update(window[z, y, x].tobytes())
+    return digest.hexdigest()
+
+
+def _digest(folder: Path | None) -> str | None:
+    if folder is None:
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(folder).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,193 @@
+"""Reconstructs a stack of any size from one file to another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from a2ibench.contracts import AxialGrid, Context, Progress, Volume
+from a2ibench.data.crop import Window
+from a2ibench.data.formats import open_lazy
+from a2ibench.data.intensity_range import find_levels
+from a2ibench.data.writing import Writer, create
+from a2ibench.data.writing.durable import telling
+from a2ibench.errors import A2IBenchError, InputError, one_line, printable
+from a2ibench.reconstruction.checkpoints import (
+    INTENSITY,
+    applied,
+    built_method,
+    check_free,
+    check_replaceable,
+    from_json,
+    keep,
+    kept_method,
+    remembered,
+    to_json,
+    trained_levels,
+    trained_method,
+)
+from a2ibench.reconstruction.identity import content, identity
+from a2ibench.reconstruction.options import MethodOptions, Spacings, StackOptions
+from a2ibench.reconstruction.paths import State, check_apart, files_of, located, places, states
+from a2ibench.reconstruction.streaming import spooled, stream, training_volume
+from a2ibench.reporting.orthogonal import draw_planes, middle_planes
+
+_logger = logging.getLogger(__name__)
+
+
+class Written(NamedTuple):
+    """The reconstruction, and a figure of its planes beside the input's."""
+
+    output: Path
+    figure: Path
+
+
+def reconstruct_between(
+    source: str | Path,
+    target: Path,
+    stack: StackOptions,
+    options: MethodOptions,
+    *,
+    overwrite: bool = False,
+    save_checkpoint: Path | bool = True,
+    progress: Progress | None = None,
+) -> Written:
+    """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`."""
+    source = located(source)
+    given = None if options.checkpoint is None else options.checkpoint.absolute()
+    options = replace(options, checkpoint=given)
+    _check_checkpoints(given, save_checkpoint)
+    written = places(target, save_checkpoint if given is None else False)
+    ctx = options.context(progress)
+    with open_lazy(source, key=stack.key, level=stack.level, fill_missing=stack.fill_missing) as stored:
+        files = files_of(stored)
+        check_apart(files if given is None else [*files, given], written)
+        if written.checkpoint is not None:
+            check_replaceable(written.checkpoint)
+        spacings = stack.spacings(stored.voxel_size, stored.source)
+        window = Window(stored, stack.crop)
+        if window.shape[0] < 2:
+            raise InputError(f"{stored.source}: has one slice (z) only; give a stack or crop of at least 2")
+        shape = (AxialGrid(window.shape[0], spacings.ratio).n_out, *window.shape[1:])
+        before = states(files)
+        determined = identity(content(stored, window, files), spacings.ratio, stack, options, ctx)
+        method = built_method(options, ctx.seed)
+        with create(
+            written.output,
+            shape,
+            window.dtype,
+            spacings.reconstructed,
+            identity=determined,
+            overwrite=overwrite,
+            # Around a narrow piece a network restores more than is kept.
+            rows=int(method.halo[1]) == 0,
+        ) as writer:
+            try:
+                if written.checkpoint is not None and not overwrite:
+                    check_free(written.checkpoint, writer.scratch, method)
+                if not writer.published:
+                    _fill(writer, window, spacings, stack, options, ctx, Path(stored.source).name)
+            except A2IBenchError:
+                if not writer.done and not _is_trained(writer.scratch):
+                    writer.discard()
+                raise
+            if not writer.published:
+                _check_unchanged(
+                    writer,
+                    before,
+                    states(files),
+                    lambda: content(stored, window, files) == determined["input"],
+                )
+                writer.publish()
+            # The hidden folder stays until all is in its place, so that the same call can go on from here.
+            if written.checkpoint is not None:
+                with telling(written.checkpoint):
+                    keep(writer.scratch, written.checkpoint)
+            figure = written.output.with_name(f"{written.output.name}.png")
+            try:
+                _draw(figure, window, written.output, spacings, options.method)
+            except Exception as error:
+                # The reconstruction is finished; nothing that happens here may take that back.
+                _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
+            writer.finish()
+        return Written(written.output, figure)
+
+
+def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
+    if given is not None and not given.is_dir():
+        raise InputError(f"{given}: no such folder; give a checkpoint that a run or reconstruct left")
+    if given is not None and isinstance(wanted, Path):
+        raise InputError(
+            "--checkpoint and --save-checkpoint: nothing is trained that could be saved; give one"
+        )
+
+
+def _is_trained(scratch: Path) -> bool:
+    kept = kept_method(scratch)
+    return kept.is_dir() and any(kept.iterdir())
+
+
+def _check_unchanged(
+    writer: Writer, before: Mapping[Path, State], now: Mapping[Path, State], is_same: Callable[[], bool]
+) -> None:
+    changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    if not changed:
+        return
+    # A new link to a file, or other permissions, change nothing but the time of the last change.
+    if (
+        all(path in before and path in now and before[path].alike(now[path]) for path in changed)
+        and is_same()
+    ):
+        return
+    # Its blocks may be of two inputs.
+    writer.discard()
+    raise InputError(
+        f"{changed[0]}: has changed while it was read; nothing is written, so give the command again"
+    )
+
+
+def _fill(
+    writer: Writer,
+    window: Window,
+    spacings: Spacings,
+    stack: StackOptions,
+    options: MethodOptions,
+    ctx: Context,
+    name: str,
+) -> None:
+    bare = Volume(window, spacings.given, stack.intensity or (0.0, 1.0), name)
+
+    def levels_of_all() -> dict[str, Any]:
+        trained = trained_levels(options.checkpoint, bare)
+        found = find_levels(window, name, declared=stack.intensity, progress=ctx.progress)
+        own = replace(bare, **found._asdict())
+        return to_json(applied(trained, own, declared=stack.intensity is not None))
+
+    volume = from_json(remembered(writer.scratch / INTENSITY, levels_of_all), bare)
+
+    def sample() -> Volume:
+        return training_volume(window, volume, seed=ctx.seed, progress=ctx.progress)
+
+    method = trained_method(options, volume, sample, ctx, writer.scratch, writer.forget)
+    with ExitStack() as resources:
+        volume = spooled(method, volume, writer.block, writer.scratch, resources, ctx.progress)
+        stream(method, volume, writer, ctx)
+
+
+def _draw(path: Path, window: Window, target: Path, spacings: Spacings, method: str) -> None:
+    with open_lazy(target) as written:
+        after = middle_planes(written)
+    axial, lateral, _ = spacings.reconstructed
+    given = axial * spacings.ratio
+    draw_planes(
+        middle_planes(window, spacings.ratio),
+        after,
+        (axial, lateral),
+        name=f"{target.name}, {method}",
+        about=f"planes through the middle; axial spacing {given:g} nm, reconstructed {axial:g} nm",
+        path=path,
+    )

@@ -1,0 +1,82 @@
+"""The settings that classes of plugins declare, as they are and as a JSON Schema."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from a2ibench.registry.host import host
+from a2ibench.settings import Setting
+
+TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number", str: "string"}
+"""What TOML and JSON call the types of settings."""
+
+_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def declared_settings(target: Any) -> Mapping[str, Setting] | None:
+    """Return the settings that a class declares by name; None where it does not declare any table."""
+    settings = getattr(target, "settings", None)
+    if isinstance(settings, Mapping) and all(isinstance(known, Setting) for known in settings.values()):
+        return settings
+    return None
+
+
+def settings_of(kind: str, name: str) -> Mapping[str, Setting] | None:
+    """Import what is registered under a name, and return the settings that it declares.
+
+    Parameters
+    ----------
+    kind : str
+        ``"method"``, ``"degradation"`` or ``"metric"``.
+    name : str
+        The registered name.
+
+    Raises
+    ------
+    UnknownNameError
+        If no plugin gives the name.
+    PluginError
+        If it cannot be imported.
+    """
+    return declared_settings(host().load(kind, name))
+
+
+def constructor_of(kind: str, name: str) -> str:
+    """Import what is registered under a name, and return its constructor's parameters as one text."""
+    try:
+        parameters = inspect.signature(host().load(kind, name)).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    return ", ".join(
+        p.name if p.default is p.empty else f"{p.name}={p.default!r}"
+        for p in parameters
+        if p.kind not in _COLLECTING
+    )
+
+
+def json_schema(settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """Return settings as a JSON Schema of the table that sets them; ``unit`` is an annotation of ours."""
+    return {
+        "type": "object",
+        "properties": {name: _property(setting) for name, setting in settings.items()},
+        "additionalProperties": False,
+    }
+
+
+def _property(setting: Setting) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "type": TYPES[type(setting.default)],
+        "default": setting.default,
+        "description": setting.meaning,
+        "unit": setting.unit,
+    }
+    if setting.choices:
+        described["enum"] = list(setting.choices)
+    if math.isfinite(setting.low):
+        described["minimum"] = setting.low
+    if math.isfinite(setting.high):
+        described["maximum"] = setting.high
+    return described

@@ -1,0 +1,235 @@
+"""What the tables for people show, before it is Markdown, LaTeX or a terminal's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from a2ibench.reporting import results as sense
+from a2ibench.reporting.results import BASELINE, METRICS, Group, message, metric_errors
+from a2ibench.reporting.standings import Standing, Standings, standings
+from a2ibench.reporting.summary import OK, Row, Sample, summarise
+from a2ibench.statistics import Interval
+
+ABSENT = "—"
+TIED = "≈"
+"""Stands before a score that cannot be told from the best."""
+
+_DECIMALS = {"psnr": 2, "ssim": 4, "ssim_3d": 4}
+
+
+def seconds_text(seconds: float) -> str:
+    """Return seconds with three digits, as far as they tell something."""
+    if math.isnan(seconds):
+        return ABSENT
+    if seconds < 0.0005:
+        return "0"
+    decimals = next((d for d, below in ((3, 0.1), (2, 10), (1, 100)) if seconds < below), 0)
+    return f"{seconds:.{decimals}f}"
+
+
+def count_text(count: float) -> str:
+    """Return a number of parameters with its thousands or millions named."""
+    if math.isnan(count):
+        return ABSENT
+    if count < 1e3:
+        return f"{count:.0f}"
+    # 999,950 would round to 1000.0 k.
+    return f"{count / 1e3:.1f} k" if count < 999_950 else f"{count / 1e6:.2f} M"
+
+
+def metric_text(name: str, sample: Sample) -> str:
+    """Return a mean, with its spread where there are several values."""
+    if not sample.n:
+        return ABSENT
+    form = number_form(name)
+    mean = f"{sample.mean:{form}}"
+    return mean if math.isnan(sample.std) else f"{mean} ± {sample.std:{form}}"
+
+
+def gain_text(gain: float, interval: Interval, signed: bool = True) -> str:
+    """Return a gain of PSNR, with its interval where there is one."""
+    if math.isnan(gain):
+        return ABSENT
+    text = f"{gain:+.2f}" if signed else f"{gain:.2f}"
+    return f"{text} {ends_text('psnr', interval)}" if interval.known else text
+
+
+def ends_text(name: str, interval: Interval) -> str:
+    """Return the ends of a metric's interval in brackets; nothing where there is none."""
+    form = number_form(name)
+    return f"[{interval.low:{form}}, {interval.high:{form}}]" if interval.known else ""
+
+
+def number_form(name: str) -> str:
+    """Return how numbers of a metric are formatted."""
+    return f".{_DECIMALS[name]}f" if name in _DECIMALS else ".4g"
+
+
+_HEADINGS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "ssim_3d": "SSIM 3D"}
+_OF_ONE_PLANE = ("_xy", "_xz", "_yz")
+_REMARK = "In brackets after a mean: its 95 % interval over the seeds."
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a place of the table.
+
+    Parameters
+    ----------
+    text : str
+        The whole of it where room is scarce.
+    best : bool
+        Whether it is the best of its column.
+    interval : str
+        The 95 % interval of a mean over seeds, for tables with room.
+    """
+
+    text: str
+    best: bool = False
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of one dataset, the method's name first in each."""
+
+    dataset: str
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of results that may be compared.
+
+    Parameters
+    ----------
+    caption : str
+        What it shows, with the versions of protocol and metrics.
+    headings : tuple of str
+        One for each column.
+    blocks : tuple of Block
+        One for each dataset.
+    notes : tuple of str
+        One for each job without a result, and for each metric that failed.
+    remark : str
+        What tables that show the intervals of cells add to the caption.
+    """
+
+    caption: str
+    headings: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...]
+    remark: str = ""
+
+
+def make_sheet(group: Group, run_dir: Path | None = None, found: Standings | None = None) -> Sheet:
+    """Return the table of a group; the metrics of single plane families are left to table.csv.
+
+    Parameters
+    ----------
+    group : Group
+        Records that may be compared.
+    run_dir : Path, optional
+        Folder of their run, with the scores of the slices; without it there is no interval of a gain.
+    found : mapping, optional
+        What `standings` gives for these; otherwise it is asked.
+    """
+    rows = summarise(group)
+    found = standings(group, run_dir) if found is None else found
+    shown = _shown(rows)
+    gains = any(row.method != BASELINE and not math.isnan(row.gain) for row in rows)
+    failures = any(row.status != OK for row in rows)
+    headings = ["method", *(_HEADINGS.get(name, name) for name in shown)]
+    headings += ["gain (dB)"] * gains + ["params", "fit (s)", "reconstruct (s)"]
+    headings += ["status"] * failures
+    blocks = []
+    for dataset, members in groupby(rows, key=lambda row: row.dataset):
+        of = {row.method: (row, found.get((dataset, row.method), {})) for row in members}
+        columns = [_scores(name, list(of.values())) for name in shown]
+        rest = [_rest(row, standing, gains, failures) for row, standing in of.values()]
+        lines = zip(map(Cell, of), *columns, rest, strict=True)
+        blocks.append(Block(dataset, tuple((*scores, *others) for *scores, others in lines)))
+    caption = _caption(group, shown, rows, gains, [of for place in found.values() for of in place.items()])
+    remark = _REMARK if any(cell.interval for block in blocks for row in block.rows for cell in row) else ""
+    return Sheet(caption, tuple(headings), tuple(blocks), _notes(group), remark)
+
+
+def _scores(name: str, of: Sequence[tuple[Row, Mapping[str, Standing]]]) -> list[Cell]:
+    samples = [row.metrics.get(name, Sample()) for row, _ in of]
+    best = _best(name, samples)
+    cells = []
+    for sample, leads, (_, standing) in zip(samples, best, of, strict=True):
+        lead = standing.get(name, Standing()).lead
+        tied = not leads and lead.known and not lead.excludes_zero
+        text = f"{TIED} {metric_text(name, sample)}" if tied else metric_text(name, sample)
+        cells.append(Cell(text, leads, ends_text(name, sample.interval)))
+    return cells
+
+
+def _best(name: str, samples: Sequence[Sample]) -> list[bool]:
+    # What is displayed decides: two numbers that look the same are both best, or neither.
+    values = [float(f"{sample.mean:{number_form(name)}}") for sample in samples]
+    known = [value for value in values if not math.isnan(value)]
+    higher = sense.higher_is_better(name)
+    if higher is None or not known:
+        return [False] * len(values)
+    best = max(known) if higher else min(known)
+    return [value == best for value in values]
+
+
+def _rest(row: Row, standing: Mapping[str, Standing], gains: bool, failures: bool) -> list[Cell]:
+    none = Sample()
+    gain = standing.get("psnr", Standing()).gain
+    texts = [gain_text(row.gain, gain, signed=row.method != BASELINE)] * gains
+    texts.append(count_text(row.model.get("params", none).mean))
+    texts += [seconds_text(row.seconds.get(phase, none).mean) for phase in ("fit", "reconstruct")]
+    return [Cell(text) for text in texts + [row.status] * failures]
+
+
+def _shown(rows: Sequence[Row]) -> list[str]:
+    present = {name: None for row in rows for name, sample in row.metrics.items() if sample.n}
+    leading = [name for name in METRICS if name in present]
+    return leading + [
+        name for name in sorted(present) if name not in METRICS and not name.endswith(_OF_ONE_PLANE)
+    ]
+
+
+def _caption(
+    group: Group,
+    shown: Sequence[str],
+    rows: Sequence[Row],
+    gains: bool,
+    compared: Sequence[tuple[str, Standing]],
+) -> str:
+    parts = [f"Protocol version {group.protocol}"]
+    if shown:
+        parts.append("metric versions: " + ", ".join(f"{name} {group.versions[name]}" for name in shown))
+    seeds = any(len(row.statuses) > 1 for row in rows)
+    if seeds:
+        parts.append("mean ± sample standard deviation over seeds")
+    if gains:
+        over = "axial slices and seeds" if seeds else "axial slices"
+        known = any(name == "psnr" and standing.gain.known for name, standing in compared)
+        parts.append(f"gain: PSNR above that of {BASELINE}" + f" [95 % interval over {over}]" * known)
+    if shown:
+        parts.append("best of each dataset in bold")
+    judged = [name for name in shown if any(name == of and standing.lead.known for of, standing in compared)]
+    if judged:
+        names = " and ".join(judged)
+        parts.append(f"{TIED} in {names}: the 95 % interval of the difference from the best contains 0")
+    return "; ".join(parts) + "."
+
+
+def _notes(group: Group) -> tuple[str, ...]:
+    notes = []
+    for record in group.records:
+        job = f"{record['method']} on {record['dataset']} (seed {record['seed']})"
+        if record["status"] != OK:
+            reason = message(record)
+            notes.append(f"{job}: {record['status']}" + (f": {reason}" if reason else ""))
+        notes += [f"{job}: metric {line}" for line in metric_errors(record)]
+    return tuple(notes)

@@ -1,0 +1,243 @@
+"""How methods stand beside the baseline and the best of their dataset, by the scores of single slices."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2ibench.bench.record import JOBS, belongs
+from a2ibench.bench.run_job import SCORES
+from a2ibench.reporting import results as sense
+from a2ibench.reporting.results import BASELINE, Group, Record, number
+from a2ibench.reporting.summary import OK
+from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
+
+Rows = Mapping[str, NDArray[np.float64]]
+
+AXIAL = ("xz", "yz")
+"""Plane families whose slices are compared."""
+
+_AGREE = 1e-4
+_DECIBELS = 10 / math.log(10)
+
+
+def read_slices(folder: Path) -> Rows:
+    """Return the values of the axial slices in a job's folder by ``"metric.plane"``.
+
+    Nothing where scores.npz is missing or damaged: a report is made of what there is.
+    """
+    try:
+        with np.load(folder / SCORES, allow_pickle=False) as stored:
+            names = [name for name in stored.files if name.rpartition(".")[2] in AXIAL]
+            found = {name: np.asarray(stored[name], np.float64) for name in names}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
+    return {name: row for name, row in found.items() if row.ndim == 1 and row.size and np.isfinite(row).all()}
+
+
+def shares(metric: str, value: float, stored: Rows) -> Rows:
+    """Return by plane family what each slice adds to a metric, as rows around the metric's value.
+
+    The PSNR of a volume is no mean over its slices, but its mean squared error is, in either family. A slice
+    of error e adds ``-10 / ln 10 * (e / mean(e) - 1)`` to the PSNR, the first order of what it changes.
+
+    Parameters
+    ----------
+    metric : str
+        Name.
+    value : float
+        The score of the volume.
+    stored : mapping of str to ndarray
+        As `read_slices` gives it.
+
+    Returns
+    -------
+    mapping of str to ndarray
+        Empty where the slices do not make up the score: there are none, they are of another
+        reconstruction, or the metric is no mean over axial slices.
+    """
+    rows = {plane: stored[name] for plane in AXIAL if (name := f"{metric}.{plane}") in stored}
+    if not rows or not math.isfinite(value):
+        return {}
+    if metric == "psnr":
+        rows = {plane: _shares_of_psnr(row) for plane, row in rows.items()}
+        agree = all(_close(row.mean(), value) for row in rows.values())
+    else:
+        agree = _close(np.concatenate(list(rows.values())).mean(), value)
+    return rows if agree else {}
+
+
+def _shares_of_psnr(decibels: NDArray[np.float64]) -> NDArray[np.float64]:
+    # In units of the squared data range, which all slices and methods of a dataset share.
+    errors = 10 ** (-decibels / 10)
+    mean = errors.mean()
+    return np.asarray(-_DECIBELS * (np.log(mean) + errors / mean - 1))
+
+
+def _close(mean: np.floating, value: float) -> bool:
+    return math.isclose(float(mean), value, rel_tol=_AGREE, abs_tol=1e-9)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The score of a method on a dataset, seed by seed.
+
+    Parameters
+    ----------
+    values : tuple of float
+        The score of the volume, one for each seed.
+    shares : mapping of str to ndarray
+        By plane family what each slice adds to the score, the mean over the seeds. Empty where that is not
+        known of every seed.
+    """
+
+    values: tuple[float, ...]
+    shares: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Sequence[float], shares: Sequence[Mapping[str, NDArray[np.float64]]]) -> Repeats:
+        """Return the repeats of a method.
+
+        Parameters
+        ----------
+        values : sequence of float
+            One for each seed.
+        shares : sequence of mapping
+            One for each seed: of what each slice adds, by plane family.
+        """
+        shapes = {tuple((plane, row.size) for plane, row in rows.items()) for rows in shares}
+        if len(shapes) != 1:
+            return cls(tuple(values))
+        return cls(
+            tuple(values), {plane: np.mean([rows[plane] for rows in shares], 0) for plane in shares[0]}
+        )
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return math.fsum(self.values) / len(self.values)
+
+
+def difference(first: Repeats, second: Repeats) -> Interval:
+    """Return how much the first is above the second, with its 95 % interval.
+
+    Two half widths are added in squares: that of the slices, for which the wider of the two plane families
+    counts, since these are two views of the same voxels; and that of the seeds, of methods with several.
+
+    Parameters
+    ----------
+    first, second : Repeats
+        Of one metric on one dataset.
+
+    Returns
+    -------
+    Interval
+        Without ends where the slices of the two do not correspond or are too few.
+    """
+    value = first.mean - second.mean
+    slices = _slices_half_width(first, second)
+    seeds = difference_half_width(first.values, second.values)
+    return Interval.around(value, math.hypot(slices, 0.0 if math.isnan(seeds) else seeds))
+
+
+def _slices_half_width(first: Repeats, second: Repeats) -> float:
+    planes = first.shares.keys()
+    if not planes or planes != second.shares.keys():
+        return math.nan
+    pairs = [(first.shares[plane], second.shares[plane]) for plane in planes]
+    if any(one.shape != other.shape for one, other in pairs):
+        return math.nan
+    # A maximum written so that NaN, an interval that is not known, is never passed over.
+    return float(np.max([block_half_width(one - other) for one, other in pairs]))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the score of a method compares.
+
+    Parameters
+    ----------
+    gain : Interval
+        Above the baseline.
+    lead : Interval
+        Above the best of the dataset.
+    best : str
+        The method with the best mean of the dataset; empty where there is none.
+    """
+
+    gain: Interval = UNKNOWN
+    lead: Interval = UNKNOWN
+    best: str = ""
+
+
+Standings = Mapping[tuple[str, str], Mapping[str, Standing]]
+"""By dataset and method, then by metric."""
+
+
+def standings(group: Group, run_dir: Path | None) -> Standings:
+    """Compare the methods of every dataset by each metric.
+
+    Parameters
+    ----------
+    group : Group
+        Records that may be compared.
+    run_dir : Path or None
+        Folder of their run, with the scores of the slices; without it, and where they are missing, values
+        have no intervals.
+    """
+    jobs: dict[str, dict[str, list[tuple[Record, Rows]]]] = {}
+    for record in group.records:
+        if record["status"] == OK:
+            rows = _slices(run_dir, record) if run_dir else {}
+            methods = jobs.setdefault(record["dataset"], {})
+            methods.setdefault(record["method"], []).append((record, rows))
+    found: dict[tuple[str, str], dict[str, Standing]] = {}
+    for dataset, methods in jobs.items():
+        for metric in group.versions:
+            known = {method: repeats for method, of in methods.items() if (repeats := _repeats(metric, of))}
+            for method, standing in _stand(metric, known).items():
+                found.setdefault((dataset, method), {})[metric] = standing
+    return found
+
+
+def _slices(run_dir: Path, record: Record) -> Rows:
+    folder = run_dir / JOBS / f"{record['dataset']}--{record['method']}--s{record['seed']}"
+    return read_slices(folder) if belongs(dict(record), folder, SCORES) else {}
+
+
+def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:
+    scored = [
+        (number(record["metrics"][metric]["value"]), rows)
+        for record, rows in jobs
+        if metric in record["metrics"]
+    ]
+    if not scored:
+        return None
+    return Repeats.of([value for value, _ in scored], [shares(metric, value, rows) for value, rows in scored])
+
+
+def _stand(metric: str, known: Mapping[str, Repeats]) -> dict[str, Standing]:
+    higher = sense.higher_is_better(metric)
+    finite = {method: repeats.mean for method, repeats in known.items() if math.isfinite(repeats.mean)}
+    best = ""
+    if finite and higher is not None:
+        best = (max if higher else min)(finite, key=lambda method: finite[method])
+    return {
+        method: Standing(_beside(method, BASELINE, known), _beside(method, best, known), best)
+        for method in known
+    }
+
+
+def _beside(method: str, other: str, known: Mapping[str, Repeats]) -> Interval:
+    if other not in known:
+        return UNKNOWN
+    if method == other:
+        return Interval(0.0)
+    return difference(known[method], known[other])

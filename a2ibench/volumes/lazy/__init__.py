@@ -1,8 +1,0 @@
-"""Opens volumes of every format by one interface, and reads only the blocks that are asked for."""
-
-from __future__ import annotations
-
-from a2ibench.volumes.lazy.opening import open_lazy
-from a2ibench.volumes.lazy.volume import LazyVolume
-
-__all__ = ["LazyVolume", "open_lazy"]

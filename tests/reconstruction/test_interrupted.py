@@ -1,0 +1,83 @@
+"""Killed at random moments and started again, a reconstruction ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from random import Random
+
+import pytest
+from interrupted import reconstruct_in_units
+
+SOME, MANY = 3, 10
+CASES = {
+    "network": (
+        "a2i-3dem",
+        "out.tif",
+        {
+            "profile": "smoke",
+            "budget": "5steps",
+            "precision": "fp32",
+            "crop": ((0, 3), (0, 150), (0, 100)),
+        },
+    ),
+    "cubic": ("cubic", "out.ome.zarr", {"ratio": 30.0}),
+}
+
+
+@pytest.fixture(scope="module")
+def fork():
+    """Return a function that starts a process with everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["interrupted", "a2ibench.reconstruction", "a2ibench_a2i3dem.method", "zarr", "tensorstore"]
+    )
+
+    def start(*arguments):
+        process = context.Process(target=reconstruct_in_units, args=arguments)
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("case", "kills"),
+    [
+        ("network", SOME),
+        ("cubic", SOME),
+        *(pytest.param(case, MANY, marks=pytest.mark.slow) for case in CASES),
+    ],
+)
+def test_killed_again_and_again(fork, stack, tmp_path, content, case, kills) -> None:
+    method, name, options = CASES[case]
+    options = options | {"voxel_size": (40.0, 10.0, 10.0)}
+    whole, target, random = tmp_path / "whole" / name, tmp_path / name, Random(case)  # noqa: S311
+    whole.parent.mkdir()
+    for _ in range(2):
+        # The first start also starts the server that the others are forked from.
+        begin = time.monotonic()
+        process = fork(stack, whole, method, options | {"overwrite": True})
+        process.join()
+        seconds = time.monotonic() - begin
+        assert process.exitcode == 0
+    hidden, blocks = tmp_path / f".{name}.partial", []
+    # Until some were before the first block was done, and some in the middle of the work.
+    least = min(3, kills - 1)
+    while len(blocks) < kills or (len(set(blocks)) < least and len(blocks) < 5 * kills):
+        process = fork(stack, target, method, options)
+        process.join(random.uniform(0, 0.9) * seconds)
+        process.kill()
+        process.join()
+        if target.exists():
+            assert content(target) == content(whole)
+            options["overwrite"] = True
+        if process.exitcode < 0:
+            done = hidden / "done"
+            blocks.append(done.read_bytes().count(b"\n") if done.exists() else -1)
+    process = fork(stack, target, method, options)
+    process.join()
+    assert process.exitcode == 0
+    assert content(target) == content(whole)
+    assert not hidden.exists()
+    assert len(set(blocks)) >= least, blocks
