@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.device import resolve_device
-from a2ibench.bench.execute import EXECUTORS
+from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.selection import (
     PRECISIONS,
     Names,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from a2ibench.bench.device import resolve_device
-from a2ibench.bench.execute import EXECUTORS
+from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.plan import check_timeout
 from a2ibench.bench.run_file import RunFile, naming
 from a2ibench.bench.selection import (

@@ -1,1 +1,30 @@
-"""Ways to run the jobs of a plan, and what runs tell while they go on."""
+"""Ways to run the jobs of a plan, by name. Another one is a module of its own, and a line in `EXECUTORS`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from a2ibench.bench.executors.events import Events, Task
+    from a2ibench.bench.record import Record
+
+    Executor = Callable[[Sequence[Task], Events, float | None], Iterator[tuple[Task, Record]]]
+    """Runs tasks within a time limit (seconds), and yields each with the record that it wrote."""
+
+EXECUTORS: Mapping[str, str] = MappingProxyType(
+    {
+        "process": "a2ibench.bench.executors.process:run_in_processes",
+        "inline": "a2ibench.bench.executors.inline:run_inline",
+    }
+)
+"""Where each is, for plans need their names alone."""
+
+
+def load_executor(name: str) -> Executor:
+    """Import an executor of `EXECUTORS`."""
+    module, _, function = EXECUTORS[name].partition(":")
+    executor: Any = getattr(importlib.import_module(module), function)
+    return executor  # type: ignore[no-any-return]
