@@ -36,3 +36,55 @@ def test_a_broken_plugin_shows_with_its_traceback_and_in_the_exit_code(
     (crash,) = (plugin for plugin in report["plugins"] if plugin["name"] == "crash")
     assert "no luck" in crash["error"]
     assert {"a2ibench", "python", "libraries", "devices", "cache"} <= set(report)
+
+
+METRICS = """
+from a2ibench import MetricSpec, hookimpl
+
+@hookimpl
+def a2ibench_register_metrics(register):
+    for name in ("raises", "quits", "texts", "sound"):
+        register(MetricSpec(name, f"gauges.metrics:{name.title()}", "a metric for tests"))
+"""
+CLASSES = """
+import os
+
+class Sound:
+    name, version, higher_is_better, needs_reference = "sound", 1, True, False
+
+    def __call__(self, prediction, reference, data_range):
+        return 1.0
+
+class Raises(Sound):
+    name = "raises"
+
+    def __call__(self, prediction, reference, data_range):
+        raise RuntimeError("no \\x1b[31m scale")
+
+class Quits(Sound):
+    name = "quits"
+
+    def __call__(self, prediction, reference, data_range):
+        os._exit(0)
+
+class Texts(Sound):
+    name = "texts"
+
+    def __call__(self, prediction, reference, data_range):
+        return "much"
+"""
+
+
+def test_each_metric_that_cannot_score_is_a_line_and_exit_code_1(
+    cli: Cli, install_plugin: Callable[..., Distribution]
+) -> None:
+    install_plugin("gauges", METRICS, files={"metrics.py": CLASSES})
+    text, data = cli("doctor"), cli("doctor", "--json")
+    assert text.returncode == data.returncode == 1
+    errors = json.loads(data.stdout)["metric_errors"]
+    assert errors.keys() == {"raises", "quits", "texts"}
+    assert errors["raises"] == r"RuntimeError: no \x1b[31m scale"
+    assert errors["quits"].startswith("ended the process with code 0")
+    assert errors["texts"] == "gave 'much'; give one number"
+    assert all(name in text.stdout and error in text.stdout for name, error in errors.items())
+    assert "\x1b" not in text.stdout
