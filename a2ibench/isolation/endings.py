@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 
 class ProcessEnded(BaseException):
@@ -54,11 +54,14 @@ def is_ctrl_c() -> bool:
     return _Interrupts.seen or not _Interrupts.watched
 
 
+_USUAL: Final = (signal.default_int_handler, signal.SIG_IGN)
+
+
 @contextmanager
 def watched_interrupts() -> Iterator[None]:
     """Take note of Ctrl-C for as long as the body takes, so that `is_ctrl_c` knows."""
-    usual = threading.current_thread() is threading.main_thread()
-    if not usual or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or usual not in _USUAL:
         yield
         return
 
@@ -66,13 +69,15 @@ def watched_interrupts() -> Iterator[None]:
         _Interrupts.seen = True
         signal.default_int_handler(number, frame)
 
-    signal.signal(signal.SIGINT, interrupt)
+    # Where it is ignored, as in the background of a shell, nobody can press it.
+    if usual is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     _Interrupts.watched, _Interrupts.seen = True, False
     try:
         yield
     finally:
         _Interrupts.watched, _Interrupts.seen = False, False
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, usual)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from a2ibench.reporting import results as sense
+from a2ibench.reporting import results
 from a2ibench.reporting.results import BASELINE, METRICS, Group, message, metric_errors
 from a2ibench.reporting.standings import Standing, Standings, standings
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
@@ -174,7 +174,7 @@ def _best(name: str, samples: Sequence[Sample]) -> list[bool]:
     # What is displayed decides: two numbers that look the same are both best, or neither.
     values = [float(f"{sample.mean:{number_form(name)}}") for sample in samples]
     known = [value for value in values if not math.isnan(value)]
-    higher = sense.higher_is_better(name)
+    higher = results.higher_is_better(name)
     if higher is None or not known:
         return [False] * len(values)
     best = max(known) if higher else min(known)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from a2ibench.bench.record import JOBS, belongs
 from a2ibench.bench.run_job import SCORES
-from a2ibench.reporting import results as sense
+from a2ibench.reporting import results
 from a2ibench.reporting.results import BASELINE, Group, Record, number
 from a2ibench.reporting.summary import OK
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
@@ -224,7 +224,7 @@ def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:
 
 
 def _stand(metric: str, known: Mapping[str, Repeats]) -> dict[str, Standing]:
-    higher = sense.higher_is_better(metric)
+    higher = results.higher_is_better(metric)
     finite = {method: repeats.mean for method, repeats in known.items() if math.isfinite(repeats.mean)}
     best = ""
     if finite and higher is not None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from a2ibench.bench import estimate as history
+from a2ibench.bench import estimate
 from a2ibench.bench.estimate import History
 from a2ibench.bench.files import write_json
 from a2ibench.bench.specs import Job
@@ -52,7 +52,7 @@ def a_record(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Return a function that writes a record into ``reports/RUN/jobs/JOB``."""
-    monkeypatch.setattr(history, "_machine", lambda device: ("abacus", 4))
+    monkeypatch.setattr(estimate, "_machine", lambda device: ("abacus", 4))
 
     def write(run: str = "one", job: str = "cube--cubic--s0", **changes: Any) -> Path:
         folder = tmp_path / "reports" / run / "jobs" / job

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench import cache_key as key
-from a2ibench.bench import code_digest as code
+from a2ibench.bench import cache_key, code_digest
 from a2ibench.bench.cache_key import ingredients, job_key, metric_versions
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
@@ -77,7 +76,7 @@ def test_the_key_changes_with_the_methods_code(site: Path) -> None:
 
 
 def test_the_key_changes_with_the_version_of_a_metric(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key, "code_digest", lambda registered: "the same")
+    monkeypatch.setattr(cache_key, "code_digest", lambda registered: "the same")
     before = job_key(JOB)
     (site / "keyed/metric.py").write_text("class Scored:\n    version = 5\n")
     host.cache_clear()
@@ -93,7 +92,7 @@ def test_a_metric_that_cannot_be_imported_has_no_version(site: Path) -> None:
 @pytest.mark.parametrize("name", ["PROTOCOL_VERSION", "__version__"])
 def test_the_key_changes_with_releases(site: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     before = job_key(JOB)
-    monkeypatch.setattr(key, name, "next")
+    monkeypatch.setattr(cache_key, name, "next")
     assert job_key(JOB) != before
 
 
@@ -219,7 +218,7 @@ def test_modules_of_a_project_installed_in_place_count(
 
 
 def test_every_room_that_makes_results_counts() -> None:
-    rooms = code.core_digests()
+    rooms = code_digest.core_digests()
     assert {"layers", "settings.py", "metrics", "bench", "protocol", "contracts", "data"} <= set(rooms)
     assert not {"cli", "reporting"} & set(rooms)
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench import device
-from a2ibench.bench import selection as choose
+from a2ibench.bench import device, selection
 from a2ibench.bench.plan import Job, Plan, plan_run
 from a2ibench.bench.specs import dataset_from_dict, dataset_to_dict
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
@@ -122,7 +121,7 @@ def test_a_catalogues_dataset_goes_before_a_plugins(catalogue: Path, install_plu
                 register(DatasetSpec(name, "from a plugin", (30, 10, 10), path=Path("other.tif")))
     """
     install_plugin("more-data", source)
-    known = choose.known_datasets(catalogue)
+    known = selection.known_datasets(catalogue)
     assert known["thin"].title != "from a plugin"
     (extra,) = planned(catalogue, datasets=["extra"]).datasets
     assert extra.path is not None
@@ -132,7 +131,7 @@ def test_a_catalogues_dataset_goes_before_a_plugins(catalogue: Path, install_plu
 def test_without_a_gpu_the_profile_is_quick_and_cuda_an_error(
     catalogue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (choose, device):
+    for module in (selection, device):
         monkeypatch.setattr(module, "cuda_present", lambda: False)
     plan = planned(catalogue, device="auto")
     assert (plan.profile, plan.device) == ("quick", "cpu")
@@ -141,7 +140,7 @@ def test_without_a_gpu_the_profile_is_quick_and_cuda_an_error(
 
 
 def test_with_a_gpu_the_profile_is_full(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (choose, device):
+    for module in (selection, device):
         monkeypatch.setattr(module, "cuda_present", lambda: True)
     plan = planned(catalogue, device="auto")
     assert (plan.profile, plan.device) == ("full", "cuda")

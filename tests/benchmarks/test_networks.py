@@ -1,4 +1,4 @@
-"""Window transformers of ours beside textbook implementations of the same networks, at equal precision."""
+"""Window transformers of ours beside textbook implementations of the same networks, at equal training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textbook import TextbookGLEN, TextbookWindowAttention, textbook
 from torch import nn
 
 from a2ibench import ShiftedWindowAttention, SliceNetwork
-from a2ibench.protocol import training as precision
+from a2ibench.protocol import training
 from a2ibench.registry import host
 from a2ibench_a2i3dem.blocks import GLEN
 
@@ -36,7 +36,7 @@ def _networks(method: SliceNetwork) -> tuple[nn.Module, nn.Module]:
 
 
 def _cast():
-    return precision.autocast(precision.resolve("auto", DEVICE, bf16_on_cpu=True), DEVICE)()
+    return training.autocast(training.resolve("auto", DEVICE, bf16_on_cpu=True), DEVICE)()
 
 
 def _no_slower(benchmark, ours: Callable[[], object], plain: Callable[[], object]) -> None:

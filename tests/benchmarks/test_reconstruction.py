@@ -9,7 +9,7 @@ from plain import Plain
 from side_by_side import least_times, seconds
 
 from a2ibench import Budget, Context, Volume
-from a2ibench.protocol import training as precision
+from a2ibench.protocol import training
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.registry import host
 from a2ibench_cubic.method import Cubic
@@ -42,7 +42,7 @@ def test_reconstruction_beside_the_bare_forward(name: str, benchmark) -> None:
     watch = network.register_forward_pre_hook(lambda _, given: inputs.append(given))
     out = reconstruct_volume(method, volume, CTX)
     watch.remove()
-    cast = precision.autocast(precision.resolve("auto", "cpu", bf16_on_cpu=True), "cpu")
+    cast = training.autocast(training.resolve("auto", "cpu", bf16_on_cpu=True), "cpu")
 
     def bare() -> None:
         with torch.inference_mode(), cast():

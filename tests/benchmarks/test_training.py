@@ -12,7 +12,7 @@ from plain import Plain
 from side_by_side import least_times
 
 from a2ibench import AxialDegradation, Budget, Context, SliceNetwork, Volume
-from a2ibench.protocol import training as precision
+from a2ibench.protocol import training
 from a2ibench.protocol.sampling import PatchSampler, training_grid
 from a2ibench.registry import host
 
@@ -37,7 +37,7 @@ def _bare(method: SliceNetwork, volume: Volume) -> float:
     network = method.build("small").to(memory_format=torch.channels_last)
     optimizer = method.optimizer(network.parameters())
     degraded, target = _sampler(volume).pairs()
-    cast = precision.autocast(precision.resolve("auto", "cpu", bf16_on_cpu=True), "cpu")
+    cast = training.autocast(training.resolve("auto", "cpu", bf16_on_cpu=True), "cpu")
     start = time.perf_counter()
     for _ in range(STEPS):
         optimizer.zero_grad(set_to_none=True)

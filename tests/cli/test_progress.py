@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from a2ibench.bench.specs import Job
-from a2ibench.cli import progress as messages
+from a2ibench.cli import progress
 from a2ibench.cli.bars import BarEvents
 from a2ibench.cli.progress import PlainEvents, interactive
 from a2ibench.contracts import Budget, DatasetSpec
@@ -62,10 +62,10 @@ def test_a_line_every_15_seconds_of_a_long_phase_and_none_within_2_seconds() -> 
 
 def test_outcomes_are_one_line() -> None:
     error = {"type": "ValueError", "message": "no\nluck", "traceback": "..."}
-    assert messages.outcome(OK) == "ok, psnr 29.26"
-    assert messages.outcome({"status": "error", "metrics": {}, "error": error}) == "error, no luck"
+    assert progress.outcome(OK) == "ok, psnr 29.26"
+    assert progress.outcome({"status": "error", "metrics": {}, "error": error}) == "error, no luck"
     skipped = {"status": "skipped", "metrics": {}, "error": None, "reason": "too thin"}
-    assert messages.outcome(skipped) == "skipped, too thin"
+    assert progress.outcome(skipped) == "skipped, too thin"
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_outcomes_are_one_line() -> None:
     [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (125, "2 min 05 s"), (4800, "1 h 20 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert messages.duration(seconds) == text
+    assert progress.duration(seconds) == text
 
 
 def test_counts_are_whole_steps_or_seconds_with_a_digit() -> None:
-    assert messages.count(20, 20_000) == "20/20000"
-    assert messages.count(1.0559, 6) == "1.1/6.0"
+    assert progress.count(20, 20_000) == "20/20000"
+    assert progress.count(1.0559, 6) == "1.1/6.0"
 
 
 def test_bars_show_job_phase_steps_and_loss() -> None:

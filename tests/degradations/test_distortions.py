@@ -13,7 +13,7 @@ from scipy import ndimage, stats
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from a2ibench import AxialGrid, Degradation, InputError, Simulation, Volume
-from a2ibench.degradations import distortions as effects
+from a2ibench.degradations import distortions
 from a2ibench.degradations.distortions import EMDistortions
 from a2ibench.protocol.sampling import PatchSampler, training_grid
 from a2ibench.protocol.simulate import simulate
@@ -164,8 +164,8 @@ def test_amounts_are_uniform_up_to_the_strength() -> None:
 @pytest.mark.parametrize("level", [0.0, 0.1, 0.8])
 def test_noise_has_its_variance(level: float) -> None:
     images = torch.full((2, 1, 400, 400), level, dtype=torch.float64)
-    shot = effects.shot_noise(images, amounts(0.001, 0.004), seeded()) - level
-    read_out = effects.read_out_noise(images, amounts(0.01, 0.03), seeded()) - level
+    shot = distortions.shot_noise(images, amounts(0.001, 0.004), seeded()) - level
+    read_out = distortions.read_out_noise(images, amounts(0.01, 0.03), seeded()) - level
     np.testing.assert_allclose(shot.var((1, 2, 3)), [0.001 * level, 0.004 * level], rtol=0.02)
     np.testing.assert_allclose(read_out.std((1, 2, 3)), [0.01, 0.03], rtol=0.01)
     assert shot.mean().item() == pytest.approx(0, abs=4 * np.sqrt(0.004 * level / 320000))
@@ -173,7 +173,7 @@ def test_noise_has_its_variance(level: float) -> None:
 
 def test_blur_is_a_gaussian_filter_of_each_image() -> None:
     images, sigmas = textured(4).double(), (0.0, 0.4, 1.3, 2.0)
-    blurred = effects.blur(images, amounts(*sigmas), 2.0)
+    blurred = distortions.blur(images, amounts(*sigmas), 2.0)
     assert torch.equal(blurred[0], images[0])
     for image, found, sigma in list(zip(images, blurred, sigmas, strict=True))[1:]:
         wanted = ndimage.gaussian_filter(image[0].numpy(), sigma, mode="nearest", radius=8)
@@ -182,14 +182,14 @@ def test_blur_is_a_gaussian_filter_of_each_image() -> None:
 
 def test_curtains_modulate_whole_columns_smoothly() -> None:
     images = textured(600).double() + 0.1
-    striped = effects.curtains(images, amounts(0.2), 2.5, seeded())
+    striped = distortions.curtains(images, amounts(0.2), 2.5, seeded())
     profiles = (striped / images - 1)[:, 0] / 0.2
     assert (profiles - profiles[:, :1]).abs().max() < 1e-9
     assert_profiles(profiles[:, 0].numpy(), 2.5)
 
 
 def test_a_charging_spot_is_round_and_its_trail_takes_back_what_it_adds() -> None:
-    change = effects.charging(torch.zeros(400, 1, 32, 128).double(), amounts(0.5), 2.0, seeded())[:, 0]
+    change = distortions.charging(torch.zeros(400, 1, 32, 128).double(), amounts(0.5), 2.0, seeded())[:, 0]
     assert torch.linalg.matrix_rank(change, atol=1e-9).max() == 1
     peaks = change.amax((1, 2))
     assert peaks.max() <= 0.5
@@ -206,7 +206,7 @@ def test_a_charging_spot_is_round_and_its_trail_takes_back_what_it_adds() -> Non
 
 
 def test_a_wide_charging_spot_has_the_depth_of_its_closed_form() -> None:
-    change = effects.charging(torch.zeros(200, 1, 64, 64).double(), amounts(1.0), 4.0, seeded())[:, 0]
+    change = distortions.charging(torch.zeros(200, 1, 64, 64).double(), amounts(1.0), 4.0, seeded())[:, 0]
     place = change.flatten(1).argmax(dim=1)
     middle = ((place % 64 - 32).abs() < 12) & (change.amax((1, 2)) > 0.1)
     depth = (-change.amin((1, 2)) / change.amax((1, 2)))[middle]
@@ -216,18 +216,18 @@ def test_a_wide_charging_spot_has_the_depth_of_its_closed_form() -> None:
 
 
 def test_charging_spots_grow_in_number_with_the_image() -> None:
-    change = effects.charging(torch.zeros(1, 1, 128, 192).double(), amounts(1.0), 2.0, seeded())[0, 0]
+    change = distortions.charging(torch.zeros(1, 1, 128, 192).double(), amounts(1.0), 2.0, seeded())[0, 0]
     assert torch.linalg.matrix_rank(change, atol=1e-9) == 6
 
 
 def test_jitter_shifts_each_row_by_linear_interpolation() -> None:
     images = textured(50).double()
     ramp = torch.arange(30.0).double().expand_as(images)
-    shifts = (effects.jitter(ramp, amounts(1.6), seeded()) - ramp)[..., 2:-2]
+    shifts = (distortions.jitter(ramp, amounts(1.6), seeded()) - ramp)[..., 2:-2]
     shift = shifts[..., :1]
     assert (shifts - shift).abs().max() < 1e-9
     assert stats.kstest(shift.flatten() / 3.2 + 0.5, "uniform").pvalue > 0.01
-    shifted = effects.jitter(images, amounts(1.6), seeded())
+    shifted = distortions.jitter(images, amounts(1.6), seeded())
     columns = np.arange(30)
     for row, found, by in zip(images.view(-1, 30), shifted.view(-1, 30), shift.flatten(), strict=True):
         np.testing.assert_allclose(found, np.interp(columns + by.item(), columns, row), atol=1e-9)
@@ -235,7 +235,7 @@ def test_jitter_shifts_each_row_by_linear_interpolation() -> None:
 
 def test_drift_gives_every_row_a_slowly_varying_gain_and_offset() -> None:
     images = torch.tensor([0.25, 0.75]).double().expand(600, 1, 40, 2)
-    dark, light = effects.drift(images, amounts(0.1), 3.0, seeded())[:, 0].unbind(-1)
+    dark, light = distortions.drift(images, amounts(0.1), 3.0, seeded())[:, 0].unbind(-1)
     gain, offset = ((light - dark) / 0.5 - 1).numpy() / 0.1, ((light + dark) / 2 - 0.5).numpy() / 0.1
     assert_profiles(gain, 3.0)
     assert_profiles(offset, 3.0)
@@ -244,7 +244,7 @@ def test_drift_gives_every_row_a_slowly_varying_gain_and_offset() -> None:
 
 def test_drift_of_no_length_flickers() -> None:
     images = torch.full((50, 1, 40, 1), 0.5).double()
-    offset = effects.drift(images, amounts(0.1), 0.0, seeded())[:, 0, :, 0].numpy() / 0.1 - 5
+    offset = distortions.drift(images, amounts(0.1), 0.0, seeded())[:, 0, :, 0].numpy() / 0.1 - 5
     assert offset.std() == pytest.approx(1, abs=0.05)
     assert (offset[:, 1:] * offset[:, :-1]).mean() == pytest.approx(0, abs=0.08)
 
@@ -253,7 +253,7 @@ def test_drift_of_no_length_flickers() -> None:
 def test_lost_rows_are_copies_of_the_nearest_kept_one(part: float) -> None:
     here = torch.arange(25)
     images = here.double()[:, None].expand(300, 1, 25, 2)
-    found = effects.copies(images, amounts(part), seeded())
+    found = distortions.copies(images, amounts(part), seeded())
     assert torch.equal(found[..., 0], found[..., 1])
     source = found[:, 0, :, 0].long()
     kept = source == here
@@ -271,7 +271,7 @@ def test_lost_rows_are_copies_of_the_nearest_kept_one(part: float) -> None:
 def test_where_all_rows_or_none_are_lost_the_image_stays() -> None:
     images = textured(3)
     for part in (0.0, 1.0):
-        assert torch.equal(effects.copies(images, amounts(part), seeded()), images)
+        assert torch.equal(distortions.copies(images, amounts(part), seeded()), images)
 
 
 def test_a_repeated_slice_has_noise_of_its_own_and_a_missing_one_a_copy() -> None:

@@ -6,7 +6,7 @@ import os
 
 from a2ibench.api import reconstruct_file
 from a2ibench.data.writing import writer
-from a2ibench.reconstruction import streaming as sizes
+from a2ibench.reconstruction import streaming
 
 
 def reconstruct_in_units(source, target, method, options):
@@ -15,6 +15,6 @@ def reconstruct_in_units(source, target, method, options):
     import torch
 
     torch.set_num_threads(1)
-    sizes.VOXELS = sizes.AXIAL_VOXELS = 1
+    streaming.VOXELS = streaming.AXIAL_VOXELS = 1
     writer._FLUSH_EVERY = 0.0
     reconstruct_file(source, target, method, device="cpu", **{"save_checkpoint": False} | options)

@@ -11,8 +11,7 @@ import tifffile
 import a2ibench
 from a2ibench import InputError
 from a2ibench.data.writing import Writer
-from a2ibench.reconstruction import checkpoints as keeping
-from a2ibench.reconstruction import stack_to_file as between_files
+from a2ibench.reconstruction import checkpoints, stack_to_file
 
 OPTIONS = {
     "voxel_size": (40.0, 10.0, 10.0),
@@ -65,9 +64,9 @@ def whole(stack, tmp_path_factory, content):
 
 MOMENTS = {
     "before the end": (Writer, "publish"),
-    "before the checkpoint": (between_files, "keep"),
-    "amid the checkpoint": (keeping, "flush_tree"),
-    "before the figure": (between_files, "_draw"),
+    "before the checkpoint": (stack_to_file, "keep"),
+    "amid the checkpoint": (checkpoints, "flush_tree"),
+    "before the figure": (stack_to_file, "_draw"),
     "before the hidden folder goes": (Writer, "finish"),
 }
 
@@ -148,7 +147,7 @@ def test_a_trained_network_outlasts_an_error_behind_it(call, tmp_path, monkeypat
         raise InputError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(between_files, "stream", fails)
+        broken.setattr(stack_to_file, "stream", fails)
         with pytest.raises(InputError, match="the disk is full"):
             call()
     assert "fit" not in call()
@@ -156,7 +155,7 @@ def test_a_trained_network_outlasts_an_error_behind_it(call, tmp_path, monkeypat
 
 @pytest.mark.parametrize("how", ["content", "same size and time", "touched", "replaced", "linked"])
 def test_an_input_that_changes_meanwhile(call, tmp_path, monkeypatch, how):
-    source, original = tmp_path / "in.tif", between_files.stream
+    source, original = tmp_path / "in.tif", stack_to_file.stream
 
     def meddling(*arguments, **options):
         original(*arguments, **options)
@@ -176,7 +175,7 @@ def test_an_input_that_changes_meanwhile(call, tmp_path, monkeypatch, how):
         else:
             (tmp_path / "backup").hardlink_to(source)
 
-    monkeypatch.setattr(between_files, "stream", meddling)
+    monkeypatch.setattr(stack_to_file, "stream", meddling)
     if how == "linked":
         call(method="cubic", crop=None)
         return

@@ -166,9 +166,9 @@ def test_ties_at_displayed_precision_are_both_best(make_run):
 
 
 def test_lower_is_better_is_respected_and_unknown_metrics_have_no_best(make_run, monkeypatch):
-    from a2ibench.reporting import results as sense
+    from a2ibench.reporting import results
 
-    monkeypatch.setattr(sense, "higher_is_better", {"error": False, "other": None}.get)
+    monkeypatch.setattr(results, "higher_is_better", {"error": False, "other": None}.get)
     job = make_run.job
     run = make_run(
         job(method="one", scores={"error": 0.5, "other": 2.0}),

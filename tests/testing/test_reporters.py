@@ -7,7 +7,6 @@ import json
 import pytest
 
 from a2ibench.testing import reporters
-from a2ibench.testing import reporters as run_folder
 
 FAULTS = {
     "texts for paths": (
@@ -74,7 +73,7 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    return run_folder.make_run(tmp_path_factory.mktemp("template"))
+    return reporters.make_run(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
@@ -109,11 +108,11 @@ def test_a_reporter_that_crashes_fails_once(judged, failed) -> None:
 def test_the_run_holds_a_job_of_each_fate(template) -> None:
     records = {file.parent.name: json.loads(file.read_text()) for file in template.glob("jobs/*/record.json")}
     assert {name: record["status"] for name, record in records.items()} == {
-        run_folder.OK: "ok",
-        run_folder.FAILED: "error",
-        run_folder.SKIPPED: "skipped",
+        reporters.OK: "ok",
+        reporters.FAILED: "error",
+        reporters.SKIPPED: "skipped",
     }
-    assert records[run_folder.OK]["metrics"]["psnr"]["value"] > 20
-    assert "missing.tif" in records[run_folder.FAILED]["error"]["message"]
+    assert records[reporters.OK]["metrics"]["psnr"]["value"] > 20
+    assert "missing.tif" in records[reporters.FAILED]["error"]["message"]
     assert (template / "table.csv").is_file()
     assert list(template.glob("figures/*.png"))

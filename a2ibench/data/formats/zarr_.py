@@ -12,8 +12,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from a2ibench.data.formats import axes
-from a2ibench.data.formats import metadata as multiscales
-from a2ibench.data.formats.metadata import axis_names, voxel_size
+from a2ibench.data.formats.metadata import Level, axis_names, levels, pick, voxel_size
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, VoxelSize
 from a2ibench.errors import InputError
@@ -95,13 +94,13 @@ def open_source(
     """
     store = opened_store(source, resources)
     node, path = _node(store, source, key or ""), (key or "").strip("/")
-    described: multiscales.Level | None = None
+    described: Level | None = None
     number = None
     if _is_group(node):
         node, path = _only_image(source, node, path)
     if _is_group(node):
         where = (source / path).text
-        number, described = multiscales.pick(multiscales.levels(_attributes(node), where), level, where)
+        number, described = pick(levels(_attributes(node), where), level, where)
         path = f"{path}/{described.path}".strip("/")
         node = _node(store, source, path)
         if _is_group(node):
@@ -174,7 +173,7 @@ def _node(store: NoticingStore, source: Source, path: str) -> Any:
 
 
 def _only_image(source: Source, group: Any, path: str) -> tuple[Any, str]:
-    if multiscales.levels(_attributes(group), source.text):
+    if levels(_attributes(group), source.text):
         return group, path
     try:
         found = _images(group, path, 4)
@@ -196,14 +195,14 @@ def _images(group: Any, path: str, depth: int) -> list[tuple[str, Any]]:
         if not _is_group(node):
             if node.ndim >= 3:
                 found.append((inner, node))
-        elif multiscales.levels(_attributes(node), inner):
+        elif levels(_attributes(node), inner):
             found.append((inner, node))
         elif depth > 0:
             found.extend(_images(node, inner, depth - 1))
     return found
 
 
-def _as_level(place: Source) -> tuple[int | None, multiscales.Level | None]:
+def _as_level(place: Source) -> tuple[int | None, Level | None]:
     # An array may be given that is one level of an image; the image knows its axes and voxel size.
     parent = place.parent
     if parent is None:
@@ -211,13 +210,13 @@ def _as_level(place: Source) -> tuple[int | None, multiscales.Level | None]:
     attributes = (parent.read_json("zarr.json") or {}).get("attributes") or parent.read_json(".zattrs")
     if not isinstance(attributes, dict):
         return None, None
-    for number, level in enumerate(multiscales.levels(attributes, parent.text)):
+    for number, level in enumerate(levels(attributes, parent.text)):
         if level.path.strip("/") == place.name:
             return number, level
     return None, None
 
 
-def _described(node: Any, level: multiscales.Level | None) -> tuple[tuple[str, ...], VoxelSize | None]:
+def _described(node: Any, level: Level | None) -> tuple[tuple[str, ...], VoxelSize | None]:
     attributes, rank = _attributes(node), len(node.shape)
     if level is not None and level.names is not None and len(level.names) == rank:
         return level.names, level.voxel_size

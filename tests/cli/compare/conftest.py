@@ -76,11 +76,11 @@ NETWORKS = """
 import torch
 from torch import nn
 from a2ibench import SliceNetwork, setting
-from a2ibench.protocol import train
+from a2ibench.protocol import training
 from planted.methods import Steady, planted
 
-apply_average = train.Average.apply
-train.Average.apply = lambda average: None if planted("raw") else apply_average(average)
+apply_average = training.Average.apply
+training.Average.apply = lambda average: None if planted("raw") else apply_average(average)
 
 class Broad(Steady):
     def work(self):

@@ -156,8 +156,9 @@ class Ranges(SimpleHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
         self.send_header("Content-Length", str(stop - start))
         self.end_headers()
-        self.wfile.write(content[start:stop])
+        # Before it is sent: whoever has read it may look at once.
         self.server.sent += stop - start
+        self.wfile.write(content[start:stop])
 
     def end_headers(self) -> None:
         self.send_header("Accept-Ranges", "bytes")

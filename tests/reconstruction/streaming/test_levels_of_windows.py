@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2ibench import InputError
-from a2ibench.data import intensity_range as levels
+from a2ibench.data import intensity_range
 from a2ibench.data.intensity_range import find_levels
 
 SHAPE = (5, 6, 7)
@@ -35,7 +35,7 @@ def stack(dtype, low, high):
     ],
 )
 def test_range_of_each_dtype(window, reports, monkeypatch, values, expected) -> None:
-    monkeypatch.setattr(levels, "_VOXELS", 20)
+    monkeypatch.setattr(intensity_range, "_VOXELS", 20)
     progress, told = reports
     assert find_levels(window(values), "stack", progress=progress).intensity == expected
     if values.dtype.itemsize > 1:

@@ -13,8 +13,9 @@ from a2ibench import AxialGrid, Context, InputError, PluginError, Volume
 from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.writing.layout import parts, starts
-from a2ibench.protocol.blocks import quantise, reconstruct_volume
-from a2ibench.reconstruction import streaming as spool
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.intensity import quantise
+from a2ibench.reconstruction import streaming
 from a2ibench.reconstruction.streaming import spooled, stream
 from a2ibench_cubic.method import Cubic
 
@@ -113,7 +114,7 @@ def test_what_goes_wrong_anywhere_is_told(volume, where, monkeypatch) -> None:
 
 
 def test_compressed_slices_are_unpacked_once(tmp_path, reports, monkeypatch) -> None:
-    monkeypatch.setattr(spool, "_VOXELS", 10_000)
+    monkeypatch.setattr(streaming, "_VOXELS", 10_000)
     monkeypatch.setattr("a2ibench.reconstruction.streaming.AXIAL_VOXELS", 60_000)
     values = np.random.default_rng(1).integers(0, 256, (12, 90, 80)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "stack.tif", values, compression="zlib", rowsperstrip=90)
