@@ -31,8 +31,27 @@ class DegradationSpec(_Spec):
     """Names a degradation; `target` is the class of a `Degradation`."""
 
 
+@dataclass(frozen=True)
 class MetricSpec(_Spec):
-    """Names a metric; `target` is the class of a `Metric`."""
+    """Names a metric; `target` is the class of a `Metric`.
+
+    Parameters
+    ----------
+    heading : str
+        Of its column in tables; by default its name.
+    unit : str
+        Stands behind the heading.
+    decimals : int or None
+        How many tables show; by default four digits in all.
+    allowed_drop : float or None
+        How much worse a score may become before ``a2ibench compare`` calls it a regression, where the user
+        states no limit; by default there is none.
+    """
+
+    heading: str = ""
+    unit: str = ""
+    decimals: int | None = None
+    allowed_drop: float | None = None
 
 
 class ReporterSpec(_Spec):

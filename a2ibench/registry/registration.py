@@ -16,7 +16,7 @@ from a2ibench.contracts import (
     MetricSpec,
     ReporterSpec,
 )
-from a2ibench.errors import PluginError
+from a2ibench.errors import PluginError, printable
 
 Spec = MethodSpec | DegradationSpec | MetricSpec | DatasetSpec | ReporterSpec
 
@@ -28,6 +28,7 @@ KINDS: Final[Mapping[str, type[Spec]]] = {
     "reporter": ReporterSpec,
 }
 
+_MOST_DECIMALS: Final = 12
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
 _SOURCES = ("path", "url", "phantom", "instructions")
 
@@ -78,6 +79,21 @@ def _check_importable(kind: str, spec: Any) -> None:
     for field in ("summary", "citation"):
         if not isinstance(getattr(spec, field), str):
             raise PluginError(f"{kind} {spec.name!r}: {field} is {getattr(spec, field)!r}; give a text")
+    if isinstance(spec, MetricSpec):
+        _check_metric(spec)
+
+
+def _check_metric(spec: MetricSpec) -> None:
+    where, decimals, drop = f"metric {spec.name!r}", spec.decimals, spec.allowed_drop
+    for field, text in (("heading", spec.heading), ("unit", spec.unit)):
+        if not isinstance(text, str) or text != printable(text):
+            raise PluginError(f"{where}: {field} is {text!r}; give a printable text")
+    if decimals is not None and (type(decimals) is not int or not 0 <= decimals <= _MOST_DECIMALS):
+        raise PluginError(
+            f"{where}: decimals is {decimals!r}; give None or a number from 0 to {_MOST_DECIMALS}"
+        )
+    if drop is not None and not (_is_length(drop) and not isinstance(drop, bool)):
+        raise PluginError(f"{where}: allowed_drop is {drop!r}; give None or a positive number")
 
 
 def _check_dataset(spec: DatasetSpec) -> None:

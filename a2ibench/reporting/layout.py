@@ -18,8 +18,6 @@ ABSENT = "—"
 TIED = "≈"
 """Stands before a score that cannot be told from the best."""
 
-_DECIMALS = {"psnr": 2, "ssim": 4, "ssim_3d": 4}
-
 
 def seconds_text(seconds: float) -> str:
     """Return seconds with three digits, as far as they tell something."""
@@ -65,11 +63,19 @@ def ends_text(name: str, interval: Interval) -> str:
 
 
 def number_form(name: str) -> str:
-    """Return how numbers of a metric are formatted."""
-    return f".{_DECIMALS[name]}f" if name in _DECIMALS else ".4g"
+    """Return how numbers of a metric are formatted, as far as its plugin is installed."""
+    spec = results.metric_spec(name)
+    return ".4g" if spec is None or spec.decimals is None else f".{spec.decimals}f"
 
 
-_HEADINGS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "ssim_3d": "SSIM 3D"}
+def heading(name: str) -> str:
+    """Return the heading of a metric's column, with its unit."""
+    spec = results.metric_spec(name)
+    if spec is None:
+        return name
+    return f"{spec.heading or name} ({spec.unit})" if spec.unit else spec.heading or name
+
+
 _OF_ONE_PLANE = ("_xy", "_xz", "_yz")
 _REMARK = "In brackets after a mean: its 95 % interval over the seeds."
 
@@ -143,7 +149,7 @@ def make_sheet(group: Group, run_dir: Path | None = None, found: Standings | Non
     shown = _shown(rows)
     gains = any(row.method != BASELINE and not math.isnan(row.gain) for row in rows)
     failures = any(row.status != OK for row in rows)
-    headings = ["method", *(_HEADINGS.get(name, name) for name in shown)]
+    headings = ["method", *(heading(name) for name in shown)]
     headings += ["gain (dB)"] * gains + ["params", "fit (s)", "reconstruct (s)"]
     headings += ["status"] * failures
     blocks = []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from a2ibench.contracts import MetricSpec
 from a2ibench.documents import read_json
 from a2ibench.errors import A2IBenchError, one_line
 from a2ibench.registry import host
@@ -21,6 +22,12 @@ def higher_is_better(metric: str) -> bool | None:
         return bool(host().build("metric", metric).higher_is_better)
     except (A2IBenchError, AttributeError):
         return None
+
+
+def metric_spec(metric: str) -> MetricSpec | None:
+    """Return what is registered as a metric; None where it is no longer installed."""
+    registered = host().metrics.get(metric)
+    return None if registered is None else registered.spec
 
 
 Record = Mapping[str, Any]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.contracts import DatasetSpec, MethodSpec
+from a2ibench.contracts import DatasetSpec, MethodSpec, MetricSpec
 from a2ibench.errors import PluginError
 from a2ibench.registry.registration import check_spec
 
@@ -93,3 +95,27 @@ def test_a_dataset_that_cannot_be_opened_is_refused(changes: dict[str, object], 
     check_spec("dataset", DATASET)
     with pytest.raises(PluginError, match=re.escape(line)):
         check_spec("dataset", replace(DATASET, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"heading": "PSNR"}, {"unit": "µm"}, {"decimals": 0}, {"decimals": 12}, {"allowed_drop": 1},
+        {"allowed_drop": 1e-9}, {"decimals": None, "allowed_drop": None},
+    ],
+)  # fmt: skip
+def test_what_tables_and_gate_show_of_a_metric(fields: dict[str, Any]) -> None:
+    check_spec("metric", MetricSpec("mine", "m:C", "summary", **fields))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("heading", None), ("heading", "a\nb"), ("unit", 3), ("unit", "\x1b[2J"), ("decimals", 2.0),
+        ("decimals", True), ("decimals", -1), ("decimals", 13), ("allowed_drop", 0), ("allowed_drop", -0.1),
+        ("allowed_drop", math.inf), ("allowed_drop", math.nan), ("allowed_drop", True),
+    ],
+)  # fmt: skip
+def test_wrong_ones_are_refused(field: str, value: Any) -> None:
+    with pytest.raises(PluginError, match=rf"metric 'mine': {field} is .*; give "):
+        check_spec("metric", MetricSpec("mine", "m:C", "summary", **{field: value}))

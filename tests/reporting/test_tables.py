@@ -293,3 +293,27 @@ def test_console_puts_versions_below_each_other(make_run):
     console.print(console_table(read_records(run)))
     text = console.export_text()
     assert text.index("Protocol version 0") < text.index("Protocol version 1")
+
+
+def test_a_metric_of_another_distribution_looks_like_ours(make_run, install_plugin):
+    """Its spec says what tables show of it and what the gate allows."""
+    from a2ibench.bench.gate.limits import Names, Thresholds, default_limit
+
+    install_plugin(
+        "sharpness",
+        """
+        from a2ibench import MetricSpec, hookimpl
+
+        @hookimpl
+        def a2ibench_register_metrics(register):
+            register(MetricSpec("isotropy", "sharpness.m:M", "", heading="Isotropy", unit="oct", decimals=3,
+                                allowed_drop=0.25))
+        """,
+    )
+    job = make_run.job
+    write_tables(run := make_run(job(method="one", scores={"isotropy": 1.0, "unknown": 1.23456})))
+    (row,) = markdown_tables((run / "table.md").read_text())["cells"].values()
+    assert (row["Isotropy (oct)"], row["unknown"]) == ("1.000", "1.235")
+    assert Thresholds().limit("cells", "one", "isotropy") == default_limit("isotropy") == 0.25
+    assert "isotropy" in Names(set(), set(), set()).keys
+    assert default_limit("unknown") is None

@@ -12,6 +12,7 @@ from typing import Any
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.documents import read_toml
 from a2ibench.errors import InputError, UnknownNameError, one_line
+from a2ibench.registry import host
 
 CUBIC = "cubic"
 """The method that learns nothing."""
@@ -94,7 +95,7 @@ def score_limit(
         unless the gain is below `LEAST_GAIN` of it.
     """
     stated = limits.stated(dataset, method, metric)
-    usual = DEFAULTS.get(metric)
+    usual = default_limit(metric)
     value = usual if stated is None else stated
     if value is None or gain is None:
         return Limit(value, stated=stated is not None)
@@ -115,15 +116,21 @@ SLOWDOWN, MEMORY, PARAMS, MACS = "slowdown", "memory", "params", "macs_per_voxel
 RATIOS = (SLOWDOWN, MEMORY, PARAMS, MACS)
 """The keys of the largest allowed ratios; all other keys are metrics, with the most that they may lose."""
 
-DEFAULTS: Mapping[str, float] = MappingProxyType(
-    dict.fromkeys(("psnr", "psnr_xy", "psnr_xz", "psnr_yz"), 0.1)
-    | dict.fromkeys(("ssim", "ssim_xy", "ssim_xz", "ssim_yz", "ssim_3d"), 0.005)
-    | {SLOWDOWN: 1.5, MEMORY: 1.25, PARAMS: 1.01, MACS: 1.01}
+_LARGEST_RATIOS: Mapping[str, float] = MappingProxyType(
+    {SLOWDOWN: 1.5, MEMORY: 1.25, PARAMS: 1.01, MACS: 1.01}
 )
 
 _LONGEST = 80
 _TABLES = ("default", "dataset", "method")
 _Where = tuple[str | None, str | None]
+
+
+def default_limit(key: str) -> float | None:
+    """Return the limit of a ratio, or the drop that a metric's spec allows; None where there is none."""
+    if key in _LARGEST_RATIOS:
+        return _LARGEST_RATIOS[key]
+    registered = host().metrics.get(key)
+    return None if registered is None else registered.spec.allowed_drop
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ class Names:
     @property
     def keys(self) -> set[str]:
         """What a table may hold."""
-        return {*self.metrics, *DEFAULTS}
+        return {*self.metrics, *host().metrics, *RATIOS}
 
 
 @dataclass(frozen=True)
@@ -164,10 +171,10 @@ class Thresholds:
     def limit(self, dataset: str, method: str, key: str) -> float | None:
         """Return the limit of a metric, or of a ratio; None where there is none.
 
-        Where none is stated that of `DEFAULTS`.
+        Where none is stated that of `default_limit`.
         """
         stated = self.stated(dataset, method, key)
-        return DEFAULTS.get(key) if stated is None else stated
+        return default_limit(key) if stated is None else stated
 
     def stated(self, dataset: str, method: str, key: str) -> float | None:
         """Return the limit that the command line or a file gives; None where neither does.

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from a2ibench.bench.gate.limits import (
-    DEFAULTS,
-    RATIOS,
     Names,
     Thresholds,
     check_limit,
+    default_limit,
     parse_drops,
     read_thresholds,
 )
@@ -58,7 +57,7 @@ def test_the_most_specific_table_counts(tmp_path: Path) -> None:
     }
     assert limits.limit("phantom", "a2i-3dem", "ssim") == math.inf
     assert limits.limit("epfl.v2", "a2i-3dem", "ssim") == 0.02
-    assert limits.limit("phantom", "cubic", "ssim") == DEFAULTS["ssim"]
+    assert limits.limit("phantom", "cubic", "ssim") == default_limit("ssim") == 0.005
     assert limits.limit("phantom", "a2i-3dem", "slowdown") == 2.0
     assert limits.limit("epfl.v2", "cubic", "slowdown") == 1.5
     assert limits.limit("epfl.v2", "cubic", "error") == 1
@@ -72,7 +71,7 @@ def test_the_command_line_counts_everywhere(tmp_path: Path) -> None:
 
 def test_every_built_in_metric_has_a_default_and_others_have_none() -> None:
     built_in = {name for name, entry in host().metrics.items() if entry.plugin == "metrics"}
-    assert built_in == set(DEFAULTS) - set(RATIOS)
+    assert {default_limit(name) for name in built_in} == {0.1, 0.005}
     assert Thresholds().limit("phantom", "cubic", "error") is None
 
 
