@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2ibench import AxialGrid, Context, PluginError, Volume
-from a2ibench.protocol.blocks import block_size, plan_blocks, quantise, reconstruct_volume
+from a2ibench.protocol.blocks import block_size, plan_blocks, reconstruct_volume
+from a2ibench.protocol.intensity import quantise
 from a2ibench_cubic.method import Cubic
 
 

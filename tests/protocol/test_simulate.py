@@ -10,7 +10,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from a2ibench import Context, InputError, Simulation, UnknownNameError, Volume, load_catalogue
 from a2ibench.data.opening import open_dataset
-from a2ibench.protocol.blocks import quantise, reconstruct_volume
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.intensity import quantise
 from a2ibench.protocol.simulate import simulate
 from a2ibench_cubic.method import Cubic
 
