@@ -15,7 +15,7 @@ from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
 
 METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
-RATIOS = [2.0, 3.0, 10 / 3, 4.0, 8.0]
+RATIOS = [2.0, 10 / 3, 8.0, *(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (3.0, 4.0))]
 CTX = Context(size="tiny", budget=Budget(steps=30), batch=4, patch=32)
 
 

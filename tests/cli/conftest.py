@@ -13,6 +13,9 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
 
+from a2ibench.cli import main
+from a2ibench.registry import host
+
 Completed = subprocess.CompletedProcess[str]
 
 
@@ -27,10 +30,29 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, environment: None) -> Callable[..., Completed]:
-    """Return a function that runs ``python -m a2ibench`` with arguments in an empty folder."""
+def cli(
+    tmp_path: Path, environment: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Completed]:
+    """Return a function that runs ``a2ibench`` with arguments in an empty folder, in this process."""
     folder = tmp_path / "here"
     folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str | Path) -> Completed:
+        host.cache_clear()
+        capfd.readouterr()
+        words = [str(argument) for argument in arguments]
+        code = main(words)
+        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def cli_process(tmp_path: Path, environment: None) -> Callable[..., Completed]:
+    """Return a function that runs ``python -m a2ibench`` with arguments in an empty folder."""
+    folder = tmp_path / "here"
+    folder.mkdir(exist_ok=True)
 
     def run(*arguments: str | Path) -> Completed:
         command = [sys.executable, "-m", "a2ibench", *map(str, arguments)]

@@ -234,7 +234,7 @@ def test_a_forecast_imports_nothing_heavy_and_takes_little(
     spent: dict[str, list[float]] = {"list": [], "first": [], "more": []}
     runs = {"list": ["list", "methods"], "first": [*command, "--dry-run"],
             "more": [*command, "--seeds", "3", "--dry-run"]}  # fmt: skip
-    for _ in range(3):
+    for _ in range(2):
         for name, words in runs.items():
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(

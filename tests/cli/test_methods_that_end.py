@@ -70,8 +70,8 @@ def rough(install_plugin: Callable[..., object], tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("executor", ["inline", pytest.param("process", marks=pytest.mark.slow)])
-def test_each_costs_its_own_job_alone(rough: Path, cli: Cli, tmp_path: Path, executor: str) -> None:
-    done = cli(
+def test_each_costs_its_own_job_alone(rough: Path, cli_process: Cli, tmp_path: Path, executor: str) -> None:
+    done = cli_process(
         "run", "--methods", "ends,leaves,interrupts,moves,cubic", "--catalogue", "../small.toml",
         "--profile", "smoke", "--device", "cpu", "--executor", executor, "--out", "out",
     )  # fmt: skip
@@ -94,10 +94,10 @@ def test_each_costs_its_own_job_alone(rough: Path, cli: Cli, tmp_path: Path, exe
     ],
 )
 def test_reconstruct_says_in_one_line_that_nothing_was_made(
-    rough: Path, cli: Cli, tmp_path: Path, method: str
+    rough: Path, cli_process: Cli, tmp_path: Path, method: str
 ) -> None:
     np.save(tmp_path / "here" / "stack.npy", np.arange(6 * 24 * 24, dtype=np.uint16).reshape(6, 24, 24))
-    done = cli("reconstruct", "stack.npy", "out.tif", "--voxel-size", "30,10,10", "--method", method)
+    done = cli_process("reconstruct", "stack.npy", "out.tif", "--voxel-size", "30,10,10", "--method", method)
     assert done.returncode not in (0, 130), done.stdout
     (line,) = (line for line in done.stderr.splitlines() if "error" in line)
     assert "Traceback" not in done.stderr
@@ -105,9 +105,9 @@ def test_reconstruct_says_in_one_line_that_nothing_was_made(
     assert not (tmp_path / "here" / "out.tif").exists()
 
 
-def test_reconstruct_writes_where_it_was_asked_to(rough: Path, cli: Cli, tmp_path: Path) -> None:
+def test_reconstruct_writes_where_it_was_asked_to(rough: Path, cli_process: Cli, tmp_path: Path) -> None:
     np.save(tmp_path / "here" / "stack.npy", np.arange(6 * 24 * 24, dtype=np.uint16).reshape(6, 24, 24))
-    done = cli("reconstruct", "stack.npy", "out.tif", "--voxel-size", "30,10,10", "--method", "moves")
+    done = cli_process("reconstruct", "stack.npy", "out.tif", "--voxel-size", "30,10,10", "--method", "moves")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "here" / "out.tif").is_file()
 

@@ -35,12 +35,12 @@ def test_nothing_heavy_is_imported(arguments: list[str], environment: None) -> N
 
 
 @pytest.mark.parametrize(("arguments", "limit"), [(["--help"], 0.7), ([], 0.7), (["list", "methods"], 1.0)])
-def test_starts_quickly(arguments: list[str], limit: float, cli: Callable[..., object]) -> None:
+def test_starts_quickly(arguments: list[str], limit: float, cli_process: Callable[..., object]) -> None:
     resource = pytest.importorskip("resource", reason="this system does not tell what child processes took")
 
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cli(*arguments)
+        cli_process(*arguments)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
 

@@ -122,7 +122,13 @@ def test_a_method_without_and_one_with_a_base_class(reader: Reader) -> None:
         assert f" {table['psnr_mean'][method]:.2f} " in row
 
 
-@pytest.mark.parametrize("kind", ["degradation", "metric", "dataset", "reporter"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "reporter",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("degradation", "metric", "dataset")),
+    ],
+)
 def test_the_other_kinds(kind: str, reader: Reader) -> None:
     printed = reader.follow(TUTORIALS / f"add_a_{kind}.md")
     assert "passed" in printed

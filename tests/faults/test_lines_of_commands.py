@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from a2ibench.cli import main
+
 Completed = subprocess.CompletedProcess[str]
 
 RUN = "run --datasets d --catalogue c.toml --profile smoke --executor inline --out o"
@@ -74,8 +76,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return here
 
 
+@pytest.fixture
+def cli(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Completed]:
+    """Return a function that runs the command line with words, in this process."""
+    monkeypatch.chdir(folder)
+
+    def run(*words: str) -> Completed:
+        capfd.readouterr()
+        return Completed(words, main(words), *capfd.readouterr())
+
+    return run
+
+
 def command(folder: Path, *words: str, script: str = "", **variables: str) -> Completed:
-    """Run a2ibench with words, or with what a shell makes of ``$A``."""
+    """Run a2ibench in a process of its own, with words, or with what a shell makes of ``$@``."""
     arguments = [sys.executable, "-m", "a2ibench", *words]
     if script:
         arguments = ["bash", "-c", script, "bash", *arguments]
@@ -102,7 +118,7 @@ def check_printed(done: Completed) -> None:
 
 
 def test_lists_of_a_hostile_plugin_and_catalogue(
-    folder: Path, install_plugin: Callable[..., Distribution]
+    cli: Callable[..., Completed], install_plugin: Callable[..., Distribution]
 ) -> None:
     install_plugin("evil", PLUGIN)
     install_plugin("broken", f"raise RuntimeError({EVIL!r} * 900)")
@@ -112,21 +128,23 @@ def test_lists_of_a_hostile_plugin_and_catalogue(
         ("list", "plugins"),
         ("list", "datasets", "--catalogue", "c.toml"),
     ):
-        done = command(folder, *words)
+        done = cli(*words)
         assert done.returncode == 0
         assert r"\x1b[31mred" in done.stdout
         assert max(map(len, done.stdout.split("\n"))) < 700
         check_printed(done)
-    exact = json.loads(command(folder, "list", "methods", "--json").stdout)
+    exact = json.loads(cli("list", "methods", "--json").stdout)
     assert EVIL in [entry["summary"] for entry in exact]
 
 
-def test_a_run_of_a_hostile_plugin(folder: Path, install_plugin: Callable[..., Distribution]) -> None:
+def test_a_run_of_a_hostile_plugin(
+    folder: Path, cli: Callable[..., Completed], install_plugin: Callable[..., Distribution]
+) -> None:
     install_plugin("evil", PLUGIN)
     words = (
         "run --methods cubic,skips,fails --datasets d --catalogue c.toml --profile smoke --executor inline"
     )
-    done = command(folder, *words.split(), "--out", "o")
+    done = cli(*words.split(), "--out", "o")
     assert done.returncode == 3
     assert "skipped" in done.stdout
     assert r"\x1b[31mred" in done.stderr
@@ -184,9 +202,9 @@ def test_progress_that_nobody_reads_stops_no_run(folder: Path) -> None:
     assert (folder / "o" / "table.md").is_file()
 
 
-def test_a_wrong_word_is_shown_with_escapes(folder: Path) -> None:
+def test_a_wrong_word_is_shown_with_escapes(cli: Callable[..., Completed]) -> None:
     for words in (("list", EVIL), (f"--{EVIL}",), ("fetch", EVIL), ("run", "--seeds", EVIL), ("run", EVIL)):
-        done = command(folder, *words)
+        done = cli(*words)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
         check_printed(done)

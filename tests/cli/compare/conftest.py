@@ -13,7 +13,6 @@ import pytest
 
 from a2ibench.bench.files import write_json
 from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
-from a2ibench.cli import main
 
 Completed = subprocess.CompletedProcess[str]
 Cli = Callable[..., Completed]
@@ -141,24 +140,6 @@ def bench_each(catalogue: Path, tmp_path: Path, environment: None, install_plugi
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return tmp_path
-
-    return run
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path, environment: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Cli:
-    """Return a function that runs the command line as `cli` does, but in this process: that has no start."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    def run(*arguments: str | Path) -> Completed:
-        words = [str(argument) for argument in arguments]
-        capsys.readouterr()
-        code = main(words)
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(words, code, said.out, said.err)
 
     return run
 

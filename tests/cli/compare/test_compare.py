@@ -75,28 +75,26 @@ def test_limits_come_from_the_file_and_the_command_line(write: Write, cli: Cli, 
         (["baseline", ".", "x"], "holds no run"),
     ],
 )
-def test_bad_input_is_one_line_and_code_2(
-    write: Write, here: Cli, arguments: list[str], message: str
-) -> None:
+def test_bad_input_is_one_line_and_code_2(write: Write, cli: Cli, arguments: list[str], message: str) -> None:
     files = {"old": write("old", {"psnr": 30.0}), "quick": write("quick", {"psnr": 30.0}, profile="quick")}
-    done = here(*(argument.format(**files) for argument in arguments))
+    done = cli(*(argument.format(**files) for argument in arguments))
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_json_is_one_document_and_github_is_told_beside_it(
-    write: Write, here: Cli, monkeypatch: pytest.MonkeyPatch
+    write: Write, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     new, old = write("new", {"psnr": 29.0}), write("old", {"psnr": math.inf})
-    done = here("compare", new, old, "--json")
+    done = cli("compare", new, old, "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["differences"][0]["baseline"] == "inf"
     assert done.stderr.startswith("::error title=psnr of cubic on cells::psnr inf -> 29")
-    assert "::error" in here("compare", new, old).stdout
-    assert "::error" not in here("compare", new, old, "--no-github").stdout
-    refused = here("compare", write("quick", {}, profile="quick"), old)
+    assert "::error" in cli("compare", new, old).stdout
+    assert "::error" not in cli("compare", new, old, "--no-github").stdout
+    refused = cli("compare", write("quick", {}, profile="quick"), old)
     assert refused.returncode == 2
     assert refused.stderr.startswith("::error title=a2ibench compare::cells cubic seed 0: profile is quick")
 

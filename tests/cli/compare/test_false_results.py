@@ -39,13 +39,13 @@ NOTHING: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
 
 @pytest.mark.parametrize(("change", "message"), NOTHING)
 def test_nothing_compared_is_bad_input(
-    write: Write, here: Cli, tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str
+    write: Write, cli: Cli, tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str
 ) -> None:
     whole = write("whole", {"psnr": 30.0})
     sides = [edit(whole, tmp_path / "changed.json", change)] * 2
     if "no job is in both" in message:
         sides[1] = whole
-    done = here("compare", *sides, "--junit", tmp_path / "junit.xml")
+    done = cli("compare", *sides, "--junit", tmp_path / "junit.xml")
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -53,11 +53,11 @@ def test_nothing_compared_is_bad_input(
     assert (suite.attrib["errors"], suite.attrib["failures"]) == ("1", "0")
 
 
-def test_a_limit_of_infinity_compares_nothing_but_a_stated_time_is_something(write: Write, here: Cli) -> None:
+def test_a_limit_of_infinity_compares_nothing_but_a_stated_time_is_something(write: Write, cli: Cli) -> None:
     timed, scored = write("timed", {}), write("scored", {"psnr": 30.0})
-    assert here("compare", scored, scored, "--max-drop", "psnr=inf").returncode == 2
-    assert here("compare", timed, timed).returncode == 2
-    assert here("compare", timed, timed, "--max-slowdown", "2").returncode == 0
+    assert cli("compare", scored, scored, "--max-drop", "psnr=inf").returncode == 2
+    assert cli("compare", timed, timed).returncode == 2
+    assert cli("compare", timed, timed, "--max-slowdown", "2").returncode == 0
 
 
 def test_times_that_were_asked_for_and_cannot_be_compared_do_not_pass(
@@ -91,11 +91,11 @@ def test_times_that_were_asked_for_and_cannot_be_compared_do_not_pass(
     ],
 )
 def test_json_that_says_two_things_or_none_is_one_line(
-    write: Write, here: Cli, tmp_path: Path, text: str, message: str
+    write: Write, cli: Cli, tmp_path: Path, text: str, message: str
 ) -> None:
     odd = tmp_path / "odd.json"
     odd.write_text(text)
-    done = here("compare", write("new", {"psnr": 30.0}), odd)
+    done = cli("compare", write("new", {"psnr": 30.0}), odd)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "odd.json" in done.stderr
@@ -112,14 +112,14 @@ def test_json_that_says_two_things_or_none_is_one_line(
         ["--max-drop", "memory=2"],
     ],
 )
-def test_a_limit_that_would_be_another_is_refused(write: Write, here: Cli, arguments: list[str]) -> None:
+def test_a_limit_that_would_be_another_is_refused(write: Write, cli: Cli, arguments: list[str]) -> None:
     old = write("old", {"psnr": 30.0})
-    done = here("compare", old, old, *arguments)
+    done = cli("compare", old, old, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_names_steer_neither_terminal_nor_ci(write: Write, here: Cli, tmp_path: Path) -> None:
+def test_names_steer_neither_terminal_nor_ci(write: Write, cli: Cli, tmp_path: Path) -> None:
     def rename(content: dict[str, Any]) -> None:
         (job,) = content["jobs"]
         job |= {"dataset": "a\x1b[2J\u202e", "method": "m\n::error::x", "information": {"torch": "\x9b1"}}
@@ -132,7 +132,7 @@ def test_names_steer_neither_terminal_nor_ci(write: Write, here: Cli, tmp_path: 
         content["jobs"][0]["information"] = {"torch": "\x1b1"}
 
     new = edit(old, tmp_path / "new.json", worsen)
-    done = here("compare", new, old, "--all", "--github", "--junit", tmp_path / "junit.xml")
+    done = cli("compare", new, old, "--all", "--github", "--junit", tmp_path / "junit.xml")
     assert done.returncode == 1
     xml = (tmp_path / "junit.xml").read_text()
     ElementTree.fromstring(xml)  # noqa: S314 (our own)

@@ -17,7 +17,7 @@ def suite_in(path: Path) -> ElementTree.Element:
 
 
 def test_junit_of_an_earlier_comparison_does_not_stay_where_this_one_is_refused(
-    write: Write, here: Cli, tmp_path: Path
+    write: Write, cli: Cli, tmp_path: Path
 ) -> None:
     xml = tmp_path / "junit.xml"
     old, empty, quick = (
@@ -25,7 +25,7 @@ def test_junit_of_an_earlier_comparison_does_not_stay_where_this_one_is_refused(
         write("empty", {}),
         write("quick", {"psnr": 30.0}, profile="quick"),
     )
-    assert here("compare", old, old, "--junit", xml).returncode == 0
+    assert cli("compare", old, old, "--junit", xml).returncode == 0
     assert (suite_in(xml).attrib["tests"], suite_in(xml).attrib["errors"]) == ("2", "0")
     damaged = tmp_path / "damaged.json"
     damaged.write_text(old.read_text()[:-9])
@@ -38,23 +38,23 @@ def test_junit_of_an_earlier_comparison_does_not_stay_where_this_one_is_refused(
         [old, old, "--max-drop", "pnsr=1"],
     ):
         xml.write_text("<testsuites><testsuite errors='0'/></testsuites>")
-        done = here("compare", *arguments, "--junit", xml)
+        done = cli("compare", *arguments, "--junit", xml)
         assert (done.returncode, done.stdout) == (2, "")
         suite = suite_in(xml)
         assert [suite.attrib[name] for name in ("tests", "failures", "errors")] == ["1", "0", "1"]
         assert done.stderr == f"a2ibench: error: {suite.find('testcase/error').attrib['message']}\n"
     xml.unlink()
-    assert here("compare", empty, empty, "--junit", tmp_path / "new" / "junit.xml").returncode == 2
+    assert cli("compare", empty, empty, "--junit", tmp_path / "new" / "junit.xml").returncode == 2
     assert suite_in(tmp_path / "new" / "junit.xml").attrib["errors"] == "1"
 
 
-def test_junit_takes_no_other_files_place(write: Write, here: Cli, tmp_path: Path) -> None:
+def test_junit_takes_no_other_files_place(write: Write, cli: Cli, tmp_path: Path) -> None:
     old = write("old", {"psnr": 30.0})
     limits = tmp_path / "limits.toml"
     limits.write_text("[default]\npsnr = 1\n")
     for file in (old, limits, tmp_path):
         before = file.read_bytes() if file.is_file() else b""
-        done = here("compare", old, old, "--thresholds", limits, "--junit", file)
+        done = cli("compare", old, old, "--thresholds", limits, "--junit", file)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(f"a2ibench: error: --junit: {file}: ")
         assert len(done.stderr.splitlines()) == 1
