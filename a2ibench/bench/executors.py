@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from a2ibench.bench.cache_key import is_current, job_key
 from a2ibench.bench.executors.events import Events, Quiet, Task, checked_report
 from a2ibench.bench.executors.process import run_in_processes
-from a2ibench.bench.files import fresh_folder
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import JOBS, Record, is_damaged, read_record, write_record
 from a2ibench.bench.run_folder import check_run_folder, lock_run
 from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
+from a2ibench.files import fresh_folder
 from a2ibench.isolation.endings import no_exit
 from a2ibench.registry import host
 

@@ -127,7 +127,7 @@ def test_a_young_file_is_read_each_time(tmp_path, reads, monkeypatch):
 
 def test_processes_that_write_at_once_leave_a_whole_cache(tmp_path):
     script = (
-        "import sys; from pathlib import Path; from a2ibench.data import digests\n"
+        "import sys; from pathlib import Path; from a2ibench.data import checksums as digests\n"
         "digests._GRANULARITY = -1\n"
         "for path in sys.argv[1:]: digests.sha256_of(Path(path))"
     )
