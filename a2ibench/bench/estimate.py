@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.cache_key import is_current
 from a2ibench.bench.device import device_name
-from a2ibench.bench.files import plain
 from a2ibench.bench.record import FINISHED, JOBS, Record, is_damaged, read_record
 from a2ibench.bench.run_folder import RUN, state_of
 from a2ibench.bench.specs import Job
@@ -20,6 +19,7 @@ from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.fetch.datasets import kept_file
 from a2ibench.data.size import Extent, extent
 from a2ibench.environment import usable_cpus
+from a2ibench.files import plain
 from a2ibench.registry import host
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.files import plain, read_json, write_json
 from a2ibench.data.checksums import files_below, sha256_of
+from a2ibench.documents import read_json
 from a2ibench.errors import InputError
+from a2ibench.files import plain, write_json
 
 Record = dict[str, Any]
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from a2ibench.bench.executors.events import Events, Quiet
-from a2ibench.bench.files import read_json, write_json
 from a2ibench.bench.record import JOBS, RECORD, Record, read_record, restore_record
 from a2ibench.bench.specs import Job
+from a2ibench.documents import read_json
 from a2ibench.environment import environment
 from a2ibench.errors import InputError, one_line, printable
+from a2ibench.files import TEMPORARY, write_json
 
 if TYPE_CHECKING:
     from a2ibench.bench.plan import Plan
@@ -110,7 +111,7 @@ def _again(place: str, what: str, write: Callable[[], None]) -> list[str]:
 RUN = "run.json"
 _LOCK = ".lock"
 # What a process that was killed while it made the folder leaves is nobody's work.
-_OURS = re.compile(r"\.lock|\.run\.json\.\d+\.tmp")
+_OURS = re.compile(rf"\.lock|{TEMPORARY.pattern}")
 _OPTIONS = {"set": "--set", "metrics": "installed metrics", "datasets": "--datasets or their definitions"}
 
 

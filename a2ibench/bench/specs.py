@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.files import plain
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
+from a2ibench.files import plain
 from a2ibench.settings import Value
 
 _FOR_PEOPLE = ("title", "licence", "citation", "instructions")

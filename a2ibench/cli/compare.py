@@ -88,7 +88,7 @@ def compare_runs(
             _annotate_error(error)
         raise
     if as_json:
-        from a2ibench.bench.files import plain
+        from a2ibench.files import plain
 
         typer.echo(json.dumps(plain(comparison.to_dict()), indent=2, allow_nan=False))
     else:
@@ -169,10 +169,11 @@ def _check_junit(path: Path) -> None:
 
 
 def _write_junit(path: Path, comparison: Comparison, baseline: Path) -> None:
+    from a2ibench.files import write_bytes
     from a2ibench.reporting.ci import junit
-    from a2ibench.reporting.files import replace_file
 
-    replace_file(path, junit(comparison, _suite_name(baseline)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, junit(comparison, _suite_name(baseline)))
 
 
 @contextlib.contextmanager
@@ -182,11 +183,12 @@ def _told_as_junit(path: Path | None, baseline: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if path is not None:
+            from a2ibench.files import write_bytes
             from a2ibench.reporting.ci import junit_of_error
-            from a2ibench.reporting.files import replace_file
 
             with contextlib.suppress(OSError):
-                replace_file(path, junit_of_error(in_one_line(error), _suite_name(baseline)))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(path, junit_of_error(in_one_line(error), _suite_name(baseline)))
         raise
 
 

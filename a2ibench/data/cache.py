@@ -1,4 +1,4 @@
-"""The folder of downloads and generated volumes, and files that appear in it whole or not at all."""
+"""The folder of downloads and generated volumes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import hashlib
 import inspect
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +16,13 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError, UnknownNameError
+from a2ibench.files import atomic_write
 
 
 def cache_folder(cache: Path | None = None) -> Path:
     """Return `cache`, else the folder of ``A2IBENCH_CACHE``, else the user's cache folder for a2ibench."""
     given = cache or os.environ.get("A2IBENCH_CACHE") or platformdirs.user_cache_dir("a2ibench")
     return Path(given).expanduser()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary file beside `path` to write; it takes the place of `path` when nothing went wrong."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def generated(spec: DatasetSpec, cache: Path | None = None) -> NDArray[Any]:
@@ -59,8 +43,10 @@ def generated(spec: DatasetSpec, cache: Path | None = None) -> NDArray[Any]:
         if isinstance(kept, np.ndarray) and kept.ndim == 3 and kept.dtype == np.uint8:
             return kept
     data = _make(spec)
-    with contextlib.suppress(OSError), replacing(path) as temporary:
-        np.save(temporary, data, allow_pickle=False)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            np.save(file, data, allow_pickle=False)
     return data
 
 

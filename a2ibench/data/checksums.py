@@ -16,9 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from a2ibench.data.cache import cache_folder, replacing
+from a2ibench.data.cache import cache_folder
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError
+from a2ibench.files import write_json
 
 NAME: Final = "checksums.json"
 _AT_MOST: Final = 4096
@@ -53,9 +54,9 @@ class Remembered:
         entries.pop(key, None)
         entries[key] = [state, digest]
         self._entries = dict(list(entries.items())[-_AT_MOST:])
-        with contextlib.suppress(OSError, ValueError), replacing(self._path) as temporary:
-            content = {"digest": _digest(self._entries), "entries": self._entries}
-            temporary.write_text(json.dumps(content), encoding="utf-8")
+        with contextlib.suppress(OSError, ValueError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._path, {"digest": _digest(self._entries), "entries": self._entries}, indent=None)
 
 
 def remembered() -> Remembered:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Context, Method, Volume
-from a2ibench.data.writing.durable import flush, flush_all, flush_tree, remove, write_whole
 from a2ibench.data.writing.partial import is_sealed, seal, sums, unseal
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, printable
+from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.reconstruction.options import MethodOptions, check_applies
 from a2ibench.registry import host
@@ -161,7 +161,7 @@ def remembered(path: Path, compute: Callable[[], Any]) -> Any:
     """Return what a JSON file holds; compute and write it first where there is none, or a damaged one."""
     if not is_sealed(path):
         unseal(path)
-        write_whole(path, json.dumps(compute()).encode())
+        write_bytes(path, json.dumps(compute()).encode())
         seal(path)
     return json.loads(path.read_text(encoding="utf-8"))
 

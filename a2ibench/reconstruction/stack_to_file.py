@@ -14,8 +14,8 @@ from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels
 from a2ibench.data.writing import Writer, create
-from a2ibench.data.writing.durable import telling
 from a2ibench.errors import A2IBenchError, InputError, one_line, printable
+from a2ibench.files import disk_errors
 from a2ibench.reconstruction.checkpoints import (
     INTENSITY,
     applied,
@@ -105,7 +105,7 @@ def reconstruct_between(
                 writer.publish()
             # The hidden folder stays until all is in its place, so that the same call can go on from here.
             if written.checkpoint is not None:
-                with telling(written.checkpoint):
+                with disk_errors(written.checkpoint):
                     keep(writer.scratch, written.checkpoint)
             figure = written.output.with_name(f"{written.output.name}.png")
             try:

@@ -20,8 +20,8 @@ from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import padded
 from a2ibench.data.writing import Writer
-from a2ibench.data.writing.durable import telling
 from a2ibench.data.writing.partial import is_sealed, seal, unseal
+from a2ibench.files import disk_errors
 from a2ibench.protocol.blocks import Block, plan_blocks, reconstruct_block
 from a2ibench.protocol.intensity import quantise
 
@@ -216,7 +216,7 @@ def spooled(
     if reading.fetched(piece_size(reading, unit)) <= _TIMES:
         return volume
     file = folder / "input.npy"
-    with telling(file):
+    with disk_errors(file):
         if not is_sealed(file):
             unseal(file)
             _unpack(volume.data, file, progress)

@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 
 from a2ibench.bench.record import read_records
 from a2ibench.errors import one_line, printable
+from a2ibench.files import write_bytes
 from a2ibench.reporting.canvas import FINE, GAP, TITLE, Page, draw_scale_bar, own_style, png
-from a2ibench.reporting.files import replace_file
 from a2ibench.reporting.panels import Plane, Scene, make_scene, textured_window
 from a2ibench.reporting.results import Record, group, ordered
 
@@ -160,7 +160,9 @@ def write_figures(run_dir: Path) -> list[Path]:
     for dataset, records in groupby(ordered(newest, run_dir), key=lambda record: record["dataset"]):
         content = _figure(run_dir, dataset, list(records))
         if content is not None:
-            written.append(replace_file(run_dir / "figures" / f"{dataset}.png", content))
+            file = run_dir / "figures" / f"{dataset}.png"
+            file.parent.mkdir(exist_ok=True)
+            written.append(write_bytes(file, content))
     return written
 
 

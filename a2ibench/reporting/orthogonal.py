@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from a2ibench.files import write_bytes
 from a2ibench.reporting.canvas import GAP, TITLE, Page, draw_scale_bar, own_style, png
-from a2ibench.reporting.files import replace_file
 
 Triple = tuple[int, int, int]
 Size = tuple[float, float]
@@ -81,8 +81,9 @@ def draw_planes(
     Path
         `path`.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with own_style():
-        replace_file(path, png(_drawn(before, after, voxel_sizes, name, about)))
+        write_bytes(path, png(_drawn(before, after, voxel_sizes, name, about)))
     return path
 
 

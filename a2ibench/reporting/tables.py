@@ -12,7 +12,7 @@ from rich.table import Table
 
 from a2ibench.bench.record import damaged_records, read_records
 from a2ibench.errors import printable
-from a2ibench.reporting.files import replace_file
+from a2ibench.files import write_bytes
 from a2ibench.reporting.layout import make_sheet
 from a2ibench.reporting.markup import latex, markdown, terminal
 from a2ibench.reporting.results import (
@@ -155,10 +155,10 @@ def write_tables(run_dir: Path) -> list[Path]:
     sheets = [make_sheet(part, found=found) for part, found in parts]
     sheets[-1] = replace(sheets[-1], notes=(*sheets[-1].notes, *_lost(run_dir)))
     return [
-        replace_file(run_dir / "table.csv", _csv(summary_columns(parts))),
-        replace_file(run_dir / "table.md", markdown(sheets)),
-        replace_file(run_dir / "table.tex", latex(sheets)),
-        replace_file(run_dir / "timing.csv", _csv(timing_frame(records))),
+        write_bytes(run_dir / "table.csv", _csv(summary_columns(parts)).encode()),
+        write_bytes(run_dir / "table.md", markdown(sheets).encode()),
+        write_bytes(run_dir / "table.tex", latex(sheets).encode()),
+        write_bytes(run_dir / "timing.csv", _csv(timing_frame(records)).encode()),
     ]
 
 

@@ -89,7 +89,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
 
 def test_what_a_process_killed_at_its_start_left_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
-    (tmp_path / ".run.json.123.tmp").write_text("{")
+    (tmp_path / ".0123456789abcdef.tmp").write_text("{")
     prepare_run_folder(PLAN, tmp_path)
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from a2ibench.bench import estimate
 from a2ibench.bench.estimate import History
-from a2ibench.bench.files import write_json
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
+from a2ibench.files import write_json
 
 quietly = settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2ibench.bench import files, record
-from a2ibench.bench.files import plain, write_json
+from a2ibench import files
+from a2ibench.bench import record
 from a2ibench.bench.record import (
     RECORD,
     belongs,
@@ -23,6 +23,7 @@ from a2ibench.bench.record import (
     write_record,
 )
 from a2ibench.errors import InputError
+from a2ibench.files import plain, write_json
 
 
 def a_record(**changes: Any) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(calls, tmp_path):
 
 def test_a_failed_write_leaves_nothing(calls, tmp_path, monkeypatch):
     def full(file, array, **options):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.executors.events import Events, Report, Task, parse_report
-from a2ibench.bench.files import fresh_folder, write_json
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import JOB, LOG, RECORD, Record, read_record, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.errors import one_line
+from a2ibench.files import fresh_folder, write_json
 from a2ibench.isolation.endings import signal_name
 from a2ibench.isolation.pipes import Lines
 from a2ibench.isolation.supervised import PATIENCE, Supervised, python_module

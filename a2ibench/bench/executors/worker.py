@@ -16,10 +16,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2ibench.bench.files import plain, read_json
 from a2ibench.bench.record import JOB
 from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
+from a2ibench.documents import read_json
+from a2ibench.files import plain
 from a2ibench.isolation.endings import ignore_interrupts
 from a2ibench.isolation.pipes import end_with, take_channels
 from a2ibench.registry import take_over

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from a2ibench.bench.files import read_json, write_json
 from a2ibench.bench.gate.outcome import FORMAT, RunOutcome, parse, place_text
 from a2ibench.bench.gate.records import distil, places_of, plan_of, with_directions
 from a2ibench.bench.record import FINISHED
+from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line
+from a2ibench.files import write_json
 
 FOLDER = Path("reports/reference")
 _NAME = re.compile(r"\w[\w.-]*")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from a2ibench.bench.files import read_json
 from a2ibench.bench.gate.outcome import (
     Calibration,
     Outcome,
@@ -19,6 +18,7 @@ from a2ibench.bench.gate.outcome import (
 )
 from a2ibench.bench.record import JOBS, RECORD, Record, check_record, read_record
 from a2ibench.bench.run_folder import RUN
+from a2ibench.documents import read_json
 from a2ibench.errors import A2IBenchError, InputError, one_line, printable
 
 _AGAIN = "run it again, or take the folder away"

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.cache import cache_folder, replacing
+from a2ibench.data.cache import cache_folder
 from a2ibench.data.checksums import sha256_of
 from a2ibench.data.fetch.archives import extract
 from a2ibench.data.fetch.crop import address, download_crop
@@ -25,6 +25,7 @@ from a2ibench.data.fetch.retries import Patience
 from a2ibench.data.volume_checksums import content_sha256, crop_sha256
 from a2ibench.documents import read_json
 from a2ibench.errors import DownloadError, InputError
+from a2ibench.files import write_json
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -91,8 +92,7 @@ class Kept:
         if spec.chunked:
             content |= {"key": spec.key, "level": spec.level, "crop": spec.crop}
         content |= {"sha256": self.checksum(self.path), "bytes": _size(self.path)}
-        with replacing(self.record) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(self.record, content, indent=1)
 
     def _read(self) -> Mapping[str, Any]:
         with contextlib.suppress(OSError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,8 +10,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
-from a2ibench.data.cache import replacing
 from a2ibench.documents import read_json
+from a2ibench.files import write_json
 
 _SETTLED: Final = 60.0
 """Seconds after which a file that changes again gets another date for certain."""
@@ -133,9 +132,7 @@ class Part:
         self.clear()
         self.path.touch()
         if version is not None:
-            with replacing(self._note) as temporary:
-                content = json.dumps({"url": url, "version": version.to_note()})
-                temporary.write_text(content, encoding="utf-8")
+            write_json(self._note, {"url": url, "version": version.to_note()}, indent=None)
 
     def clear(self) -> None:
         """Remove what is there."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from a2ibench.data.writing.durable import flush_all
 from a2ibench.data.writing.journal import Notes
 from a2ibench.data.writing.layout import Layout, Triple, Voxels, block_at, clipped
 from a2ibench.data.writing.raw import RawFile, gathered
+from a2ibench.files import flush_all
 
 
 class OneFile(ABC):

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from a2ibench.data.writing.durable import telling
 from a2ibench.data.writing.layout import Layout, Triple
 from a2ibench.data.writing.partial import Partial, laid_out, resumed
 from a2ibench.data.writing.raw import check_possible, check_space
 from a2ibench.data.writing.target import Target
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError
+from a2ibench.files import disk_errors
 
 _ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
 _TIFF = ("a2ibench.data.formats.tiff_writer", "TiffFile")
@@ -96,7 +96,7 @@ def create(
     check_possible(path, math.prod(_checked(path, shape)) * kind.itemsize)
     text = json.dumps(identity, sort_keys=True)
     layout = Layout(_checked(path, shape), kind, _floats(voxel_size), text, rows)
-    with telling(path):
+    with disk_errors(path):
         partial = Partial(path, overwrite=overwrite)
         keep = partial.interrupted
         try:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from a2ibench.data.writing.durable import write_whole
 from a2ibench.data.writing.layout import Triple
 from a2ibench.documents import parse_json
+from a2ibench.files import write_bytes
 
 Notes = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ class Journal:
     def keep(self, starts: Collection[Triple]) -> None:
         """Take all other blocks off the list, durably."""
         self.notes = {start: notes for start, notes in self.notes.items() if start in starts}
-        write_whole(self._path, _lines(self.notes))
+        write_bytes(self._path, _lines(self.notes))
 
 
 def _lines(blocks: Mapping[Triple, Notes]) -> bytes:

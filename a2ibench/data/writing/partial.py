@@ -12,19 +12,19 @@ from typing import Any
 
 import filelock
 
-from a2ibench.data.writing.durable import flush, remove, write_whole
 from a2ibench.data.writing.journal import Journal
 from a2ibench.data.writing.layout import Layout, Triple
 from a2ibench.data.writing.target import Target
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, printable
+from a2ibench.files import flush, remove, write_bytes
 
 _PIECE = 1 << 22
 
 
 def seal(path: Path) -> None:
     """Note the checksum of a file or folder in a file beside it."""
-    write_whole(_beside(path), _checksum(path).encode())
+    write_bytes(_beside(path), _checksum(path).encode())
 
 
 def is_sealed(path: Path) -> bool:
@@ -182,7 +182,7 @@ class Partial:
         flush(self.folder)
         flush(self.folder.parent)
         self.settings, self.frame = _plain(settings), frame
-        write_whole(self._state, json.dumps({**self.settings, _FRAME: frame}, indent=1).encode())
+        write_bytes(self._state, json.dumps({**self.settings, _FRAME: frame}, indent=1).encode())
 
     @property
     def scratch(self) -> Path:
@@ -223,7 +223,7 @@ class Partial:
         """
         if self._published.is_dir() and not self._published.is_symlink():
             remove(self._published)
-        write_whole(self._published, json.dumps(_which(self.data)).encode())
+        write_bytes(self._published, json.dumps(_which(self.data)).encode())
         if self.output.is_dir() and not self.output.is_symlink():
             if self._replaced.exists():
                 remove(self._replaced)

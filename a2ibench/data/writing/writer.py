@@ -10,12 +10,12 @@ from collections.abc import Set
 from pathlib import Path
 from types import TracebackType
 
-from a2ibench.data.writing.durable import telling
 from a2ibench.data.writing.journal import Journal, Notes
 from a2ibench.data.writing.layout import Layout, Triple, Voxels, parts, starts
 from a2ibench.data.writing.partial import Partial
 from a2ibench.data.writing.target import Target
 from a2ibench.errors import InputError
+from a2ibench.files import disk_errors
 
 _FLUSH_EVERY = 1.0  # seconds
 
@@ -85,7 +85,7 @@ class Writer:
             If the output is finished, discarded or released, or the folder cannot be made.
         """
         self._check_open()
-        with telling(self._partial.output):
+        with disk_errors(self._partial.output):
             return self._partial.scratch
 
     @property
@@ -104,7 +104,7 @@ class Writer:
     def forget(self) -> None:
         """Take all blocks for not written, since what they were made with is lost."""
         self._check_open()
-        with self._lock, telling(self._partial.output):
+        with self._lock, disk_errors(self._partial.output):
             if self._journal is not None:
                 self._fresh = {}
                 self._journal.keep(())
@@ -132,7 +132,7 @@ class Writer:
             If the box or the dtype do not fit, or the disk does not take the data.
         """
         self._check(start, array)
-        with telling(self._partial.output):
+        with disk_errors(self._partial.output):
             for at, voxels in parts(start, array, self.block):
                 if self._is_written(at):
                     continue
@@ -159,7 +159,7 @@ class Writer:
         missing = math.prod(-(-n // by) for n, by in sides) - len(self.done)
         if missing:
             raise InputError(f"{output}: {missing} blocks are not written; write them before finish")
-        with telling(output):
+        with disk_errors(output):
             self._record()
             self._target.finish(self._journal.notes)
             if not self._overwrite and os.path.lexists(output):
@@ -177,7 +177,7 @@ class Writer:
             As for `publish`.
         """
         self.publish()
-        with telling(self._partial.output):
+        with disk_errors(self._partial.output):
             self._partial.remove()
         self._open = False
 
@@ -185,7 +185,7 @@ class Writer:
         """Remove everything written; an older output of this name stays."""
         self._check_open()
         self._target.close()
-        with telling(self._partial.output):
+        with disk_errors(self._partial.output):
             self._partial.remove()
         self._open = False
 
@@ -200,7 +200,7 @@ class Writer:
         self._open = False
         try:
             if not self._failed:
-                with telling(self._partial.output):
+                with disk_errors(self._partial.output):
                     self._record()
         except InputError:
             if error is None:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.bench.files import plain
 from a2ibench.bench.gate.baseline import read_outcome, write_baseline
 from a2ibench.bench.gate.compare import compare
 from a2ibench.bench.gate.limits import Thresholds
@@ -20,6 +19,7 @@ from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score,
 from a2ibench.bench.gate.records import with_directions
 from a2ibench.bench.record import damaged_records, write_record
 from a2ibench.errors import InputError
+from a2ibench.files import plain
 
 Write = Callable[..., Path]
 

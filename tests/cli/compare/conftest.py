@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.files import write_json
 from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
+from a2ibench.files import write_json
 
 Completed = subprocess.CompletedProcess[str]
 Cli = Callable[..., Completed]
