@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import traceback
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from string import Formatter
 from typing import Final
 
 LONGEST_LINE: Final = 500
@@ -23,6 +25,41 @@ class A2IBenchError(Exception):
 
 class InputError(A2IBenchError, ValueError):
     """A file, volume, setting or argument that cannot be used."""
+
+
+class OptionError(InputError):
+    """An option that cannot be used, or one that would help.
+
+    Parameters
+    ----------
+    template : str
+        The message. A field is one of `values` or else the name of an option; the value to give may follow
+        its colon: ``{path}: exists already; add {overwrite:True}``.
+    **values
+        Of fields that are no options.
+    """
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template)
+        self.template, self.values = template, values
+
+    @property
+    def option(self) -> str:
+        """The first option that the message names."""
+        fields = (name for _, name, _, _ in Formatter().parse(self.template))
+        return next(name for name in fields if name and name not in self.values)
+
+    def named(self, name_of: Callable[[str, str], str]) -> str:
+        """Return the message with options as `name_of` writes them, told a name and the value to give."""
+        message = ""
+        for text, name, value, _ in Formatter().parse(self.template):
+            message += text
+            if name:
+                message += str(self.values[name]) if name in self.values else name_of(name, value or "")
+        return message
+
+    def __str__(self) -> str:
+        return self.named(lambda name, value: f"{name}={value}" if value else name)
 
 
 class CatalogueError(InputError):
@@ -59,6 +96,24 @@ class UnknownNameError(A2IBenchError, LookupError):
         if near:
             return f"unknown {self.kind} {self.name!r}; did you mean {near[0]!r}?"
         return f"unknown {self.kind} {self.name!r}; known: {', '.join(self.known) or 'none'}"
+
+
+@contextlib.contextmanager
+def naming_option(name: str) -> Iterator[None]:
+    """Name an option in front of what cannot be used in the body.
+
+    Raises
+    ------
+    OptionError
+        In place of any other `InputError`.
+    """
+    try:
+        yield
+    except OptionError:
+        raise
+    except InputError as error:
+        problem = str(error).removeprefix(f"{name}: ")
+        raise OptionError(f"{{{name}}}: {{problem}}", problem=problem) from error
 
 
 def one_line(error: BaseException | str, longest: int = LONGEST_LINE) -> str:

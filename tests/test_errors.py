@@ -7,11 +7,13 @@ import pickle
 import pytest
 
 from a2ibench import errors
+from a2ibench.cli.errors import in_one_line
 from a2ibench.errors import (
     A2IBenchError,
     CatalogueError,
     DownloadError,
     InputError,
+    OptionError,
     PluginError,
     UnknownNameError,
 )
@@ -21,6 +23,7 @@ from a2ibench.errors import (
     ("kind", "builtin"),
     [
         (InputError, ValueError),
+        (OptionError, ValueError),
         (CatalogueError, ValueError),
         (DownloadError, OSError),
         (PluginError, RuntimeError),
@@ -35,9 +38,18 @@ def test_errors_are_builtin_errors_too_and_travel_between_processes(
     assert str(error) == "what, got, do"
 
 
+def test_an_option_is_a_keyword_in_python_and_a_flag_on_the_command_line() -> None:
+    template = "{path}: {target_spacing}: exists; add {overwrite:True} or {save:False}, give {size:(Z, X)}"
+    error = pickle.loads(pickle.dumps(OptionError(template, path="{a}")))  # noqa: S301
+    assert error.option == "target_spacing"
+    assert str(error) == "{a}: target_spacing: exists; add overwrite=True or save=False, give size=(Z, X)"
+    shown = "{a}: --target-spacing: exists; add --overwrite or --no-save, give --size Z,X"
+    assert in_one_line(error) == shown
+
+
 def test_every_error_is_an_a2ibench_error() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     assert all(issubclass(kind, A2IBenchError) for kind in kinds)
 
 

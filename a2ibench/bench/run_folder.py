@@ -18,7 +18,7 @@ from a2ibench.bench.record import JOBS, RECORD, Record, read_record, restore_rec
 from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json
 from a2ibench.environment import environment
-from a2ibench.errors import InputError, one_line, printable
+from a2ibench.errors import InputError, OptionError, one_line, printable
 from a2ibench.files import TEMPORARY, write_json
 
 if TYPE_CHECKING:
@@ -112,7 +112,11 @@ RUN = "run.json"
 _LOCK = ".lock"
 # What a process that was killed while it made the folder leaves is nobody's work.
 _OURS = re.compile(rf"\.lock|{TEMPORARY.pattern}")
-_OPTIONS = {"set": "--set", "metrics": "installed metrics", "datasets": "--datasets or their definitions"}
+_OPTIONS = {
+    "set": "{settings}",
+    "metrics": "installed metrics",
+    "datasets": "{datasets} or their definitions",
+}
 
 
 def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False) -> Path:
@@ -182,24 +186,27 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
     except (NotADirectoryError, ValueError):
         raise _no_folder(run_dir) from None
     except OSError as error:
-        raise InputError(
-            f"--out: {run_dir} cannot be read ({error.strerror}); choose another folder"
+        raise OptionError(
+            "{out}: {run} cannot be read ({cause}); choose another folder", run=run_dir, cause=error.strerror
         ) from error
     if not names:
         return "new"
     damaged = not _is_run(run_dir / RUN)
     if damaged and not (RUN in names and (run_dir / JOBS).is_dir()):
         found = printable(", ".join(names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        raise InputError(
-            f"--out: {run_dir} is not empty and holds no run (there is {found}); choose a new or empty folder"
+        raise OptionError(
+            "{out}: {run} is not empty and holds no run (there is {found}); choose a new or empty folder",
+            run=run_dir,
+            found=found,
         )
     if not fresh:
         check_run_folder(plan, run_dir)
         return "continued"
     if Path.cwd().resolve().is_relative_to(run_dir.resolve()):
-        raise InputError(
-            f"--fresh: {run_dir} is, or holds, the folder that you are in, and cannot be moved aside; "
-            "change to another folder, or choose another --out"
+        raise OptionError(
+            "{fresh}: {run} is, or holds, the folder that you are in, and cannot be moved aside; "
+            "change to another folder, or choose another {out}",
+            run=run_dir,
         )
     return "started over"
 
@@ -219,11 +226,13 @@ def lock_run(run_dir: Path) -> Iterator[None]:
         (run_dir / _LOCK).touch()
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise InputError(
-            f"{run_dir}: another process runs in this folder; wait for it, or choose another --out"
+        raise OptionError(
+            "{run}: another process runs in this folder; wait for it, or choose another {out}", run=run_dir
         ) from None
     except OSError as error:
-        raise InputError(f"{run_dir} cannot be written ({error.strerror}); choose another --out") from error
+        raise OptionError(
+            "{run} cannot be written ({cause}); choose another {out}", run=run_dir, cause=error.strerror
+        ) from error
     try:
         yield
     finally:
@@ -243,26 +252,32 @@ def check_run_folder(plan: Plan, run_dir: Path) -> None:
         stored = read_json(file)
         fingerprint, identity = stored["fingerprint"], stored["identity"]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            f"{file}: not readable as the plan of a run ({type(error).__name__}); "
-            "add --fresh to start over, which keeps what is there beside it"
+        raise OptionError(
+            "{file}: not readable as the plan of a run ({cause}); "
+            "add {fresh:True} to start over, which keeps what is there beside it",
+            file=file,
+            cause=type(error).__name__,
         ) from error
     if fingerprint != plan.fingerprint():
-        raise InputError(
-            f"{run_dir}: holds a run with {_difference(identity, plan.identity())}; "
-            "choose another --out, or add --fresh to start over, which keeps that run beside it"
-        )
+        raise _other_run(run_dir, identity, plan.identity())
 
 
-def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+def _other_run(run_dir: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> OptionError:
     different = [option for option in here if there.get(option) != here[option]]
-    if not different:
-        return "the options of another release"
-    return " and ".join(
-        f"other {_OPTIONS.get(option, f'--{option}')} (there {_show(option, there.get(option))}, "
-        f"now {_show(option, here[option])})"
-        for option in different
+    values = {f"values_of_{option}": _values(option, there, here) for option in different}
+    others = " and ".join(
+        f"other {_OPTIONS.get(option, f'{{{option}}}')} ({{values_of_{option}}})" for option in different
     )
+    return OptionError(
+        f"{{run}}: holds a run with {others or 'the options of another release'}; "
+        "choose another {out}, or add {fresh:True} to start over, which keeps that run beside it",
+        run=run_dir,
+        **values,
+    )
+
+
+def _values(option: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    return f"there {_show(option, there.get(option))}, now {_show(option, here[option])}"
 
 
 def _show(option: str, value: Any) -> str:
@@ -302,9 +317,9 @@ def _check_absent(run_dir: Path) -> str:
     return "new"
 
 
-def _no_folder(run_dir: Path) -> InputError:
-    return InputError(
-        f"--out: {printable(str(run_dir))} is not a folder; give a folder, which need not exist"
+def _no_folder(run_dir: Path) -> OptionError:
+    return OptionError(
+        "{out}: {run} is not a folder; give a folder, which need not exist", run=printable(str(run_dir))
     )
 
 
@@ -314,8 +329,8 @@ def _make(run_dir: Path) -> None:
     except (FileExistsError, NotADirectoryError, ValueError):
         raise _no_folder(run_dir) from None
     except OSError as error:
-        raise InputError(
-            f"--out: {run_dir} cannot be made ({error.strerror}); choose another folder"
+        raise OptionError(
+            "{out}: {run} cannot be made ({cause}); choose another folder", run=run_dir, cause=error.strerror
         ) from error
 
 
@@ -331,8 +346,10 @@ def _move_aside(place: Path) -> Path:
             # Another process may have taken the name meanwhile.
             if os.path.lexists(aside):
                 continue
-            raise InputError(
-                f"--fresh: {place} cannot be moved aside ({error.strerror}); choose another --out"
+            raise OptionError(
+                "{fresh}: {run} cannot be moved aside ({cause}); choose another {out}",
+                run=place,
+                cause=error.strerror,
             ) from error
         return aside
     raise AssertionError  # count never ends

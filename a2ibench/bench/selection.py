@@ -12,7 +12,7 @@ from typing import Any
 from a2ibench.bench.device import cuda_present
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.catalogue import load_catalogue
-from a2ibench.errors import InputError, UnknownNameError
+from a2ibench.errors import InputError, OptionError, UnknownNameError
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.registry import host
 from a2ibench.registry.schema import declared_settings
@@ -159,7 +159,11 @@ def choose_settings(given: Sequence[str | SetTo], methods: Sequence[str]) -> dic
         host().find("method", method)
         if method not in methods:
             text = one if isinstance(one, str) else f"{method}.{key}={value}"
-            raise InputError(f"--set: {text!r} is for {method}, which is not run; add it to --methods")
+            raise OptionError(
+                "{settings}: {text} is for {method}, which is not run; add it to {methods}",
+                text=repr(text),
+                method=method,
+            )
         chosen.setdefault(method, {})[key] = parse_setting(method, key, value)
     return chosen
 
@@ -203,7 +207,7 @@ def _split_setting(text: str) -> SetTo:
     place, equals, value = text.partition("=")
     method, dot, key = place.strip().rpartition(".")
     if not (equals and dot and method and key):
-        raise InputError(f"--set: got {text!r}; give METHOD.KEY=VALUE")
+        raise OptionError("{settings}: got {got}; give METHOD.KEY=VALUE", got=repr(text))
     return method, key, value.strip()
 
 

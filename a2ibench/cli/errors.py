@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from a2ibench.errors import A2IBenchError, one_line, printable
+from a2ibench.errors import A2IBenchError, OptionError, one_line, printable
 
 
 class ExitCode(IntEnum):
@@ -60,6 +60,21 @@ def say_traceback() -> None:
         typer.echo("\n".join(map(printable, traceback.format_exc().splitlines())), err=True)
 
 
+def flag(name: str, value: str = "") -> str:
+    """Return an option as it is given on the command line.
+
+    Parameters
+    ----------
+    name : str
+        Its keyword in Python.
+    value : str
+        What to give; True and False are what an option without a value is on and off.
+    """
+    word = "set" if name == "settings" else name.replace("_", "-")
+    words = {"": f"--{word}", "True": f"--{word}", "False": f"--no-{word}"}
+    return words.get(value) or f"--{word} {value.strip('()').replace(', ', ',')}"
+
+
 def in_one_line(error: Exception | str) -> str:
     """Return what an error says in one printable line; of wrong usage also where the help is.
 
@@ -71,6 +86,8 @@ def in_one_line(error: Exception | str) -> str:
         text = str(error.format_message()).rstrip(".") + help_of
     elif isinstance(error, OSError) and error.strerror and not isinstance(error, A2IBenchError):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, OptionError):
+        text = error.named(flag)
     else:
         text = str(error)
     line = one_line(text, sys.maxsize)

@@ -65,7 +65,7 @@ def open_volume(
     spacing = voxel_size or stored.voxel_size
     if spacing is None:
         raise InputError(
-            f"{path}: tells no voxel size; give --voxel-size Z,Y,X in nm, or voxel_size in the catalogue"
+            f"{path}: tells no voxel size; give voxel_size (z, y, x) in nm, here or in the catalogue"
         )
     return _volume(stored.data, spacing, intensity, name or _name(path))
 

@@ -14,7 +14,7 @@ from typing import Any
 from a2ibench.contracts import Context, Method, Volume
 from a2ibench.data.writing.partial import is_sealed, seal, sums, unseal
 from a2ibench.documents import read_json
-from a2ibench.errors import InputError, printable
+from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.reconstruction.options import MethodOptions, check_applies
@@ -64,7 +64,9 @@ def trained_levels(checkpoint: Path | None, volume: Volume) -> Volume | None:
     try:
         return from_json(read_json(file), volume)
     except (ValueError, TypeError, KeyError, OSError, InputError):
-        raise InputError(f"{file}: not two grey levels; give --intensity LO,HI, or remove it") from None
+        raise OptionError(
+            "{file}: not two grey levels; give {intensity:(LO, HI)}, or remove it", file=file
+        ) from None
 
 
 def applied(trained: Volume | None, own: Volume, *, declared: bool) -> Volume:
@@ -195,9 +197,10 @@ def check_replaceable(folder: Path) -> None:
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: its folder does not exist; make it first, or save elsewhere")
     if folder.is_symlink() or (folder.exists() and not _is_checkpoint(folder)):
-        raise InputError(
-            f"{folder}: exists already and is no checkpoint that reconstruct saved; give --save-checkpoint "
-            "another folder, or --no-save-checkpoint"
+        raise OptionError(
+            "{folder}: exists already and is no checkpoint that reconstruct saved; give {save_checkpoint} "
+            "another folder, or {save_checkpoint:False}",
+            folder=folder,
         )
 
 
@@ -213,9 +216,10 @@ def check_free(folder: Path, scratch: Path, method: Method) -> None:
         return
     if is_sealed(kept_method(scratch)) and sums(folder) == _content(scratch):
         return
-    raise InputError(
-        f"{folder}: exists already; add --overwrite, or give --save-checkpoint a folder that does not, or "
-        "--no-save-checkpoint"
+    raise OptionError(
+        "{folder}: exists already; add {overwrite:True}, or give {save_checkpoint} a folder that does not, "
+        "or {save_checkpoint:False}",
+        folder=folder,
     )
 
 

@@ -12,7 +12,7 @@ from a2ibench.bench.device import resolve_device
 from a2ibench.bench.selection import PRECISIONS, choose_one, choose_profile
 from a2ibench.contracts import Budget, Context, Method, Progress, Volume, same_spacing, silent
 from a2ibench.data.crop import Bounds
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, OptionError
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value
 
@@ -86,9 +86,9 @@ class StackOptions:
         """
         spacing = self.voxel_size or stored
         if spacing is None:
-            raise InputError(f"{name}: tells no voxel size; give --voxel-size Z,Y,X in nm")
+            raise OptionError("{stack}: tells no voxel size; give {voxel_size:(Z, Y, X)} in nm", stack=name)
         if self.ratio is not None and self.target_spacing is not None:
-            raise InputError("--ratio and --target-spacing both tell the output's spacing; give one of them")
+            raise OptionError("{ratio} and {target_spacing} both tell the output's spacing; give one of them")
         if not all(math.isfinite(value) and value > 0 for value in spacing):
             raise InputError(f"{name}: voxel size is {spacing}; give 3 positive numbers (z, y, x) in nm")
         z, y, x = spacing
@@ -102,13 +102,14 @@ class StackOptions:
     def _ratio(self, z: float, y: float, name: str) -> float:
         if self.ratio is not None:
             if not 1 < self.ratio < math.inf:
-                raise InputError(f"--ratio: got {self.ratio:g}; give a number above 1")
+                raise OptionError("{ratio}: got {got}; give a number above 1", got=f"{self.ratio:g}")
             return self.ratio
         if self.target_spacing is not None:
             if not 0 < self.target_spacing < z:
-                raise InputError(
-                    f"--target-spacing: got {self.target_spacing:g}; give nm above 0 and below the axial "
-                    f"spacing of {z:g}"
+                raise OptionError(
+                    "{target_spacing}: got {got}; give nm above 0 and below the axial spacing of {axial}",
+                    got=f"{self.target_spacing:g}",
+                    axial=f"{z:g}",
                 )
             return z / self.target_spacing
         if z / y < 1 + 1e-6:

@@ -14,7 +14,7 @@ from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels
 from a2ibench.data.writing import Writer, create
-from a2ibench.errors import A2IBenchError, InputError, one_line, printable
+from a2ibench.errors import A2IBenchError, InputError, OptionError, one_line, printable
 from a2ibench.files import disk_errors
 from a2ibench.reconstruction.checkpoints import (
     INTENSITY,
@@ -121,8 +121,8 @@ def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
     if given is not None and not given.is_dir():
         raise InputError(f"{given}: no such folder; give a checkpoint that a run or reconstruct left")
     if given is not None and isinstance(wanted, Path):
-        raise InputError(
-            "--checkpoint and --save-checkpoint: nothing is trained that could be saved; give one"
+        raise OptionError(
+            "{checkpoint} and {save_checkpoint}: nothing is trained that could be saved; give one"
         )
 
 

@@ -44,16 +44,16 @@ def test_the_same_plan_takes_up_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (replace(PLAN, methods=("cubic", "srmd")), "other --methods (there cubic, now cubic, srmd)"),
-        (replace(PLAN, seeds=(0, 1)), "other --seeds (there 0, now 0, 1)"),
-        (replace(PLAN, settings={"cubic": {"a": -0.75}}), "other --set (there none, now cubic.a=-0.75)"),
+        (replace(PLAN, methods=("cubic", "srmd")), "other methods (there cubic, now cubic, srmd)"),
+        (replace(PLAN, seeds=(0, 1)), "other seeds (there 0, now 0, 1)"),
+        (replace(PLAN, settings={"cubic": {"a": -0.75}}), "other settings (there none, now cubic.a=-0.75)"),
         (
             replace(PLAN, profile="quick", precision="fp32"),
-            "other --profile (there smoke, now quick) and other --precision (there auto, now fp32)",
+            "other profile (there smoke, now quick) and other precision (there auto, now fp32)",
         ),
         (
             replace(PLAN, datasets=(replace(PLAN.datasets[0], bin=2),)),
-            "other --datasets or their definitions (there thin, now thin)",
+            "other datasets or their definitions (there thin, now thin)",
         ),
     ],
 )
@@ -63,7 +63,7 @@ def test_another_plan_is_told_which_option_differs(tmp_path: Path, other: Plan, 
     with pytest.raises(InputError) as caught:
         prepare_run_folder(other, tmp_path)
     assert message in str(caught.value)
-    assert "choose another --out, or add --fresh" in str(caught.value)
+    assert "choose another out, or add fresh=True" in str(caught.value)
     assert (tmp_path / "run.json").read_bytes() == before
 
 
@@ -151,7 +151,7 @@ def test_a_damaged_run_is_an_error_and_kept_by_fresh(tmp_path: Path, text: str) 
     out = tmp_path / "run"
     (out / "jobs").mkdir(parents=True)
     (out / "run.json").write_text(text)
-    with pytest.raises(InputError, match=r"run\.json: not readable .*--fresh"):
+    with pytest.raises(InputError, match=r"run\.json: not readable .*fresh=True"):
         prepare_run_folder(PLAN, out)
     prepare_run_folder(PLAN, out, fresh=True)
     check_run_folder(PLAN, out)
@@ -163,7 +163,7 @@ def test_a_name_that_cannot_be_a_folder_is_one_line(tmp_path: Path, name: str) -
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for call in (prepare_run_folder, state_of):
-        with pytest.raises(InputError, match="--out: ") as caught:
+        with pytest.raises(InputError, match="out: ") as caught:
             call(PLAN, tmp_path / name)
         assert str(caught.value).isprintable()
 
@@ -171,14 +171,14 @@ def test_a_name_that_cannot_be_a_folder_is_one_line(tmp_path: Path, name: str) -
 @pytest.mark.parametrize("name", ["file", "file/below"])
 def test_an_out_that_is_no_folder_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match=r"--out: .* is not a folder"):
+    with pytest.raises(InputError, match=r"out: .* is not a folder"):
         prepare_run_folder(PLAN, tmp_path / name)
 
 
 def test_an_out_that_cannot_be_made_is_an_error() -> None:
     if not Path("/proc/self").exists():
         pytest.skip("needs a file system where nobody can make a folder")
-    with pytest.raises(InputError, match="--out: /proc/runs cannot be made"):
+    with pytest.raises(InputError, match="out: /proc/runs cannot be made"):
         prepare_run_folder(PLAN, Path("/proc/runs"))
 
 

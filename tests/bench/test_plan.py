@@ -76,7 +76,7 @@ def test_an_unknown_name_is_named_with_the_nearest(
         ({"settings": ["nearest.gain"]}, "give METHOD.KEY=VALUE"),
         ({"settings": ["gain=1"]}, "give METHOD.KEY=VALUE"),
         ({"settings": ["nearest.gain=3"]}, "nearest.gain: got 3.0; give a value from 0 to 2"),
-        ({"settings": ["plain.gain=1"]}, "plain, which is not run; add it to --methods"),
+        ({"settings": ["plain.gain=1"]}, "plain, which is not run; add it to methods"),
         ({"methods": ["plain"], "settings": ["plain.gain=much"]}, "plain.gain: got 'much'; give a number"),
         ({"methods": ["plain"], "settings": ["plain.deep=3"]}, "plain.deep: got '3'; give a bool"),
         ({"methods": ["plain"], "settings": ["plain.steps=true"]}, "plain.steps: got 'true'; give a int"),

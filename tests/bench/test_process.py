@@ -168,7 +168,7 @@ def test_a_job_that_hangs_is_stopped(plan: Callable[..., Plan], probe: Path, out
     planned = plan("sleeps", "nearest", timeout=8.0)
     records = execute(planned, prepare_run_folder(planned, out))
     assert [record["status"] for record in records] == ["timeout", "ok"]
-    assert records[0]["error"]["message"] == "stopped after 8 s; allow more time with --timeout"
+    assert records[0]["error"]["message"] == "stopped after 8 s; allow more time (timeout)"
     assert "in fit" in records[0]["error"]["traceback"]
     assert is_gone(int((probe / "pid.txt").read_text()))
 

@@ -120,7 +120,7 @@ def test_an_unusable_element_size_must_be_replaced(write, size):
     if size is not None:
         with h5py.File(path, "a") as file:
             file["raw"].attrs["element_size_um"] = size
-    with pytest.raises(InputError, match="tells no voxel size; give --voxel-size Z,Y,X in nm, or voxel_size"):
+    with pytest.raises(InputError, match=r"tells no voxel size; give voxel_size \(z, y, x\) in nm"):
         open_volume(path)
 
 

@@ -123,9 +123,7 @@ def test_the_voxel_size_of_ome(tmp_path, unit, nanometres):
 def test_an_incomplete_voxel_size_must_be_given(tmp_path, options):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, STACK, **options)
-    with pytest.raises(
-        InputError, match=r"a\.tif: tells no voxel size; give --voxel-size Z,Y,X in nm, or vox"
-    ):
+    with pytest.raises(InputError, match=r"a\.tif: tells no voxel size; give voxel_size \(z, y, x\) in nm"):
         open_volume(path)
     assert open_volume(path, voxel_size=NM).voxel_size == NM
 

@@ -141,7 +141,7 @@ def test_a_checkpoint_is_applied_with_the_contrast_it_was_trained_with(stack, tm
     near = np.abs(read(whole)[0][:, :, :32].astype(int) - read(first)[0][:, :, :32])
     assert near.max() <= 3
     (tmp_path / "kept" / "intensity.json").write_text("[1]")
-    with pytest.raises(InputError, match=r"intensity\.json: not two grey levels; give --intensity"):
+    with pytest.raises(InputError, match=r"intensity\.json: not two grey levels; give intensity=\(LO, HI\)"):
         a2ibench.reconstruct_file(
             tmp_path / "in.npy", tmp_path / "c.tif", checkpoint=tmp_path / "kept", **part
         )

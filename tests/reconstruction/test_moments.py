@@ -106,7 +106,7 @@ def test_an_older_checkpoint_is_replaced_only_on_request_and_before_the_training
     (tmp_path / "o.tif").unlink()
     old = content(tmp_path / "o.tif.checkpoint")
     phases = []
-    with pytest.raises(InputError, match=r"o\.tif\.checkpoint: exists already; add --overwrite"):
+    with pytest.raises(InputError, match=r"o\.tif\.checkpoint: exists already; add overwrite=True"):
         phases.append(call(seed=1))
     assert content(tmp_path / "o.tif.checkpoint") == old
     assert not (tmp_path / ".o.tif.partial").exists()

@@ -112,7 +112,9 @@ def test_two_grey_levels_beside_a_checkpoint_are_its_intensity_range(tmp_path) -
     np.testing.assert_array_equal(file, quantise(seen, volume))
     for text in ("[0.0]", "[0.0, 1.0, 2.0]", "[4000.0, 0.0]", '["a", "b"]', "{}", "[0.0, 1e999]", "[0, [1]]"):
         (kept / INTENSITY).write_text(text)
-        with pytest.raises(InputError, match=r"intensity\.json: not two grey levels; give --intensity"):
+        with pytest.raises(
+            InputError, match=r"intensity\.json: not two grey levels; give intensity=\(LO, HI\)"
+        ):
             both(source, "srmd", checkpoint=kept, **QUICK)
 
 

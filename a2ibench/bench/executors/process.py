@@ -209,7 +209,7 @@ def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, s
         return "error", "WorkerDied", _cause_of_death(child.returncode)
     except TimeoutError:
         limit = "its end" if timeout is None else f"{timeout:g} s"
-        return "timeout", "TimeoutError", f"stopped after {limit}; allow more time with --timeout"
+        return "timeout", "TimeoutError", f"stopped after {limit}; allow more time (timeout)"
     except KeyboardInterrupt:
         return "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C; run the same command to continue"
     finally:

@@ -10,7 +10,7 @@ from a2ibench.bench.gate.outcome import FORMAT, RunOutcome, parse, place_text
 from a2ibench.bench.gate.records import distil, places_of, plan_of, with_directions
 from a2ibench.bench.record import FINISHED
 from a2ibench.documents import read_json
-from a2ibench.errors import InputError, one_line
+from a2ibench.errors import InputError, OptionError, one_line
 from a2ibench.files import write_json
 
 FOLDER = Path("reports/reference")
@@ -61,12 +61,20 @@ def write_baseline(
     unfinished = list(_unfinished(run_dir, run))
     if unfinished and not allow_failed:
         more = f" (and {len(unfinished) - 1} more)" if len(unfinished) > 1 else ""
-        raise InputError(f"{run_dir}: {unfinished[0]}{more}; run it again, or add --allow-failed")
+        raise OptionError(
+            "{run}: {unfinished}; run it again, or add {allow_failed:True}",
+            run=run_dir,
+            unfinished=f"{unfinished[0]}{more}",
+        )
     path = folder / f"{name}.json"
     if path.exists() and not force:
-        raise InputError(f"{path}: exists already; choose another name, or add --force to replace it")
+        raise OptionError(
+            "{path}: exists already; choose another name, or add {force:True} to replace it", path=path
+        )
     if path.exists() and not _is_baseline(path):
-        raise InputError(f"{path}: is no baseline, so it is not replaced; choose another name or --out")
+        raise OptionError(
+            "{path}: is no baseline, so it is not replaced; choose another name or {out}", path=path
+        )
     run = with_directions(run)
     for metric in sorted(run.metrics - set(run.higher_is_better)):
         raise InputError(
@@ -75,7 +83,9 @@ def write_baseline(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
+        raise OptionError(
+            "{folder}: cannot be made ({cause}); choose another {out}", folder=folder, cause=error.strerror
+        ) from error
     write_json(path, run.to_dict())
     return path
 

@@ -62,7 +62,10 @@ def _reason(run: RunOutcome, baseline: RunOutcome, differences: Sequence[Differe
     limited = [d for d in scores if d.limit is not None and math.isfinite(d.limit)]
     if not limited:
         names = _names(scores)
-        return f"no limit for {names}; give one with --max-drop {names.split(', ')[0]}=VALUE or --thresholds"
+        first = names.split(", ")[0]
+        return (
+            f"no limit for {names}; give one, {first}=VALUE, as the largest drop or in a file of thresholds"
+        )
     return (
         f"what was gained over cubic in {_names(limited)} is less than what may be lost; "
         "give smaller limits, or train longer"

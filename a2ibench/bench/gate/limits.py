@@ -11,7 +11,7 @@ from typing import Any
 
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.documents import read_toml
-from a2ibench.errors import InputError, UnknownNameError, one_line
+from a2ibench.errors import InputError, OptionError, UnknownNameError, naming_option, one_line
 from a2ibench.registry import host
 
 CUBIC = "cubic"
@@ -222,17 +222,23 @@ def parse_drops(texts: Iterable[str], names: Names) -> dict[str, float]:
     for text in texts:
         metric, equals, value = (part.strip() for part in text.partition("="))
         if not (metric and equals):
-            raise InputError(f"--max-drop: got {text!r}; give METRIC=VALUE, such as psnr=0.1")
+            raise OptionError("{max_drop}: got {got}; give METRIC=VALUE, such as psnr=0.1", got=repr(text))
         if metric == SLOWDOWN:
-            raise InputError(f"--max-drop: got {text!r}; use --max-slowdown {value}")
-        if metric in RATIOS:
-            raise InputError(
-                f"--max-drop: got {text!r}; limits of {metric} stand in a file, see --thresholds"
+            raise OptionError(
+                "{max_drop}: got {got}; use {max_slowdown} {value}", got=repr(text), value=value
             )
-        _check_name("metric", metric, names.keys, "--max-drop")
+        if metric in RATIOS:
+            raise OptionError(
+                "{max_drop}: got {got}; limits of {metric} stand in a file, see {thresholds}",
+                got=repr(text),
+                metric=metric,
+            )
+        with naming_option("max_drop"):
+            _check_name("metric", metric, names.keys, "max_drop")
         if metric in drops:
-            raise InputError(f"--max-drop: {metric} is given twice; give it once")
-        drops[metric] = _parse_limit("--max-drop", metric, value)
+            raise OptionError("{max_drop}: {metric} is given twice; give it once", metric=metric)
+        with naming_option("max_drop"):
+            drops[metric] = _parse_limit("max_drop", metric, value)
     return drops
 
 
@@ -244,7 +250,8 @@ def parse_slowdown(text: str) -> float:
     InputError
         If it is no number of at least 1.
     """
-    return _parse_limit("--max-slowdown", SLOWDOWN, text)
+    with naming_option("max_slowdown"):
+        return _parse_limit("max_slowdown", SLOWDOWN, text)
 
 
 def check_limit(where: str, key: str, value: Any) -> float:

@@ -18,7 +18,7 @@ from a2ibench.data.writing.partial import Partial, laid_out, resumed
 from a2ibench.data.writing.raw import check_possible, check_space
 from a2ibench.data.writing.target import Target
 from a2ibench.data.writing.writer import Writer
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, OptionError
 from a2ibench.files import disk_errors
 
 _ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
@@ -164,7 +164,7 @@ def _check_free(path: Path, overwrite: bool, *, zarr: bool) -> None:
     if not os.path.lexists(path):
         return
     if not overwrite:
-        raise InputError(f"{path}: exists already; choose another name, or add --overwrite")
+        raise OptionError("{path}: exists already; choose another name, or add {overwrite:True}", path=path)
     if path.is_dir() != zarr:
         raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
     if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):

@@ -16,7 +16,7 @@ from a2ibench.data.writing.journal import Journal
 from a2ibench.data.writing.layout import Layout, Triple
 from a2ibench.data.writing.target import Target
 from a2ibench.documents import read_json
-from a2ibench.errors import InputError, printable
+from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, remove, write_bytes
 
 _PIECE = 1 << 22
@@ -106,8 +106,9 @@ class Partial:
     def _make_room(self, overwrite: bool) -> None:
         if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
             if not overwrite:
-                raise InputError(
-                    f"{self.folder}: is no folder of unfinished work; move it away, or add --overwrite"
+                raise OptionError(
+                    "{folder}: is no folder of unfinished work; move it away, or add {overwrite:True}",
+                    folder=self.folder,
                 )
             self.folder.unlink()
         lock = self.folder / "lock"
@@ -276,9 +277,11 @@ def resumed(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -
         if not differing:
             return True
         if not overwrite:
-            raise InputError(
-                f"{partial.output}: an interrupted call left an output of other settings "
-                f"({'; '.join(differing[:3])}); give the same settings to go on, or --overwrite to discard it"
+            raise OptionError(
+                "{output}: an interrupted call left an output of other settings ({differing}); "
+                "give the same settings to go on, or {overwrite:True} to discard it",
+                output=partial.output,
+                differing="; ".join(differing[:3]),
             )
     elif partial.damaged:
         _say(partial, "state.json is damaged; all of it begins anew")

@@ -14,7 +14,7 @@ from a2ibench.data.writing.journal import Journal, Notes
 from a2ibench.data.writing.layout import Layout, Triple, Voxels, parts, starts
 from a2ibench.data.writing.partial import Partial
 from a2ibench.data.writing.target import Target
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, OptionError
 from a2ibench.files import disk_errors
 
 _FLUSH_EVERY = 1.0  # seconds
@@ -163,7 +163,9 @@ class Writer:
             self._record()
             self._target.finish(self._journal.notes)
             if not self._overwrite and os.path.lexists(output):
-                raise InputError(f"{output}: has appeared meanwhile; move it away, or add --overwrite")
+                raise OptionError(
+                    "{output}: has appeared meanwhile; move it away, or add {overwrite:True}", output=output
+                )
             self._target.close()
             self._partial.publish()
         self._journal = None

@@ -32,7 +32,7 @@ NOTHING: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda c: c["jobs"][0].update(status="oom"), "no job is ok on both sides"),
     (
         lambda c: c["jobs"][0].update(metrics={"sharpness": {"value": 1, "version": 1}}),
-        "no limit for sharpness; give one with --max-drop sharpness=VALUE",
+        "no limit for sharpness; give one, sharpness=VALUE, as the largest drop",
     ),
 ]
 

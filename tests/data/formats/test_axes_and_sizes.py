@@ -94,7 +94,7 @@ def test_mrc_without_a_cell_tells_no_size(tmp_path):
         file.set_data(DATA)
         file.header.cella = (0, 0, 0)
     check(tmp_path / "a.mrc")
-    with pytest.raises(InputError, match="tells no voxel size; give --voxel-size Z,Y,X in nm"):
+    with pytest.raises(InputError, match=r"tells no voxel size; give voxel_size \(z, y, x\) in nm"):
         open_volume(tmp_path / "a.mrc")
 
 

@@ -51,7 +51,7 @@ def test_no_folder(tmp_path):
 def test_an_existing_output_stays_until_the_new_one_is_whole(tmp_path, name):
     path = write(tmp_path / name, SMALL)
     before = content(path)
-    refused(path, "exists already; choose another name, or add --overwrite")
+    refused(path, "exists already; choose another name, or add overwrite=True")
     other = noise((5, 6, 7), "uint8", seed=1)
     with create(path, (5, 6, 7), "uint8", NM, identity=IDENTITY, overwrite=True) as writer:
         writer.write((0, 0, 0), other)
@@ -86,7 +86,7 @@ def test_another_identity(tmp_path):
     path, voxels = tmp_path / "a.tif", noise(SHAPE, "uint8")
     write(path, voxels, count=2)
     with pytest.raises(
-        InputError, match=r'identity.method was "cubic", is "srmd"\); .* or --overwrite'
+        InputError, match=r'identity.method was "cubic", is "srmd"\); .* or overwrite=True'
     ) as caught:
         create(path, SHAPE, "uint8", NM, identity=IDENTITY | {"method": "srmd"})
     assert "identity.input" not in str(caught.value)
