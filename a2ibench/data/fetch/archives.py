@@ -24,8 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from a2ibench.data.writing.durable import remove
 from a2ibench.errors import InputError
+from a2ibench.files import remove
 
 # What the standard library raises where an archive is damaged, encrypted or of an unknown compression.
 _DAMAGED: Final = (
