@@ -76,7 +76,7 @@ NETWORKS = """
 import torch
 from torch import nn
 from a2ibench import SliceNetwork, setting
-from a2ibench.protocol import train
+from a2ibench.protocol import training as train
 from planted.methods import Steady, planted
 
 apply_average = train.Average.apply
