@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench import __version__
-from a2ibench.bench.code_digest import code_digest, core_digests, tree_digest
+from a2ibench.bench.code_digest import code_digest, core_digest, tree_digest
 from a2ibench.bench.record import FINISHED, Record, files_are_whole
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
@@ -134,7 +134,7 @@ def ingredients(job: Job) -> dict[str, Any]:
     not taken for the one that ran before. So do weights and other files beside it, the file of the dataset,
     and files that settings name: by their content, never by their names or times.
     """
-    return code_of(job.method) | {
+    return code_of(job.method, core_digest("a2ibench.bench.run_job")) | {
         "settings": dict(job.settings),
         "files": named_files(job.settings),
         "dataset": _dataset(job.dataset),
@@ -147,14 +147,22 @@ def ingredients(job: Job) -> dict[str, Any]:
     }
 
 
-def code_of(method: str) -> dict[str, Any]:
-    """Return what tells the code apart that a registered method runs, JSON-able."""
+def code_of(method: str, core: str) -> dict[str, Any]:
+    """Return what tells the code apart that a registered method runs, JSON-able.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    core : str
+        Digest of the code of a2ibench that runs it.
+    """
     return {
         "method": _registered("method", method),
         "code": code_digest(host().find("method", method)),
         "protocol": PROTOCOL_VERSION,
         "a2ibench": __version__,
-        "rooms": core_digests(),
+        "core": core,
         "libraries": {name: library_version(name) for name in _LIBRARIES},
     }
 
@@ -162,11 +170,14 @@ def code_of(method: str) -> dict[str, Any]:
 def metric_versions(names: tuple[str, ...]) -> dict[str, Any]:
     """Return who registers each metric, its version and code; None where it cannot be imported."""
     versions: dict[str, Any] = {}
+    codes: dict[tuple[str, str], str] = {}
     for name in names:
         try:
-            version = host().metric_version(name)
-            code = code_digest(host().find("metric", name))
-            versions[name] = [_registered("metric", name), version, code]
+            version, entry = host().metric_version(name), host().find("metric", name)
+            # Most come with others in one module.
+            home = entry.distribution, entry.spec.target.partition(":")[0]
+            codes[home] = codes.get(home) or code_digest(entry)
+            versions[name] = [_registered("metric", name), version, codes[home]]
         except A2IBenchError:
             versions[name] = None
     return versions

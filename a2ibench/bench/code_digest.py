@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution
@@ -15,12 +15,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from a2ibench.bench.imports import reached
 from a2ibench.data.checksums import sha256_of
 from a2ibench.hookspecs import PROJECT
 from a2ibench.registry import Registered
 
-_ELSEWHERE: Final = frozenset({"cli", "reporting", "scaffold", "testing", "statistics.py", "doctor.py"})
-"""Rooms of a2ibench that show results and do not make them; a new room counts until it is named here."""
+_SHOWING: Final = r"a2ibench\.(cli|reporting|scaffold|testing|bench\.gate)(\..*)?"
+"""Modules that show results, or serve those who write plugins, and make no result."""
+
+_WRITING: Final = r"a2ibench\.data\.(writing|formats\.\w+_writer)(\..*)?"
 
 _SKIPPED: Final = re.compile(
     r"\..*|__pycache__|node_modules|venv|.*\.(py[co]|egg-info|dist-info|log|tmp|lock)", re.IGNORECASE
@@ -35,20 +38,26 @@ _MOST_FILES: Final = 20_000
 """Of a larger folder, such as a data set inside a package, the rest counts by sizes and times."""
 
 
-def core_digests() -> dict[str, str]:
-    """Return a digest of each room of a2ibench that may change a result."""
-    home = Path(__file__).parents[1]
-    names = (entry.name for entry in home.iterdir() if entry.is_dir() or entry.suffix == ".py")
-    wanted = (name for name in names if name not in _ELSEWHERE and not _SKIPPED.fullmatch(name))
-    return {name: tree_digest([home / name]) for name in sorted(wanted)}
+def core_digest(root: str, *, writers: bool = False) -> str:
+    """Return a digest of a module of a2ibench and all that it reaches by import, plugins apart.
+
+    Parameters
+    ----------
+    root : str
+        Name of the module that does the work.
+    writers : bool
+        Whether the modules that write volumes count.
+    """
+    unless = _SHOWING if writers else f"{_SHOWING}|{_WRITING}"
+    return tree_digest((), reached([root], unless=unless))
 
 
 def code_digest(registered: Registered) -> str:
-    """Return a digest of all files that came with what is registered.
+    """Return a digest of all files that came with what is registered, and of what they reach in a2ibench.
 
     They are those of the distribution: what it lists, and the packages that are imported from it, also where
-    it is installed in place (editable). Of a2ibench itself only the package of the target counts, since
-    `core_digests` tells of the rest.
+    it is installed in place (editable). Of a2ibench itself only the target's package counts, or module where
+    it is in a2ibench, and every module that is reached from there by import.
 
     Parameters
     ----------
@@ -56,25 +65,26 @@ def code_digest(registered: Registered) -> str:
         A method, degradation or metric.
     """
     module = registered.spec.target.partition(":")[0]
-    places = list(_package_of(module))
-    if registered.distribution != PROJECT:
-        distribution = _distribution(registered.distribution)
-        if distribution is not None:
-            places += _listed(distribution)
-            for name in _modules(distribution):
-                places += _package_of(name)
-    elif module.partition(".")[0] == PROJECT:
-        return PROJECT
-    return tree_digest(places)
+    places = [] if module.partition(".")[0] == PROJECT else list(_package_of(module))
+    distribution = None if registered.distribution == PROJECT else _distribution(registered.distribution)
+    if distribution is not None:
+        places += _listed(distribution)
+        for name in _modules(distribution):
+            places += _package_of(name)
+    sources = (file for place in places for _, file in _files(place) if file.suffix == ".py")
+    modules = reached([module], sources, unless=f"{_SHOWING}|{_WRITING}")
+    return tree_digest(places, modules)
 
 
-def tree_digest(places: Iterable[Path]) -> str:
+def tree_digest(places: Iterable[Path], modules: Mapping[str, Path] | None = None) -> str:
     """Return a digest of files, and of all files in folders but caches, bytecode and hidden ones.
 
     Parameters
     ----------
     places : iterable of Path
         Files and folders; those that do not exist count as empty.
+    modules : mapping of str to Path, optional
+        Further files, by the names that they count with.
     """
     digest = hashlib.sha256()
     seen: set[str] = set()
@@ -84,6 +94,8 @@ def tree_digest(places: Iterable[Path]) -> str:
             if real not in seen:
                 seen.add(real)
                 digest.update(f"{name}\0{_content(file, len(seen))}\0".encode("utf-8", "surrogateescape"))
+    for name, file in (modules or {}).items():
+        digest.update(f"{name}\0{_content(file, 1)}\0".encode())
     return digest.hexdigest()
 
 

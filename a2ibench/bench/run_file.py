@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from a2ibench.data.catalogue import Reader, literal, number, show, whole, within
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, UnknownNameError
 from a2ibench.settings import Value
+from a2ibench.values import Reader, literal, number, show, whole, within
 
 SETTINGS = "settings"
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from a2ibench.bench.cache_key import code_of
+from a2ibench.bench.code_digest import core_digest
 from a2ibench.contracts import Context
 from a2ibench.data.crop import Window
 from a2ibench.data.formats import LazyVolume
@@ -27,7 +28,8 @@ def identity(
     content: str, ratio: float, stack: StackOptions, options: MethodOptions, ctx: Context
 ) -> dict[str, Any]:
     """Return all that the voxels of a reconstruction depend on, JSON-able; `content` is the input's."""
-    return code_of(options.method) | {
+    core = core_digest("a2ibench.reconstruction.stack_to_file", writers=True)
+    return code_of(options.method, core) | {
         "input": content,
         "crop": stack.crop,
         "ratio": ratio,

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from a2ibench.contracts import DatasetSpec, same_spacing
-from a2ibench.data.catalogue import link, prose, sha256
+from a2ibench.data.catalogue import link, sha256
 from a2ibench.errors import A2IBenchError
 from a2ibench.registry import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import CITED, LISTED, Registration
+from a2ibench.values import prose
 
 _SMALL = 32
 

@@ -13,6 +13,7 @@ from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.documents import read_toml
 from a2ibench.errors import InputError, OptionError, UnknownNameError, naming_option, one_line
 from a2ibench.registry import host
+from a2ibench.values import number, show, within
 
 CUBIC = "cubic"
 """The method that learns nothing."""
@@ -263,14 +264,11 @@ def check_limit(where: str, key: str, value: Any) -> float:
         If it is no number, or too small.
     """
     least = 1 if key in RATIOS else 0
+    read = number(f"a number of at least {least}, or inf for none", lambda limit: limit >= least)
     try:
-        limit = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    except OverflowError:
-        raise InputError(f"{where}: {key}: too large for a number; give inf for no limit") from None
-    if not limit >= least:
-        got = one_line(repr(value), _LONGEST)
-        raise InputError(f"{where}: {key}: got {got}; give a number of at least {least}, or inf for none")
-    return limit
+        return float(within(key, read, value))
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _parse_limit(where: str, key: str, text: str) -> float:
@@ -278,9 +276,9 @@ def _parse_limit(where: str, key: str, text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise InputError(f"{where}: {key}: got {text!r}; give a number of at least {least}") from None
+        raise InputError(f"{where}: {key} is {show(text)}; give a number of at least {least}") from None
     if math.isinf(number) and "inf" not in text.lower():
-        raise InputError(f"{where}: {key}: got {text!r}, too large for a number; give inf for no limit")
+        raise InputError(f"{where}: {key} is {show(text)}, too large for a number; give inf for no limit")
     return check_limit(where, key, number)
 
 
@@ -320,8 +318,7 @@ def _limits(path: Path, where: str, table: Any, names: Names) -> Mapping[str, fl
 
 def _check_table(path: Path, where: str, table: Any) -> None:
     if not isinstance(table, Mapping):
-        got = one_line(repr(table), _LONGEST)
-        raise InputError(f"{path}: {_name(where)}: got {got}; give a table, such as [{_name(where)}]")
+        raise InputError(f"{path}: {_name(where)} is {show(table)}; give a table, such as [{_name(where)}]")
 
 
 def _check_name(kind: str, name: str, known: Collection[str], where: str) -> None:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from a2ibench.bench.record import STATUSES
-from a2ibench.errors import InputError, one_line, printable
+from a2ibench.errors import InputError, one_line
+from a2ibench.values import Reader, boolean, each, fields, number, one_of, show, text, whole, within
 
 FORMAT, FORMAT_VERSION = "a2ibench-baseline", 2
 READABLE = (1, 2)
@@ -145,12 +146,7 @@ def _in_order(value: Any) -> Any:
     return [_in_order(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-_TEXTS = ("dataset", "method")
-_CALIBRATED = ("seconds", "serial_seconds")
-_OBJECTS = ("metrics", "timings", "identity", "information")
-_OBJECTS_OF_2 = ("metric_errors", "memory", "model")
 _DEEPEST = 32
-_LONGEST_SHOWN = 80
 
 
 def parse(content: Any) -> RunOutcome:
@@ -161,21 +157,17 @@ def parse(content: Any) -> RunOutcome:
     InputError
         If a field is missing or of another form.
     """
-    _require(isinstance(content, Mapping), "file", content, f"a file of format {FORMAT}")
-    _require(content.get("format") == FORMAT, "format", content.get("format"), FORMAT)
-    version = content.get("format_version")
-    if not _is_whole(version) or version not in READABLE:
+    head = _read("", _HEAD, content)
+    version = head["format_version"]
+    if version not in READABLE:
         raise InputError(
-            f"format_version: got {_shown(version)}, and this a2ibench reads "
+            f"format_version is {show(version)}, and this a2ibench reads "
             f"{' and '.join(map(str, READABLE))}; write the baseline again"
         )
-    metrics, jobs = content.get("metrics"), content.get("jobs")
-    _require(isinstance(metrics, Mapping), "metrics", metrics, "an object")
-    _require(isinstance(jobs, list), "jobs", jobs, "a list")
-    outcomes = [parse_outcome(f"jobs[{index}]", _of_2(entry, version)) for index, entry in enumerate(jobs)]
-    run = RunOutcome.of(outcomes, {name: _direction(name, entry) for name, entry in metrics.items()})
-    if len(run.jobs) < len(outcomes):
-        places = [outcome.place for outcome in outcomes]
+    jobs = [parse_outcome(f"jobs[{index}]", _of_2(job, version)) for index, job in enumerate(head["jobs"])]
+    run = RunOutcome.of(jobs, {name: metric["higher_is_better"] for name, metric in head["metrics"].items()})
+    if len(run.jobs) < len(jobs):
+        places = [outcome.place for outcome in jobs]
         double = next(place for place in places if places.count(place) > 1)
         raise InputError(f"jobs: {place_text(double)} stands there {places.count(double)} times; keep one")
     return run
@@ -196,122 +188,80 @@ def parse_outcome(where: str, entry: Any) -> Outcome:
     InputError
         If a field is missing or of another form.
     """
-    _require(isinstance(entry, Mapping), where, entry, "an object")
-    for name in _TEXTS:
-        _require(isinstance(entry.get(name), str), f"{where}.{name}", entry.get(name), "a text")
-    seed, status = entry.get("seed"), entry.get("status")
-    _require(_is_whole(seed), f"{where}.seed", seed, "a whole number")
-    _require(status in STATUSES, f"{where}.status", status, f"one of {', '.join(STATUSES)}")
-    for name in (*_OBJECTS, *_OBJECTS_OF_2):
-        _require(isinstance(entry.get(name), Mapping), f"{where}.{name}", entry.get(name), "an object")
-    for name in ("identity", "information"):
-        _check_depth(f"{where}.{name}", entry[name])
-    return Outcome(
-        dataset=entry["dataset"],
-        method=entry["method"],
-        seed=entry["seed"],
-        status=entry["status"],
-        metrics={name: _score(f"{where}.metrics.{_key(name)}", e) for name, e in entry["metrics"].items()},
-        metric_errors=_each(where, "metric_errors", entry, _text),
-        timings=_each(where, "timings", entry, _amount),
-        calibration=_calibration(f"{where}.calibration", entry.get("calibration")),
-        memory=_each(where, "memory", entry, _amount),
-        model=_each(where, "model", entry, _amount),
-        identity=entry["identity"],
-        information=entry["information"],
-    )
+    return Outcome(**_read(where, _OUTCOME, entry))
+
+
+def _read(where: str, read: Reader, value: Any) -> Any:
+    try:
+        return within(where, read, value)
+    except ValueError as error:
+        raise InputError(str(error).lstrip(". ") if not where else str(error)) from None
 
 
 def _of_2(entry: Any, version: int) -> Any:
     if version != 1 or not isinstance(entry, Mapping):
         return entry
-    return {**entry, **{name: {} for name in _OBJECTS_OF_2}}
+    return {**entry, "metric_errors": {}, "memory": {}, "model": {}}
 
 
-def _each(where: str, field: str, entry: Mapping[str, Any], read: Any) -> dict[str, Any]:
-    return {name: read(f"{where}.{field}.{_key(name)}", value) for name, value in entry[field].items()}
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"is {show(value)}; give a list")
+    return value
 
 
-def _calibration(where: str, entry: Any) -> Calibration | None:
-    if entry is None:
-        return None
-    right = isinstance(entry, Mapping) and {"version", "kernel", *_CALIBRATED} <= set(entry)
-    _require(right, where, entry, "an object with version, kernel, seconds and serial_seconds")
-    _require(_is_whole(entry["version"]), f"{where}.version", entry["version"], "a whole number")
-    _require(isinstance(entry["kernel"], str), f"{where}.kernel", entry["kernel"], "a text")
-    seconds = {name: _number(f"{where}.{name}", entry[name]) for name in _CALIBRATED}
-    for name, value in seconds.items():
-        _require(value > 0, f"{where}.{name}", value, "a positive number")
-    return Calibration(entry["version"], entry["kernel"], **seconds)
+def _score(value: Any) -> Score:
+    return Score(**_SCORE(value))
 
 
-def _direction(name: str, entry: Any) -> bool:
-    up = entry.get("higher_is_better") if isinstance(entry, Mapping) else None
-    _require(isinstance(up, bool), f"metrics.{_key(name)}.higher_is_better", up, "true or false")
-    return bool(up)
-
-
-def _score(where: str, entry: Any) -> Score:
-    right = isinstance(entry, Mapping) and {"value", "version"} <= set(entry)
-    _require(right, where, entry, "an object with value and version")
-    value, version = entry["value"], entry["version"]
-    known = isinstance(version, str) or _is_whole(version)
-    _require(known, f"{where}.version", version, "a whole number or a text")
+def _score_value(value: Any) -> float:
     # A record that was read holds the number, a file the text.
-    infinite = value in ("inf", math.inf)
-    return Score(math.inf if infinite else _number(f"{where}.value", value), version)
+    return math.inf if value in ("inf", math.inf) else float(_FINITE(value))
 
 
-def _amount(where: str, value: Any) -> float:
-    number = _number(where, value)
-    _require(number >= 0, where, value, "a number of at least 0")
-    return number
+def _score_version(value: Any) -> Any:
+    return value if isinstance(value, str) else whole()(value)
 
 
-def _number(where: str, value: Any) -> float:
-    _require(isinstance(value, int | float) and not isinstance(value, bool), where, value, "a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise InputError(f"{where}: is no finite number; give one")
-    return number
+def _calibration(value: Any) -> Calibration | None:
+    return None if value is None else Calibration(**_CALIBRATION(value))
 
 
-def _text(where: str, value: Any) -> str:
-    _require(isinstance(value, str), where, value, "a text")
-    return one_line(value)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_depth(where: str, value: Any, depth: int = 0) -> None:
+def _nested(value: Any, depth: int = 1) -> Any:
     if depth > _DEEPEST:
-        raise InputError(f"{where}: is nested more than {_DEEPEST} deep; write it again")
+        raise ValueError(f"is nested more than {_DEEPEST} deep; write it again")
     if isinstance(value, Mapping | list):
         for item in value.values() if isinstance(value, Mapping) else value:
-            _check_depth(where, item, depth + 1)
+            _nested(item, depth + 1)
+    return value
 
 
-def _key(name: str) -> str:
-    return one_line(name, _LONGEST_SHOWN)
-
-
-def _require(right: bool, where: str, value: Any, wanted: str) -> None:
-    if not right:
-        raise InputError(f"{where}: got {_shown(value)}; give {wanted}")
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, str):
-        return repr(value) if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]!r}..."
-    if isinstance(value, int) and abs(value) > 1 << 64:
-        return "a huge number"
-    if isinstance(value, int | float):
-        return printable(repr(value))
-    return "an object" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+_FINITE = number("a finite number")
+_AMOUNT = number("a number of at least 0", lambda value: 0 <= value < math.inf)
+_POSITIVE = number("a positive number", lambda value: 0 < value < math.inf)
+_SCORE = fields({"value": _score_value, "version": _score_version})
+_CALIBRATION = fields({"version": whole(), "kernel": text, "seconds": _POSITIVE, "serial_seconds": _POSITIVE})
+_HEAD = fields(
+    {
+        "format": one_of((FORMAT,)),
+        "format_version": whole(),
+        "metrics": each(fields({"higher_is_better": boolean})),
+        "jobs": _list,
+    }
+)
+_OUTCOME = fields(
+    {
+        "dataset": text,
+        "method": text,
+        "seed": whole(),
+        "status": one_of(STATUSES),
+        "metrics": each(_score),
+        "metric_errors": each(lambda value: one_line(text(value))),
+        "timings": each(_AMOUNT),
+        "calibration": _calibration,
+        "memory": each(_AMOUNT),
+        "model": each(_AMOUNT),
+        "identity": each(_nested),
+        "information": each(_nested),
+    }
+)

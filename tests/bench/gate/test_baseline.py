@@ -348,25 +348,29 @@ def test_a_metric_without_a_plugin_is_no_part_of_a_baseline(run_folder: Write, t
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda c: c.clear(), "format: got nothing; give a2ibench-baseline"),
-        (lambda c: c.update(format_version=9), "format_version: got 9, and this a2ibench reads 1"),
-        (lambda c: c.update(jobs={}), "jobs: got an object; give a list"),
-        (lambda c: c.update(metrics={"psnr": {}}), "metrics.psnr.higher_is_better: got nothing; give true"),
+        (lambda c: c.clear(), "format is missing; give one of a2ibench-baseline"),
+        (lambda c: c.update(format_version=9), "format_version is 9, and this a2ibench reads 1"),
+        (lambda c: c.update(jobs={}), "jobs is a table; give a list"),
+        (lambda c: c.update(metrics={"psnr": {}}), "metrics.psnr.higher_is_better is missing; give true"),
         (lambda c: c["jobs"].append(c["jobs"][0]), "jobs: cells cubic seed 0 stands there 2 times"),
-        (lambda c: c["jobs"][0].update(seed="0"), r"jobs\[0\].seed: got '0'; give a whole number"),
-        (lambda c: c["jobs"][0].update(status="fine"), r"jobs\[0\].status: got 'fine'; give one of ok"),
-        (lambda c: c["jobs"][0].pop("identity"), r"jobs\[0\].identity: got nothing; give an object"),
-        (lambda c: c["jobs"][0]["metrics"].update(psnr=3), r"jobs\[0\].metrics.psnr: got 3; give an object"),
+        (lambda c: c["jobs"][0].update(seed="0"), r"jobs\[0\].seed is '0'; give a whole number"),
+        (lambda c: c["jobs"][0].update(status="fine"), r"jobs\[0\].status is 'fine'; give one of ok"),
+        (lambda c: c["jobs"][0].pop("identity"), r"jobs\[0\].identity is missing; give an object"),
+        (lambda c: c["jobs"][0]["metrics"].update(psnr=3), r"jobs\[0\].metrics.psnr is 3; give an object"),
         (
             lambda c: c["jobs"][0]["metrics"]["psnr"].update(value="high"),
-            r"jobs\[0\].metrics.psnr.value: got 'high'; give a number",
+            r"jobs\[0\].metrics.psnr.value is 'high'; give a finite number",
         ),
-        (lambda c: c["jobs"][0]["timings"].update(fit=None), r"jobs\[0\].timings.fit: got nothing"),
+        (lambda c: c["jobs"][0]["timings"].update(fit=None), r"jobs\[0\].timings.fit is missing"),
         (
             lambda c: c["jobs"][0]["calibration"].update(seconds=0),
-            r"jobs\[0\].calibration.seconds: got 0.0; give a positive number",
+            r"jobs\[0\].calibration.seconds is 0; give a positive number",
         ),
-        (lambda c: c["jobs"][0].update(calibration={}), r"jobs\[0\].calibration: got an object; give an"),
+        (
+            lambda c: c["jobs"][0].update(calibration={}),
+            r"jobs\[0\].calibration.version is missing; give a whole",
+        ),
+        (lambda c: c["jobs"][0].update(identity=[1]), r"jobs\[0\].identity is a list of 1; give an object"),
     ],
 )
 def test_a_wrong_field_is_named(

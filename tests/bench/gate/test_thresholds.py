@@ -86,14 +86,14 @@ def test_every_built_in_metric_has_a_default_and_others_have_none() -> None:
         ("[method.cubik]", "unknown method 'cubik'; did you mean 'cubic'?"),
         ("[dataset.phantom.method.cubik]", "unknown method 'cubik'; did you mean 'cubic'?"),
         ("[dataset.phantom.methods.cubic]", "[dataset.phantom]: unknown key 'methods'"),
-        ("[dataset]\nphantom = 3", "dataset.phantom: got 3; give a table, such as [dataset.phantom]"),
-        ("dataset = 1", "dataset: got 1; give a table"),
-        ("[dataset.phantom]\nmethod = 2", "dataset.phantom.method: got 2; give a table"),
-        ("[default]\npsnr = -0.1", "[default]: psnr: got -0.1; give a number of at least 0"),
-        ("[default]\npsnr = nan", "[default]: psnr: got nan; give a number of at least 0"),
-        ("[default]\npsnr = true", "[default]: psnr: got True; give a number of at least 0"),
-        ("[default]\npsnr = '1'", "[default]: psnr: got '1'; give a number of at least 0"),
-        ("[method.cubic]\nslowdown = 0.5", "[method.cubic]: slowdown: got 0.5; give a number of at least 1"),
+        ("[dataset]\nphantom = 3", "dataset.phantom is 3; give a table, such as [dataset.phantom]"),
+        ("dataset = 1", "dataset is 1; give a table"),
+        ("[dataset.phantom]\nmethod = 2", "dataset.phantom.method is 2; give a table"),
+        ("[default]\npsnr = -0.1", "[default]: psnr is -0.1; give a number of at least 0"),
+        ("[default]\npsnr = nan", "[default]: psnr is nan; give a number of at least 0"),
+        ("[default]\npsnr = true", "[default]: psnr is true; give a number of at least 0"),
+        ("[default]\npsnr = '1'", "[default]: psnr is '1'; give a number of at least 0"),
+        ("[method.cubic]\nslowdown = 0.5", "[method.cubic]: slowdown is 0.5; give a number of at least 1"),
         ("[default", "not valid TOML"),
     ],
 )
@@ -115,9 +115,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         ("psnr", "--max-drop: got 'psnr'; give METRIC=VALUE"),
         ("=1", "--max-drop: got '=1'; give METRIC=VALUE"),
-        ("psnr=low", "--max-drop: psnr: got 'low'; give a number of at least 0"),
-        ("psnr=-1", "--max-drop: psnr: got -1.0; give a number of at least 0"),
-        ("psnr=nan", "--max-drop: psnr: got nan; give a number of at least 0"),
+        ("psnr=low", "--max-drop: psnr is 'low'; give a number of at least 0"),
+        ("psnr=-1", "--max-drop: psnr is -1.0; give a number of at least 0"),
+        ("psnr=nan", "--max-drop: psnr is nan; give a number of at least 0"),
         ("pnsr=1", "--max-drop: unknown metric 'pnsr'; did you mean 'psnr'?"),
         ("slowdown=2", "--max-drop: got 'slowdown=2'; use --max-slowdown 2"),
     ],
@@ -130,5 +130,5 @@ def test_a_mistake_on_the_command_line_is_named(text: str, message: str) -> None
 
 def test_a_slowdown_is_at_least_one() -> None:
     assert check_limit("--max-slowdown", "slowdown", math.inf) == math.inf
-    with pytest.raises(InputError, match=r"--max-slowdown: slowdown: got 0\.9; give a number of at least 1"):
+    with pytest.raises(InputError, match=r"--max-slowdown: slowdown is 0\.9; give a number of at least 1"):
         check_limit("--max-slowdown", "slowdown", 0.9)
