@@ -18,7 +18,7 @@ from a2ibench.bench.run_folder import RUN, state_of
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.fetch.datasets import kept_file
-from a2ibench.data.size import Extent, extent
+from a2ibench.data.opening import Extent, extent
 from a2ibench.environment import usable_cpus
 from a2ibench.registry import host
 

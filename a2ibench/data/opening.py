@@ -1,22 +1,25 @@
-"""Opens the volumes of files and of catalogue entries."""
+"""Opens the volumes of files and of catalogue entries, and tells how large they are."""
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from numpy.typing import NDArray
 
-from a2ibench.contracts import DatasetSpec, Volume
+from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
 from a2ibench.data.cache import generated
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.checksums import CROP_KEY
+from a2ibench.data.fetch.datasets import fetch, kept_file
 from a2ibench.data.formats import LazyVolume, open_lazy
-from a2ibench.data.formats.volume import Stored, VoxelSize, native
+from a2ibench.data.formats.metadata import VoxelSize
+from a2ibench.data.formats.volume import Stored, native
 from a2ibench.data.intensity_range import find_levels
-from a2ibench.data.volume_checksums import CROP_KEY
 from a2ibench.errors import InputError
 
 
@@ -182,3 +185,59 @@ def _numbers(values: Iterable[float], count: int, what: str, meaning: str) -> tu
     if len(numbers) != count:
         raise InputError(f"{what} is {values!r}; give {count} numbers {meaning}")
     return numbers
+
+
+Shape = tuple[int, int, int]
+
+
+class Extent(NamedTuple):
+    """Voxels along (z, y, x) of a method's input and of its reconstruction."""
+
+    given: Shape
+    reconstructed: Shape
+
+    @property
+    def voxels(self) -> int:
+        """Number of reconstructed voxels."""
+        return math.prod(self.reconstructed)
+
+
+def extent(spec: DatasetSpec) -> Extent | None:
+    """Return how large a dataset is; None where only a download or reading all of it would tell.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        A crop tells its size, a phantom its own; of a file that is there the header is read.
+    """
+    try:
+        stored = _stored(spec)
+        if stored is None:
+            return None
+        z, y, x = (size // spec.bin for size in stored)
+        ratio = max(spec.voxel_size[0] / spec.voxel_size[1], 1.0)
+        if spec.simulate is not None:
+            ratio = spec.simulate.ratio
+            z = math.floor(z / ratio + 1e-9)
+        return Extent((z, y, x), (AxialGrid(z, ratio).n_out, y, x))
+    except InputError:
+        # What is wrong with it is told when it is opened.
+        return None
+
+
+def _stored(spec: DatasetSpec) -> Shape | None:
+    if spec.crop is not None:
+        z, y, x = (stop - start for start, stop in spec.crop)
+        return z, y, x
+    if spec.phantom is not None:
+        size = spec.phantom["size"] if "size" in spec.phantom else _default_size()
+        return size, size, size
+    file = kept_file(spec)
+    return None if file is None else file_shape(file, spec.key, spec.level)
+
+
+def _default_size() -> int:
+    from a2ibench.data.phantom import phantom
+
+    size: int = inspect.signature(phantom).parameters["size"].default
+    return size

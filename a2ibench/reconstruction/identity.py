@@ -11,10 +11,10 @@ import numpy as np
 
 from a2ibench.bench.cache_key import code_of
 from a2ibench.contracts import Context
-from a2ibench.data.crop import Window
+from a2ibench.data.checksums import content_sha256
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.source import find
-from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.data.prepare import Window
 from a2ibench.reconstruction.options import MethodOptions, StackOptions
 
 _SIDE, _BOXES = 32, 8

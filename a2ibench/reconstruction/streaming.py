@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import padded
+from a2ibench.data.prepare import Window
 from a2ibench.data.writing import Writer
 from a2ibench.data.writing.durable import telling
 from a2ibench.data.writing.partial import is_sealed, seal, unseal

@@ -173,8 +173,8 @@ def network(stack: Path, folder: Path, sizes: list[float], methods: list[str], r
 def in_memory_and_streamed(source: Path, target: Path, method: str) -> tuple[int, float, float]:
     """Return the number of pieces, and the seconds that one trained network takes both ways."""
     from a2ibench import Budget, Context, Volume
-    from a2ibench.data.crop import Window
     from a2ibench.data.formats import open_lazy
+    from a2ibench.data.prepare import Window
     from a2ibench.data.writing import create
     from a2ibench.protocol.blocks import quantise, reconstruct_volume
     from a2ibench.reconstruction.streaming import stream

@@ -10,8 +10,7 @@ import sys
 
 import pytest
 
-from a2ibench.data import checksums as digests
-from a2ibench.data import checksums as remembered
+from a2ibench.data import checksums
 from a2ibench.data.cache import cache_folder
 
 LARGE = 5 << 20
@@ -21,20 +20,20 @@ LARGE = 5 << 20
 def reads(tmp_path, monkeypatch):
     """Files that are read, in a cache folder of its own where every file counts as settled."""
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(digests, "_GRANULARITY", -1)
+    monkeypatch.setattr(checksums, "_GRANULARITY", -1)
     found = []
     digest = hashlib.file_digest
     monkeypatch.setattr(
         hashlib, "file_digest", lambda file, name: found.append(file.name) or digest(file, name)
     )
     yield found
-    digests._known.clear()
-    remembered._remembered.cache_clear()
+    checksums._known.clear()
+    checksums._remembered.cache_clear()
 
 
 def next_process():
-    digests._known.clear()
-    remembered._remembered.cache_clear()
+    checksums._known.clear()
+    checksums._remembered.cache_clear()
 
 
 def file_of(path, content):
@@ -44,25 +43,25 @@ def file_of(path, content):
 
 def test_another_process_knows_a_large_file(tmp_path, reads):
     path, expected = file_of(tmp_path / "a.tif", os.urandom(LARGE))
-    assert digests.sha256_of(path) == expected
+    assert checksums.sha256_of(path) == expected
     next_process()
-    assert digests.sha256_of(path) == expected
+    assert checksums.sha256_of(path) == expected
     assert len(reads) == 1
 
 
 def test_a_small_file_is_not_worth_an_entry(tmp_path, reads):
     path, _ = file_of(tmp_path / "a.tif", b"few")
-    digests.sha256_of(path)
+    checksums.sha256_of(path)
     next_process()
-    digests.sha256_of(path)
+    checksums.sha256_of(path)
     assert len(reads) == 2
-    assert not (cache_folder() / remembered.NAME).exists()
+    assert not (cache_folder() / checksums.NAME).exists()
 
 
 @pytest.mark.parametrize("how", ["written in place", "replaced", "touched back"])
 def test_a_change_is_noticed(tmp_path, reads, how):
     path, _ = file_of(tmp_path / "a.tif", bytes(LARGE))
-    digests.sha256_of(path)
+    checksums.sha256_of(path)
     before = path.stat()
     content = b"\1" + bytes(LARGE - 1)
     if how == "replaced":
@@ -75,15 +74,15 @@ def test_a_change_is_noticed(tmp_path, reads, how):
         # Size and time of modification as before; the time of change cannot be set.
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     for _ in range(2):
-        assert digests.sha256_of(path) == hashlib.sha256(content).hexdigest()
+        assert checksums.sha256_of(path) == hashlib.sha256(content).hexdigest()
         next_process()
 
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "deep", "another file", "a folder"])
 def test_a_damaged_cache_counts_as_none(tmp_path, reads, damage):
     path, expected = file_of(tmp_path / "a.tif", os.urandom(LARGE))
-    digests.sha256_of(path)
-    cache = cache_folder() / remembered.NAME
+    checksums.sha256_of(path)
+    cache = cache_folder() / checksums.NAME
     text = cache.read_text()
     assert expected in text
     if damage == "a folder":
@@ -98,13 +97,13 @@ def test_a_damaged_cache_counts_as_none(tmp_path, reads, damage):
         }
         cache.write_text(changed[damage])
     next_process()
-    assert digests.sha256_of(path) == expected
+    assert checksums.sha256_of(path) == expected
     assert len(reads) == 2
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_remembered(tmp_path, reads, monkeypatch):
     path, _ = file_of(tmp_path / "a.tif", bytes(LARGE))
-    read = digests._sha256
+    read = checksums._sha256
 
     def slowly(path):
         found = read(path)
@@ -112,31 +111,31 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(tmp_path, reads,
         return found
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(digests, "_sha256", slowly)
-        digests.sha256_of(path)
-    assert digests.sha256_of(path) == hashlib.sha256(b"\1" * LARGE).hexdigest()
+        meanwhile.setattr(checksums, "_sha256", slowly)
+        checksums.sha256_of(path)
+    assert checksums.sha256_of(path) == hashlib.sha256(b"\1" * LARGE).hexdigest()
 
 
 def test_a_young_file_is_read_each_time(tmp_path, reads, monkeypatch):
-    monkeypatch.setattr(digests, "_GRANULARITY", 2_000_000_000)
+    monkeypatch.setattr(checksums, "_GRANULARITY", 2_000_000_000)
     path, _ = file_of(tmp_path / "a.tif", bytes(LARGE))
-    digests.sha256_of(path)
-    digests.sha256_of(path)
+    checksums.sha256_of(path)
+    checksums.sha256_of(path)
     assert len(reads) == 2
 
 
 def test_processes_that_write_at_once_leave_a_whole_cache(tmp_path):
     script = (
-        "import sys; from pathlib import Path; from a2ibench.data import digests\n"
-        "digests._GRANULARITY = -1\n"
-        "for path in sys.argv[1:]: digests.sha256_of(Path(path))"
+        "import sys; from pathlib import Path; from a2ibench.data import checksums\n"
+        "checksums._GRANULARITY = -1\n"
+        "for path in sys.argv[1:]: checksums.sha256_of(Path(path))"
     )
     files = [file_of(tmp_path / f"{n}.bin", os.urandom(LARGE)) for n in range(6)]
     environment = os.environ | {"A2IBENCH_CACHE": str(tmp_path / "cache")}
     parts = [[sys.executable, "-c", script, *(str(path) for path, _ in files[n::2])] for n in range(2)]
     running = [subprocess.Popen(part, env=environment) for part in parts]
     assert [process.wait(60) for process in running] == [0, 0]
-    entries = json.loads((tmp_path / "cache" / remembered.NAME).read_text())["entries"]
+    entries = json.loads((tmp_path / "cache" / checksums.NAME).read_text())["entries"]
     known = {name.partition(" ")[2]: found for name, (_, found) in entries.items()}
     assert 3 <= len(known) <= 6
     assert known.items() <= {str(path): found for path, found in files}.items()

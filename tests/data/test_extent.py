@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.data.fetch.datasets import kept_file
-from a2ibench.data.opening import open_dataset
-from a2ibench.data.size import extent
+from a2ibench.data.opening import extent, open_dataset
 from a2ibench.errors import InputError
 from a2ibench.protocol.simulate import simulate
 

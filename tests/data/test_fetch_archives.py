@@ -17,10 +17,9 @@ import pytest
 import tifffile
 
 from a2ibench.contracts import DatasetSpec, Simulation
+from a2ibench.data.checksums import content_sha256
 from a2ibench.data.fetch.datasets import fetch, kept_file
-from a2ibench.data.opening import open_dataset
-from a2ibench.data.size import extent
-from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.data.opening import extent, open_dataset
 from a2ibench.errors import DownloadError
 
 NM = (50.0, 5.0, 5.0)

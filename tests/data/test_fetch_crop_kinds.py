@@ -14,10 +14,10 @@ import tensorstore
 import zarr
 
 from a2ibench.contracts import DatasetSpec
+from a2ibench.data.checksums import content_sha256
 from a2ibench.data.fetch.datasets import fetch, kept_file
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.transfer import Patience
 from a2ibench.data.opening import open_dataset
-from a2ibench.data.volume_checksums import content_sha256
 from a2ibench.errors import DownloadError, InputError
 
 NM = (8.0, 8.0, 8.0)
@@ -100,7 +100,7 @@ import sys
 from pathlib import Path
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.transfer import Patience
 url = f"n5://http://127.0.0.1:{sys.argv[1]}/a.n5"
 spec = DatasetSpec("em", "E", (8, 8, 8), url=url, key="s0", crop=((0, 8),) * 3)
 try:

@@ -16,9 +16,8 @@ import zarr
 
 from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.data.fetch.datasets import fetch, kept_file
-from a2ibench.data.fetch.retries import Patience
-from a2ibench.data.opening import open_dataset
-from a2ibench.data.size import extent
+from a2ibench.data.fetch.transfer import Patience
+from a2ibench.data.opening import extent, open_dataset
 from a2ibench.errors import DownloadError, InputError
 
 NM = (8.0, 8.0, 8.0)

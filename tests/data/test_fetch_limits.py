@@ -11,7 +11,7 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.retries import Pace, Patience
+from a2ibench.data.fetch.transfer import Pace, Patience
 from a2ibench.errors import DownloadError
 
 IMPATIENT = Patience(connect=5, read=2, attempts=2, wait=0, slowest=1000, window=0.4)

@@ -17,10 +17,8 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.http import ResumingDownloader
-from a2ibench.data.fetch.partial import Part, Version
-from a2ibench.data.fetch.progress_bar import DownloadBar
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.http import Part, ResumingDownloader, Version
+from a2ibench.data.fetch.transfer import DownloadBar, Patience
 from a2ibench.errors import DownloadError
 
 NM = (45.0, 15.0, 15.0)

@@ -11,9 +11,8 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.http import ResumingDownloader
-from a2ibench.data.fetch.partial import Part, Version
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.http import Part, ResumingDownloader, Version
+from a2ibench.data.fetch.transfer import Patience
 
 OLD, NEW = (np.random.default_rng(seed).bytes(300_000) for seed in (5, 6))
 CUT = 100_000

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from a2ibench import InputError, Volume, open_volume
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled, probe
+from a2ibench.data.prepare import Window
 
 NM = (40.0, 10.0, 10.0)
 

@@ -15,7 +15,7 @@ import a2ibench
 from a2ibench import InputError, Volume
 from a2ibench.data import writing
 from a2ibench.data.formats import open_lazy
-from a2ibench.reconstruction import stack_to_file as between_files
+from a2ibench.reconstruction import reconstruct
 
 NM = (40.0, 10.0, 10.0)
 CORNER = ((0, 3), (0, 24), (0, 32))
@@ -194,7 +194,7 @@ def test_only_what_looks_along_the_axis_alone_is_written_in_whole_rows(
         asked.append(options["rows"])
         return writing.create(*arguments, **options)
 
-    monkeypatch.setattr(between_files, "create", create)
+    monkeypatch.setattr(reconstruct, "create", create)
     a2ibench.reconstruct_file(stack, tmp_path / "o.tif", method, voxel_size=NM, crop=CORNER, **QUICK)
     assert asked == [rows]
 
@@ -205,7 +205,7 @@ def unreadable(*arguments, **options):
 
 @pytest.mark.parametrize("fails", ["middle_planes", "draw_planes"])
 def test_a_figure_that_fails_takes_nothing_back(stack, tmp_path, monkeypatch, caplog, fails) -> None:
-    monkeypatch.setattr(between_files, fails, unreadable)
+    monkeypatch.setattr(reconstruct, fails, unreadable)
     target = tmp_path / "\x1b[31m.tif"
     assert a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, crop=CORNER) == target
     assert list(tmp_path.iterdir()) == [target]

@@ -14,13 +14,12 @@ import sys
 from pathlib import Path
 import tensorstore, zarr
 from a2ibench.registry import host
-from a2ibench.reconstruction.streaming import sampling, sizes
+from a2ibench.reconstruction import streaming
 from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_between
 
 source, target, method = sys.argv[1:]
 host().load("method", method)
-sizes.VOXELS = sizes.AXIAL_VOXELS = 1 << 23
-sampling.BYTES = 1 << 22
+streaming.VOXELS = streaming.AXIAL_VOXELS = 1 << 23
 
 def highest():
     text = Path("/proc/self/status").read_text()

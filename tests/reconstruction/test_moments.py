@@ -12,7 +12,7 @@ import a2ibench
 from a2ibench import InputError
 from a2ibench.data.writing import Writer
 from a2ibench.reconstruction import checkpoints as keeping
-from a2ibench.reconstruction import stack_to_file as between_files
+from a2ibench.reconstruction import reconstruct
 
 OPTIONS = {
     "voxel_size": (40.0, 10.0, 10.0),
@@ -65,9 +65,9 @@ def whole(stack, tmp_path_factory, content):
 
 MOMENTS = {
     "before the end": (Writer, "publish"),
-    "before the checkpoint": (between_files, "keep"),
+    "before the checkpoint": (reconstruct, "keep"),
     "amid the checkpoint": (keeping, "flush_tree"),
-    "before the figure": (between_files, "_draw"),
+    "before the figure": (reconstruct, "_draw"),
     "before the hidden folder goes": (Writer, "finish"),
 }
 
@@ -148,7 +148,7 @@ def test_a_trained_network_outlasts_an_error_behind_it(call, tmp_path, monkeypat
         raise InputError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(between_files, "stream", fails)
+        broken.setattr(reconstruct, "stream", fails)
         with pytest.raises(InputError, match="the disk is full"):
             call()
     assert "fit" not in call()
@@ -156,7 +156,7 @@ def test_a_trained_network_outlasts_an_error_behind_it(call, tmp_path, monkeypat
 
 @pytest.mark.parametrize("how", ["content", "same size and time", "touched", "replaced", "linked"])
 def test_an_input_that_changes_meanwhile(call, tmp_path, monkeypatch, how):
-    source, original = tmp_path / "in.tif", between_files.stream
+    source, original = tmp_path / "in.tif", reconstruct.stream
 
     def meddling(*arguments, **options):
         original(*arguments, **options)
@@ -176,7 +176,7 @@ def test_an_input_that_changes_meanwhile(call, tmp_path, monkeypatch, how):
         else:
             (tmp_path / "backup").hardlink_to(source)
 
-    monkeypatch.setattr(between_files, "stream", meddling)
+    monkeypatch.setattr(reconstruct, "stream", meddling)
     if how == "linked":
         call(method="cubic", crop=None)
         return
@@ -196,8 +196,8 @@ def test_any_voxel_changes_the_identity(stack, tmp_path, monkeypatch, place):
             changed[place] ^= change
             np.save(source, changed)
             os.utime(source, ns=(0, change))
-            from a2ibench.data.crop import Window
             from a2ibench.data.formats import open_lazy
+            from a2ibench.data.prepare import Window
             from a2ibench.reconstruction.identity import content
 
             with open_lazy(source) as stored:

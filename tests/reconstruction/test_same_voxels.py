@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 import a2ibench
 from a2ibench import Context, InputError, Volume
-from a2ibench.protocol.blocks import quantise, reconstruct_volume
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.intensity import quantise
 from a2ibench.reconstruction.checkpoints import INTENSITY
 from a2ibench.registry import host
 

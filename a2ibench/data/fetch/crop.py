@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from a2ibench.contracts import DatasetSpec
 from a2ibench.contracts.specs import CHUNKED_FORMATS
 from a2ibench.data import prepare
-from a2ibench.data.fetch.progress_bar import DownloadBar
-from a2ibench.data.fetch.retries import Pace, Patience, end_stalls, patiently
+from a2ibench.data.fetch.transfer import DownloadBar, Pace, Patience, end_stalls, patiently
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.volume import native
 from a2ibench.data.writing import Writer, create

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.data.formats.single_file_writer import OneFile
-from a2ibench.data.writing.journal import Notes
-from a2ibench.data.writing.layout import Layout, Triple, Voxels, block_at, clipped, parts, starts
-from a2ibench.data.writing.raw import RawFile, gathered
+from a2ibench.data.formats.raw_writer import OneFile, RawFile, gathered
+from a2ibench.data.writing.layout import Layout, Notes, Triple, Voxels, block_at, clipped, parts, starts
 
 _BLOCK = (256, 256, 256)
 _CHUNK = (64, 64, 64)

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.data.formats.metadata import VoxelSize, nanometres, usable
 from a2ibench.data.formats.raw import RawArray
 from a2ibench.data.formats.source import Source
-from a2ibench.data.formats.volume import LazyVolume, VoxelSize, check_dtype, nanometres, usable
+from a2ibench.data.formats.volume import LazyVolume, check_dtype
 from a2ibench.errors import InputError
 
 

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from a2ibench.data.writing.durable import flush_all, flush_tree, remove
-from a2ibench.data.writing.journal import Notes
-from a2ibench.data.writing.layout import Layout, Triple, Voxels, box, clipped, starts
+from a2ibench.data.writing.layout import Layout, Notes, Triple, Voxels, box, clipped, starts
 from a2ibench.errors import InputError
 
 _TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)

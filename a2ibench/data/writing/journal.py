@@ -7,13 +7,10 @@ import os
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from a2ibench.data.writing.durable import write_whole
-from a2ibench.data.writing.layout import Triple
+from a2ibench.data.writing.layout import Notes, Triple
 from a2ibench.documents import parse_json
-
-Notes = Mapping[str, Any]
 
 
 class Journal:

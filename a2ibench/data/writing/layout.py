@@ -1,17 +1,18 @@
-"""What is to be written, and how it is cut into blocks."""
+"""What is to be written, how it is cut into blocks, and what a format must be able to do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Triple = tuple[int, int, int]
 Voxels = NDArray[Any]
+Notes = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,47 @@ def parts(start: Triple, array: Voxels, block: Triple) -> Iterator[tuple[Triple,
     for inner in starts(shape, block):
         z, y, x = (at + offset for at, offset in zip(start, inner, strict=True))
         yield (z, y, x), array[box(inner, block, shape)]
+
+
+class Target(Protocol):
+    """A file or folder that is being written, under a name of its own.
+
+    Every member raises OSError when the disk does not take the data.
+    """
+
+    block: Triple
+    """Voxels (z, y, x) of a block: no two blocks share a file, a chunk or anything else that is
+    written as one."""
+
+    def prepare(self) -> None:
+        """Create it with all its metadata and no voxel."""
+
+    def open(self) -> None:
+        """Get ready to write blocks to what `prepare` created, maybe in an earlier process."""
+
+    def frame(self) -> int:
+        """Return a checksum of all but the voxels: of the metadata, and of the size of a file.
+
+        It is the same from `prepare` until after `finish`. Damaged files may raise anything.
+        """
+
+    def write(self, start: Triple, array: Voxels) -> Notes:
+        """Write one block; return what `finish` wants to know of it, and as ``crc32`` its `checksum`."""
+
+    def checksum(self, start: Triple) -> int:
+        """Return the checksum of a block as it is stored now.
+
+        Raises OSError if it is not all there.
+        """
+
+    def tidy(self, kept: Collection[Triple]) -> None:
+        """Remove whatever belongs neither to the metadata nor to one of the blocks given."""
+
+    def flush(self) -> None:
+        """Wait until everything written so far is on the disk."""
+
+    def finish(self, notes: Mapping[Triple, Notes]) -> None:
+        """Complete it from what is known of every block, and flush it; may be called again after a crash."""
+
+    def close(self) -> None:
+        """Let go of open files."""

@@ -14,8 +14,7 @@ import filelock
 
 from a2ibench.data.writing.durable import flush, remove, write_whole
 from a2ibench.data.writing.journal import Journal
-from a2ibench.data.writing.layout import Layout, Triple
-from a2ibench.data.writing.target import Target
+from a2ibench.data.writing.layout import Layout, Target, Triple
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, printable
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 
 from a2ibench.data.writing.durable import telling
-from a2ibench.data.writing.journal import Journal, Notes
-from a2ibench.data.writing.layout import Layout, Triple, Voxels, parts, starts
+from a2ibench.data.writing.journal import Journal
+from a2ibench.data.writing.layout import Layout, Notes, Target, Triple, Voxels, parts, starts
 from a2ibench.data.writing.partial import Partial
-from a2ibench.data.writing.target import Target
 from a2ibench.errors import InputError
 
 _FLUSH_EVERY = 1.0  # seconds

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.opening import open_volume
-from a2ibench.data.size import extent
+from a2ibench.data.opening import extent, open_volume
 from a2ibench.errors import InputError
 
 SIDE = 2**20

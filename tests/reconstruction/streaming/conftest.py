@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
+from a2ibench.data.prepare import Window
 
 
 @pytest.fixture

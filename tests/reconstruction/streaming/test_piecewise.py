@@ -10,10 +10,11 @@ import pytest
 import tifffile
 
 from a2ibench import AxialGrid, Context, InputError, PluginError, Volume
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
+from a2ibench.data.prepare import Window
 from a2ibench.data.writing.layout import parts, starts
-from a2ibench.protocol.blocks import quantise, reconstruct_volume
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.intensity import quantise
 from a2ibench.reconstruction import streaming as spool
 from a2ibench.reconstruction.streaming import spooled, stream
 from a2ibench_cubic.method import Cubic
