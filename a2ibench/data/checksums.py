@@ -25,7 +25,7 @@ NAME: Final = "checksums.json"
 _AT_MOST: Final = 4096
 
 
-class Remembered:
+class ChecksumCache:
     """Digests by what they are of, each with the state that the file had.
 
     A file that is damaged, edited or from another release counts as empty. Of processes that write at the
@@ -59,14 +59,14 @@ class Remembered:
             temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
-def remembered() -> Remembered:
+def checksum_cache() -> ChecksumCache:
     """Return what the cache folder remembers."""
-    return _remembered(cache_folder() / NAME)
+    return _opened_cache(cache_folder() / NAME)
 
 
 @cache
-def _remembered(path: Path) -> Remembered:
-    return Remembered(path)
+def _opened_cache(path: Path) -> ChecksumCache:
+    return ChecksumCache(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def folder_sha256(folder: Path) -> str:
         lines = (f"{sha256_of(file)}  {name}\n" for name, file in members)
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
-    return _once(folder, "folder", state, compute, keep=settled, store=remembered() if big else None)
+    return _once(folder, "folder", state, compute, keep=settled, store=checksum_cache() if big else None)
 
 
 def digest_once(path: Path, what: str, compute: Callable[[], str]) -> str:
@@ -164,7 +164,7 @@ def digest_once(path: Path, what: str, compute: Callable[[], str]) -> str:
     if not stat.S_ISREG(state.st_mode):
         raise InputError(f"{path}: is no regular file; give a file or a folder of files")
     settled = _settled(state)
-    store = remembered() if state.st_size >= _WORTH else None
+    store = checksum_cache() if state.st_size >= _WORTH else None
     # What was written to while it was read is not taken for known.
     keep = settled and (lambda: _text(path.stat()) == _text(state))
     return _once(path, what, _text(state), compute, keep=keep, store=store)
@@ -190,7 +190,7 @@ def _once(
     compute: Callable[[], str],
     *,
     keep: bool | Callable[[], bool],
-    store: Remembered | None,
+    store: ChecksumCache | None,
 ) -> str:
     # As text, so that two spellings of a path cost a second reading and nothing else.
     key = what, os.path.abspath(path)  # noqa: PTH100 - resolving links costs more than small files do

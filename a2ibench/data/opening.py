@@ -15,11 +15,12 @@ from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
 from a2ibench.data.cache import generated
 from a2ibench.data.checksums import CROP_KEY
-from a2ibench.data.fetch.datasets import fetch, kept_file
+from a2ibench.data.fetch.datasets import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.metadata import VoxelSize
-from a2ibench.data.formats.volume import Stored, native
+from a2ibench.data.formats.volume import RawVolume, native
 from a2ibench.data.intensity_range import find_levels
+from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import InputError
 
 
@@ -64,13 +65,13 @@ def open_volume(
     InputError
         If the file cannot be read or holds no usable volume, or nobody tells the voxel size.
     """
-    stored = read_file(path, key, level, fill_missing=fill_missing)
-    spacing = voxel_size or stored.voxel_size
+    raw = read_file(path, key, level, fill_missing=fill_missing)
+    spacing = voxel_size or raw.voxel_size
     if spacing is None:
         raise InputError(
             f"{path}: tells no voxel size; give --voxel-size Z,Y,X in nm, or voxel_size in the catalogue"
         )
-    return _volume(stored.data, spacing, intensity, name or _name(path))
+    return _volume(raw.data, spacing, intensity, name or _name(path))
 
 
 def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
@@ -98,18 +99,18 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
     if spec.phantom is not None:
         data = generated(spec, cache)
         if spec.crop is not None:
-            data = prepare.crop(data, spec.crop, spec.name)
+            data = prepare.cropped(data, spec.crop, spec.name)
     else:
         with _opened(fetch(spec, cache=cache), spec) as volume:
             # Of a chunked volume nothing but the crop was downloaded.
             crop = None if spec.chunked else spec.crop
-            data = _whole(volume) if crop is None else prepare.crop(volume, crop, spec.name)
+            data = _whole(volume) if crop is None else prepare.cropped(volume, crop, spec.name)
     return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
 
 
 def read_file(
     path: str | Path, key: str | None = None, level: int | None = None, *, fill_missing: bool = False
-) -> Stored:
+) -> RawVolume:
     """Return all that a file, a folder or an address holds.
 
     Raises
@@ -118,7 +119,7 @@ def read_file(
         If there is no such volume, its format is not known or not readable, or it does not fit into memory.
     """
     with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
-        return Stored(_whole(volume), volume.voxel_size)
+        return RawVolume(_whole(volume), volume.voxel_size)
 
 
 def file_shape(path: str | Path, key: str | None = None, level: int | None = None) -> tuple[int, int, int]:
@@ -187,14 +188,11 @@ def _numbers(values: Iterable[float], count: int, what: str, meaning: str) -> tu
     return numbers
 
 
-Shape = tuple[int, int, int]
-
-
-class Extent(NamedTuple):
+class DatasetSize(NamedTuple):
     """Voxels along (z, y, x) of a method's input and of its reconstruction."""
 
-    given: Shape
-    reconstructed: Shape
+    given: ZYX
+    reconstructed: ZYX
 
     @property
     def voxels(self) -> int:
@@ -202,7 +200,7 @@ class Extent(NamedTuple):
         return math.prod(self.reconstructed)
 
 
-def extent(spec: DatasetSpec) -> Extent | None:
+def dataset_size(spec: DatasetSpec) -> DatasetSize | None:
     """Return how large a dataset is; None where only a download or reading all of it would tell.
 
     Parameters
@@ -211,28 +209,28 @@ def extent(spec: DatasetSpec) -> Extent | None:
         A crop tells its size, a phantom its own; of a file that is there the header is read.
     """
     try:
-        stored = _stored(spec)
-        if stored is None:
+        shape = _raw_shape(spec)
+        if shape is None:
             return None
-        z, y, x = (size // spec.bin for size in stored)
+        z, y, x = (size // spec.bin for size in shape)
         ratio = max(spec.voxel_size[0] / spec.voxel_size[1], 1.0)
         if spec.simulate is not None:
             ratio = spec.simulate.ratio
             z = math.floor(z / ratio + 1e-9)
-        return Extent((z, y, x), (AxialGrid(z, ratio).n_out, y, x))
+        return DatasetSize((z, y, x), (AxialGrid(z, ratio).n_out, y, x))
     except InputError:
         # What is wrong with it is told when it is opened.
         return None
 
 
-def _stored(spec: DatasetSpec) -> Shape | None:
+def _raw_shape(spec: DatasetSpec) -> ZYX | None:
     if spec.crop is not None:
         z, y, x = (stop - start for start, stop in spec.crop)
         return z, y, x
     if spec.phantom is not None:
         size = spec.phantom["size"] if "size" in spec.phantom else _default_size()
         return size, size, size
-    file = kept_file(spec)
+    file = local_file(spec)
     return None if file is None else file_shape(file, spec.key, spec.level)
 
 

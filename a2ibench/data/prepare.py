@@ -18,7 +18,7 @@ Bounds = tuple[Bound, Bound, Bound]
 Box = tuple[slice, slice, slice]
 
 
-class Window:
+class Crop:
     """Voxels of a lazy volume within bounds; floats become float32.
 
     Parameters
@@ -68,7 +68,7 @@ class Window:
         return native(self._volume[z, y, x])
 
     def boxes(self, most: int) -> Iterator[Box]:
-        """Yield boxes that cover the window, of about `most` voxels: whole chunks, long along x."""
+        """Yield boxes that cover it, of about `most` voxels: whole chunks, long along x."""
         sides = list(self.chunks)
         for axis in (2, 1, 0):
             others = math.prod(sides) // sides[axis]
@@ -83,7 +83,7 @@ class Window:
 Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
-def crop(data: NDArray[Any] | LazyVolume, bounds: Ranges, name: str) -> NDArray[Any]:
+def cropped(data: NDArray[Any] | LazyVolume, bounds: Ranges, name: str) -> NDArray[Any]:
     """Return the voxels within bounds, (start, stop) along (z, y, x); of an array a view.
 
     Raises

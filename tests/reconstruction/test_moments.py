@@ -197,11 +197,11 @@ def test_any_voxel_changes_the_identity(stack, tmp_path, monkeypatch, place):
             np.save(source, changed)
             os.utime(source, ns=(0, change))
             from a2ibench.data.formats import open_lazy
-            from a2ibench.data.prepare import Window
+            from a2ibench.data.prepare import Crop
             from a2ibench.reconstruction.identity import content
 
             with open_lazy(source) as stored:
-                kinds.append(content(stored, Window(stored, crop), [source]))
+                kinds.append(content(stored, Crop(stored, crop), [source]))
     assert len(set(kinds)) == 4
 
 

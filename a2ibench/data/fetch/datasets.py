@@ -19,7 +19,7 @@ from a2ibench.data.checksums import content_sha256, crop_sha256, sha256_of
 from a2ibench.data.fetch.archives import extract
 from a2ibench.data.fetch.crop import address, download_crop
 from a2ibench.data.fetch.http import Part, ResumingDownloader, innermost
-from a2ibench.data.fetch.transfer import DownloadBar, Patience
+from a2ibench.data.fetch.transfer import DownloadBar, RetryPolicy
 from a2ibench.documents import read_json
 from a2ibench.errors import A2IBenchError, DownloadError, InputError, UnknownNameError
 
@@ -29,7 +29,7 @@ def fetch(
     *,
     cache: Path | None = None,
     progress: bool = False,
-    patience: Patience | None = None,
+    retry: RetryPolicy | None = None,
 ) -> Path:
     """Return the local file or folder of a dataset; download or generate it first where that is needed.
 
@@ -45,7 +45,7 @@ def fetch(
         Folder of downloads; by default ``A2IBENCH_CACHE``, or the user's cache folder.
     progress : bool
         Show how far a download has come.
-    patience : Patience, optional
+    retry : RetryPolicy, optional
         When to give up on a server; by default after 4 failures, or silences of a minute, in a row.
 
     Raises
@@ -60,7 +60,7 @@ def fetch(
     if spec.url is not None:
         if spec.chunked and spec.crop is None:
             raise InputError(f"[{spec.name}]: crop is missing; of a chunked volume only a crop is downloaded")
-        return downloaded(spec, cache, progress, patience or Patience())
+        return downloaded(spec, cache, progress, retry or RetryPolicy())
     if spec.phantom is not None:
         return _kept_phantom(spec, cache)
     raise InputError(
@@ -69,9 +69,9 @@ def fetch(
     )
 
 
-def kept_file(spec: DatasetSpec, *, cache: Path | None = None) -> Path | None:
+def local_file(spec: DatasetSpec, *, cache: Path | None = None) -> Path | None:
     """Return the file or folder of a dataset, None where there is none yet; its checksum is not verified."""
-    path = spec.path if spec.url is None else Kept(spec, cache).path
+    path = spec.path if spec.url is None else CachedDownload(spec, cache).path
     return path if path is not None and path.exists() else None
 
 
@@ -132,7 +132,7 @@ def _local(spec: DatasetSpec, path: Path) -> Path:
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-class Kept:
+class CachedDownload:
     """The place of one download in the cache.
 
     Parameters
@@ -167,17 +167,17 @@ class Kept:
         return (expected := self.expected()) is not None and self.checksum(self.path) == expected
 
     def accepts(self) -> bool:
-        """Return whether something is there whose checksum nobody has ever told or recorded."""
+        """Return whether something is there whose checksum nobody has ever given or recorded."""
         return self.path.exists() and self._spec.sha256 is None and self.recorded() is None
 
     def expected(self) -> str | None:
         """Return the checksum that what is kept must have, None where nobody knows it yet."""
-        told = self._spec.sha256
+        given = self._spec.sha256
         if self._spec.member is not None:
             # A told checksum is the archive's, which is not kept.
-            same = told is None or _checksum(self._read(), "archive_sha256") == told
+            same = given is None or _checksum(self._read(), "archive_sha256") == given
             return self.recorded() if same else None
-        return told or self.recorded()
+        return given or self.recorded()
 
     def checksum(self, path: Path) -> str | None:
         """Return the checksum of a download; None where it is missing or damaged."""
@@ -231,7 +231,7 @@ def _size(path: Path) -> int:
 _PART = "part"
 
 
-def downloaded(spec: DatasetSpec, cache: Path | None, progress: bool, patience: Patience) -> Path:
+def downloaded(spec: DatasetSpec, cache: Path | None, progress: bool, retry: RetryPolicy) -> Path:
     """Return what `url` leads to, from the cache or downloaded.
 
     Raises
@@ -241,57 +241,57 @@ def downloaded(spec: DatasetSpec, cache: Path | None, progress: bool, patience: 
     """
     import filelock
 
-    kept = Kept(spec, cache)
+    cached = CachedDownload(spec, cache)
     try:
-        if kept.holds():
-            return kept.path
-        kept.path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(kept.lock):
+        if cached.holds():
+            return cached.path
+        cached.path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(cached.lock):
             # Another process may have finished it meanwhile.
-            if kept.holds():
-                return kept.path
-            if kept.accepts():
-                kept.write_record()
-                return kept.path
-            _remove(kept.path)
-            kept.work.mkdir(exist_ok=True)
+            if cached.holds():
+                return cached.path
+            if cached.accepts():
+                cached.write_record()
+                return cached.path
+            _remove(cached.path)
+            cached.work.mkdir(exist_ok=True)
             try:
                 with DownloadBar(spec.name) if progress else contextlib.nullcontext() as bar:
-                    _get(spec, kept, patience, bar)
+                    _get(spec, cached, retry, bar)
             finally:
-                _tidy(kept.work)
+                _tidy(cached.work)
     except (OSError, ValueError) as error:
         reason, advice = _reason(error, spec), ""
         if "but got" in reason and spec.sha256 is None:
-            advice = f"; to accept a changed file remove {kept.record}"
-        elif kept.work.exists():
+            advice = f"; to accept a changed file remove {cached.record}"
+        elif cached.work.exists():
             advice = "; give the same command again to go on"
         raise DownloadError(f"{spec.name}: {spec.url}: {reason}{advice}") from error
-    return kept.path
+    return cached.path
 
 
-def _get(spec: DatasetSpec, kept: Kept, patience: Patience, bar: DownloadBar | None) -> None:
+def _get(spec: DatasetSpec, cached: CachedDownload, retry: RetryPolicy, bar: DownloadBar | None) -> None:
     if spec.chunked:
-        got, archive_sha256 = kept.work / "crop.h5", None
-        download_crop(spec, got, patience, bar)
-        _verify(kept, got, kept.expected())
+        got, archive_sha256 = cached.work / "crop.h5", None
+        download_crop(spec, got, retry, bar)
+        _verify(cached, got, cached.expected())
     elif spec.member is not None:
-        archive, got = kept.work / "archive", kept.work / "member"
-        _retrieve(str(spec.url), archive, spec.sha256, patience, bar)
+        archive, got = cached.work / "archive", cached.work / "member"
+        _retrieve(str(spec.url), archive, spec.sha256, retry, bar)
         extract(archive, spec.member, got)
         archive_sha256 = sha256_of(archive)
         # The same archive holds the same member; of another one only the member counts.
-        _verify(kept, got, kept.expected() if spec.sha256 is None else None)
+        _verify(cached, got, cached.expected() if spec.sha256 is None else None)
     else:
-        got, archive_sha256 = kept.work / "file", None
-        _retrieve(str(spec.url), got, kept.expected(), patience, bar)
-    got.replace(kept.path)
+        got, archive_sha256 = cached.work / "file", None
+        _retrieve(str(spec.url), got, cached.expected(), retry, bar)
+    got.replace(cached.path)
     if spec.sha256 is None or spec.member is not None:
-        kept.write_record(archive_sha256)
+        cached.write_record(archive_sha256)
 
 
-def _verify(kept: Kept, got: Path, expected: str | None) -> None:
-    found = kept.checksum(got)
+def _verify(cached: CachedDownload, got: Path, expected: str | None) -> None:
+    found = cached.checksum(got)
     if found is None:
         raise InputError(f"{got} cannot be read again; check the disk")
     if expected is not None and found != expected:
@@ -300,7 +300,7 @@ def _verify(kept: Kept, got: Path, expected: str | None) -> None:
 
 
 def _retrieve(
-    url: str, target: Path, expected: str | None, patience: Patience, bar: DownloadBar | None
+    url: str, target: Path, expected: str | None, retry: RetryPolicy, bar: DownloadBar | None
 ) -> None:
     import pooch
 
@@ -316,7 +316,7 @@ def _retrieve(
     level = log.level
     log.setLevel(logging.WARNING)
     try:
-        files.fetch(target.name, downloader=ResumingDownloader(Part(target.parent / _PART), patience, bar))
+        files.fetch(target.name, downloader=ResumingDownloader(Part(target.parent / _PART), retry, bar))
     finally:
         log.setLevel(level)
 

@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any, Final
 
 from a2ibench.data.cache import replacing
-from a2ibench.data.fetch.transfer import DownloadBar, Pace, Patience
+from a2ibench.data.fetch.transfer import DownloadBar, Pace, RetryPolicy
 from a2ibench.documents import read_json
 from a2ibench.errors import DownloadError, one_line
 
@@ -44,7 +44,7 @@ class Version:
     total: int | None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str], total: int | None) -> Version | None:
+    def from_headers(cls, headers: Mapping[str, str], total: int | None) -> Version | None:
         """Return the version of a response; None where a later one could not be told from it.
 
         A date tells only files apart that did not change within its second, so it must have been a minute
@@ -75,16 +75,16 @@ class Version:
         """Return what `from_note` takes."""
         return asdict(self)
 
-    def is_of(self, headers: Mapping[str, str], total: int | None) -> bool:
+    def matches(self, headers: Mapping[str, str], total: int | None) -> bool:
         """Return whether a response, of a file of `total` bytes, is of this version: it must say so."""
         known = {"ETag": self.etag, "Last-Modified": self.modified}
-        told = {name: headers[name] for name in known if name in headers}
-        if not told or any(known[name] != value for name, value in told.items()):
+        stated = {name: headers[name] for name in known if name in headers}
+        if not stated or any(known[name] != value for name, value in stated.items()):
             return False
         if self.total is not None and total is not None:
             return self.total == total
         # A date alone is not enough.
-        return self.condition == self.etag and "ETag" in told
+        return self.condition == self.etag and "ETag" in stated
 
 
 def _settled(modified: str, date: str) -> bool:
@@ -189,15 +189,15 @@ class ResumingDownloader:
     ----------
     part : Part
         Where the file grows; it stays when the download fails half-way.
-    patience : Patience
+    retry : RetryPolicy
         When to give up.
     bar : DownloadBar, optional
         Is told how far it has come.
     """
 
-    def __init__(self, part: Part, patience: Patience, bar: DownloadBar | None = None) -> None:
-        self._part, self._patience, self._bar = part, patience, bar
-        self._pace = Pace(patience)
+    def __init__(self, part: Part, retry: RetryPolicy, bar: DownloadBar | None = None) -> None:
+        self._part, self._retry, self._bar = part, retry, bar
+        self._pace = Pace(retry)
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         """Download `url` to `output_file`.
@@ -225,10 +225,10 @@ class ResumingDownloader:
                 reason = self._reason(error)
             failures = failures + 1 if self._part.size <= furthest or not gained else 1
             furthest = max(furthest, self._part.size)
-            if failures >= self._patience.attempts:
+            if failures >= self._retry.attempts:
                 raise DownloadError(reason)
             self._pace.check()
-            self._patience.pause(failures, wait)
+            self._retry.pause(failures, wait)
             self._pace.check()
         self._part.deliver(Path(output_file))
 
@@ -257,7 +257,7 @@ class ResumingDownloader:
         """Return the response; in a thread of its own, for a server may send headers for ever."""
         import requests
 
-        limits = (self._patience.connect, self._patience.read)
+        limits = (self._retry.connect, self._retry.read)
         answers: SimpleQueue[Any] = SimpleQueue()
 
         def ask() -> None:
@@ -268,7 +268,7 @@ class ResumingDownloader:
 
         Thread(target=ask, daemon=True).start()
         try:
-            answer = answers.get(timeout=max(0.0, min(sum(limits) + self._patience.window, self._pace.left)))
+            answer = answers.get(timeout=max(0.0, min(sum(limits) + self._retry.period, self._pace.left)))
         except Empty:
             self._pace.check()
             raise TransferError("the server did not come to the end of its headers", slow=True) from None
@@ -281,7 +281,7 @@ class ResumingDownloader:
             return False
         # There is nothing behind the part, of the same version: it was cut short just before its renaming.
         size = self._part.size
-        same = size == version.total or (version.total is None and version.is_of(response.headers, size))
+        same = size == version.total or (version.total is None and version.matches(response.headers, size))
         if same and response.headers.get("Content-Range") == f"bytes */{size}":
             return True
         self._part.clear()
@@ -306,7 +306,7 @@ class ResumingDownloader:
             sent = re.fullmatch(pattern, headers.get("Content-Range", "").strip())
             total = int(sent[2]) if sent and sent[2] != "*" else None
             fits = sent is not None and int(sent[1]) == self._part.size
-            if version is None or not fits or not version.is_of(headers, total):
+            if version is None or not fits or not version.matches(headers, total):
                 self._part.clear()
                 raise TransferError("the server sent another range of bytes than was asked for")
             return version.total if total is None else total
@@ -315,7 +315,7 @@ class ResumingDownloader:
             return None
         length = headers.get("Content-Length", "")
         total = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
-        self._part.begin(url, Version.of(headers, total))
+        self._part.begin(url, Version.from_headers(headers, total))
         return total
 
     def _room(self, total: int | None) -> int:
@@ -354,7 +354,7 @@ class ResumingDownloader:
 
         message = innermost(error)
         if "timed out" in message and not isinstance(error, ConnectTimeout):
-            return f"the server sent nothing for {self._patience.read:g} s"
+            return f"the server sent nothing for {self._retry.read:g} s"
         if "IncompleteRead" in message:
             return f"the transfer broke off after {self._part.size} bytes"
         return message

@@ -18,7 +18,7 @@ from a2ibench.errors import A2IBenchError, DownloadError, one_line
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Limits of one download.
 
     Parameters
@@ -35,8 +35,8 @@ class Patience:
     longest_wait : float
         The longest pause in seconds, also where a server asks for more.
     slowest : float
-        Bytes a second that a transfer must reach on average over `window` seconds.
-    window : float
+        Bytes a second that a transfer must reach on average over `period` seconds.
+    period : float
         Seconds over which the rate is judged.
     total : float
         Seconds that the whole download may take, pauses included.
@@ -48,7 +48,7 @@ class Patience:
     wait: float = 1.0
     longest_wait: float = 60.0
     slowest: float = 1024.0
-    window: float = 60.0
+    period: float = 60.0
     total: float = 24 * 3600.0
 
     def pause(self, failures: int, asked: float = 0.0) -> None:
@@ -61,7 +61,7 @@ Result = TypeVar("Result")
 _TROUBLE = re.compile(r"UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|retry attempts|HTTP response code: 5\d\d")
 
 
-def patiently(call: Callable[[], Result], patience: Patience) -> Result:
+def retried(call: Callable[[], Result], retry: RetryPolicy) -> Result:
     """Return what `call` returns, which reads from a server and may be called several times.
 
     Raises
@@ -75,19 +75,19 @@ def patiently(call: Callable[[], Result], patience: Patience) -> Result:
             return call()
         except A2IBenchError as error:
             failures += 1
-            if failures >= patience.attempts or not _may_pass(error):
+            if failures >= retry.attempts or not _may_pass(error):
                 raise
-        patience.pause(failures)
+        retry.pause(failures)
 
 
-def end_stalls(patience: Patience) -> None:
+def end_stalls(retry: RetryPolicy) -> None:
     """Let tensorstore give up a connection that is silent or too slow; by itself it waits for ever.
 
     It reads these variables at its first connection. The other libraries have limits of their own, of at
     most five minutes.
     """
-    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(patience.read, 1):.0f}")
-    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", f"{max(patience.slowest, 1):.0f}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(retry.read, 1):.0f}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", f"{max(retry.slowest, 1):.0f}")
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -118,14 +118,14 @@ class Pace:
 
     Parameters
     ----------
-    patience : Patience
+    retry : RetryPolicy
         The limits.
     clock : callable
         Returns seconds.
     """
 
-    def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
-        self._patience, self._clock = patience, clock
+    def __init__(self, retry: RetryPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._retry, self._clock = retry, clock
         self._begun = self._since = clock()
         self._bytes = 0
 
@@ -136,7 +136,7 @@ class Pace:
     @property
     def left(self) -> float:
         """Seconds that are left for the whole download."""
-        return self._patience.total - (self._clock() - self._begun)
+        return self._retry.total - (self._clock() - self._begun)
 
     def check(self) -> None:
         """Go on while there is time.
@@ -147,23 +147,23 @@ class Pace:
             If the time of the whole download is over.
         """
         if self.left <= 0:
-            raise DownloadError(f"the download was not complete after {self._patience.total:g} s")
+            raise DownloadError(f"the download was not complete after {self._retry.total:g} s")
 
     def too_slow(self, size: int) -> bool:
-        """Count `size` more bytes; return whether a window is over in which there were too few."""
+        """Count `size` more bytes; return whether a period is over in which there were too few."""
         self._bytes += size
         passed = self._clock() - self._since
-        if passed < self._patience.window:
+        if passed < self._retry.period:
             return False
-        slow = self._bytes < self._patience.slowest * passed
+        slow = self._bytes < self._retry.slowest * passed
         self.start()
         return slow
 
     @property
     def slow_text(self) -> str:
         """What is said of a transfer that is too slow."""
-        least = math.ceil(self._patience.slowest)
-        return f"the server sent less than {least} bytes a second for {self._patience.window:g} s"
+        least = math.ceil(self._retry.slowest)
+        return f"the server sent less than {least} bytes a second for {self._retry.period:g} s"
 
 
 class DownloadBar:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from a2ibench.data.writing.durable import flush_all
-from a2ibench.data.writing.layout import Layout, Notes, Triple, Voxels, block_at, clipped
+from a2ibench.data.writing.layout import ZYX, Layout, Notes, Voxels, block_at, clipped
 
 
 class RawFile:
@@ -88,7 +88,7 @@ class OneFile(ABC):
         Voxels (z, y, x) that are written together, where the volume is that large.
     """
 
-    def __init__(self, path: Path, layout: Layout, block: Triple) -> None:
+    def __init__(self, path: Path, layout: Layout, block: ZYX) -> None:
         self.path, self.layout = path, layout
         self.block = clipped(block, layout.shape)
         self._file: RawFile | None = None
@@ -102,7 +102,7 @@ class OneFile(ABC):
         """Get ready to write blocks."""
 
     @abstractmethod
-    def write(self, start: Triple, array: Voxels) -> Notes:
+    def write(self, start: ZYX, array: Voxels) -> Notes:
         """Write one block."""
 
     @abstractmethod
@@ -110,17 +110,17 @@ class OneFile(ABC):
         """Return a checksum of all but the voxels."""
 
     @abstractmethod
-    def checksum(self, start: Triple) -> int:
+    def checksum(self, start: ZYX) -> int:
         """Return the checksum of a block as it is stored now."""
 
-    def tidy(self, kept: Collection[Triple]) -> None:  # noqa: B027  (nothing is the rule for single files)
+    def tidy(self, kept: Collection[ZYX]) -> None:  # noqa: B027  (nothing is the rule for single files)
         """Do nothing: what a block left behind is written over."""
 
     def flush(self) -> None:
         """Wait until everything written so far is on the disk."""
         self._opened().flush()
 
-    def finish(self, notes: Mapping[Triple, Notes]) -> None:
+    def finish(self, notes: Mapping[ZYX, Notes]) -> None:
         """Flush the file."""
         flush_all([self.path])
 
@@ -158,7 +158,7 @@ class ContiguousFile(OneFile):
         self._offset = 0
 
     @property
-    def stored_dtype(self) -> np.dtype[Any]:
+    def file_dtype(self) -> np.dtype[Any]:
         """Type of the voxels within the file."""
         return self.layout.dtype
 
@@ -171,9 +171,9 @@ class ContiguousFile(OneFile):
         self._offset = self.find_voxels()
         self._file = RawFile(self.path)
 
-    def write(self, start: Triple, array: Voxels) -> Notes:
+    def write(self, start: ZYX, array: Voxels) -> Notes:
         """Write one block."""
-        file, dtype, (_, height, width) = self._opened(), self.stored_dtype, self.layout.shape
+        file, dtype, (_, height, width) = self._opened(), self.file_dtype, self.layout.shape
         length, checksum = self._together(array.shape), 0
         for z, plane in enumerate(array, start=start[0]):
             data = gathered(plane.astype(dtype, copy=False))
@@ -183,9 +183,9 @@ class ContiguousFile(OneFile):
                 file.write(data[first : first + length], offset + row * width * dtype.itemsize)
         return {"crc32": checksum}
 
-    def checksum(self, start: Triple) -> int:
+    def checksum(self, start: ZYX) -> int:
         """Return the checksum of a block as it is stored now."""
-        file, itemsize, (_, height, width) = self._opened(), self.stored_dtype.itemsize, self.layout.shape
+        file, itemsize, (_, height, width) = self._opened(), self.file_dtype.itemsize, self.layout.shape
         shape = block_at(start, self.block, self.layout.shape)
         length, checksum = self._together(shape), 0
         for z in range(start[0], start[0] + shape[0]):
@@ -199,7 +199,7 @@ class ContiguousFile(OneFile):
         first = self.find_voxels()
         with self.path.open("rb") as file:
             head = self.unchanging(file.read(first))
-            file.seek(first + math.prod(self.layout.shape) * self.stored_dtype.itemsize)
+            file.seek(first + math.prod(self.layout.shape) * self.file_dtype.itemsize)
             return zlib.crc32(f"{first} {self.path.stat().st_size}".encode() + head + file.read())
 
     def unchanging(self, head: bytes) -> bytes:
@@ -209,7 +209,7 @@ class ContiguousFile(OneFile):
     def _together(self, shape: tuple[int, ...]) -> int:
         """Return bytes that lie together: a row of the block, or all of a plane's if they are whole rows."""
         _, ny, nx = shape
-        return (ny * nx if nx == self.layout.shape[2] else nx) * self.stored_dtype.itemsize
+        return (ny * nx if nx == self.layout.shape[2] else nx) * self.file_dtype.itemsize
 
 
 class TiffFile(ContiguousFile):
@@ -260,7 +260,7 @@ class MrcFile(ContiguousFile):
     """
 
     @property
-    def stored_dtype(self) -> np.dtype[Any]:
+    def file_dtype(self) -> np.dtype[Any]:
         """Type of the voxels within the file."""
         dtype = self.layout.dtype
         return np.dtype(np.uint16) if dtype == np.uint8 else dtype
@@ -269,7 +269,7 @@ class MrcFile(ContiguousFile):
         """Lay out the file: the header, and a hole for the voxels."""
         import mrcfile
 
-        mode = mrcfile.utils.mode_from_dtype(self.stored_dtype)
+        mode = mrcfile.utils.mode_from_dtype(self.file_dtype)
         with mrcfile.new_mmap(self.path, self.layout.shape, mode, overwrite=True) as file:
             z, y, x = (size * _ANGSTROM for size in self.layout.voxel_size)
             file.set_volume()
@@ -292,7 +292,7 @@ class MrcFile(ContiguousFile):
             head = head[: part.start] + bytes(part.stop - part.start) + head[part.stop :]
         return head
 
-    def write(self, start: Triple, array: Voxels) -> Notes:
+    def write(self, start: ZYX, array: Voxels) -> Notes:
         """Write one block; return its statistics."""
         notes = super().write(start, array)
         total = squares = 0.0
@@ -308,7 +308,7 @@ class MrcFile(ContiguousFile):
         }
         return {**notes, **statistics}
 
-    def finish(self, notes: Mapping[Triple, Notes]) -> None:
+    def finish(self, notes: Mapping[ZYX, Notes]) -> None:
         """Write the statistics, and flush the file."""
         import mrcfile
 

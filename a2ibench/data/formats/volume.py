@@ -18,7 +18,7 @@ _INTEGERS = ("uint8", "int8", "uint16", "int16")
 _FLOATS = ("float16", "float32", "float64")
 
 
-class Stored(NamedTuple):
+class RawVolume(NamedTuple):
     """Voxels (z, y, x) as a file holds them, and its voxel size in nm (z, y, x) where it tells."""
 
     data: NDArray[Any]
@@ -90,7 +90,7 @@ def _is_of_network(error: Exception) -> bool:
 _LARGEST_CHUNK = 2**32
 
 
-class StoredArray(Protocol):
+class FileArray(Protocol):
     """What the readers of the formats give: an array in the order of axes that the file has."""
 
     @property
@@ -110,7 +110,7 @@ class LazyVolume:
 
     Parameters
     ----------
-    array : StoredArray
+    array : FileArray
         The voxels in stored order; its blocks are read when they are asked for.
     names : sequence of str
         What each stored axis is; those other than z, y and x must have length 1.
@@ -137,7 +137,7 @@ class LazyVolume:
 
     def __init__(
         self,
-        array: StoredArray,
+        array: FileArray,
         names: Sequence[str],
         *,
         source: str,
@@ -151,7 +151,7 @@ class LazyVolume:
         where = source if not key else f"{source}: /{key.lstrip('/')}"
         check_dtype(array.dtype, where)
         self._order = axis_order(names, array.shape, where)
-        self._array: StoredArray | None = array
+        self._array: FileArray | None = array
         self._kind, self._resources = kind, resources or ExitStack()
         z, y, x = (int(array.shape[axis]) for axis in self._order)
         self.shape: tuple[int, int, int] = (z, y, x)
@@ -187,15 +187,15 @@ class LazyVolume:
         if 0 in shape:
             return np.empty(shape, self.dtype)
         try:
-            stored = array[tuple(bounds)]
+            voxels = array[tuple(bounds)]
         except InputError:
             raise
         except Exception as error:  # damaged files raise almost anything inside the decoders
             raise unreadable(self.source, self._kind, error) from error
         # What is mapped from a file, or cannot be written to, is not handed out.
-        shared = isinstance(stored, np.memmap) or not stored.flags.writeable
-        others = [axis for axis in range(stored.ndim) if axis not in self._order]
-        data = stored.transpose(*self._order, *others).reshape(shape)
+        shared = isinstance(voxels, np.memmap) or not voxels.flags.writeable
+        others = [axis for axis in range(voxels.ndim) if axis not in self._order]
+        data = voxels.transpose(*self._order, *others).reshape(shape)
         return np.array(data, dtype=self.dtype, order="C", copy=shared or None)
 
     @property

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from a2ibench.data.phantom.anatomy import draw
 from a2ibench.data.phantom.fields import Array, upsample
-from a2ibench.data.phantom.render import Block, Partition, Renderer, Triple
+from a2ibench.data.phantom.render import Block, Partition, Renderer, Vector
 from a2ibench.errors import InputError
 
 _EDGE, _SAMPLED, _CELLS = 600.0, 20, 12
@@ -20,14 +20,14 @@ _MOST = 0.06
 _EXPONENT = 1.2
 
 
-def stretch(draw: Callable[[Block], tuple[Array, Array]], extent: float) -> Triple:
-    """Return how much of a cube of `extent` nanometres to show along (z, y, x): factors close to 1.
+def stretch(draw: Callable[[Block], tuple[Array, Array]], width: float) -> Vector:
+    """Return how much of a cube of `width` nanometres to show along (z, y, x): factors close to 1.
 
     A small piece of tissue holds too few neurites for their directions to average out. The whole piece is
     sampled coarsely; less is shown, stretched, of an axis along which grey levels change too fast.
     """
-    blocks = int(np.ceil(extent / _EDGE))
-    edge = extent / blocks
+    blocks = int(np.ceil(width / _EDGE))
+    edge = width / blocks
     change = np.zeros(3)
     for index in np.ndindex(blocks, blocks, blocks):
         z, y, x = (i * edge for i in index)
@@ -58,11 +58,11 @@ def image(size: int, seed: np.random.SeedSequence, voxel_size: float, blur: floa
         Standard deviation of the point spread, nanometres.
     """
     shapes, outlines, textures, grains = (np.random.default_rng(child) for child in seed.spawn(4))
-    extent = size * voxel_size
-    anatomy = draw(shapes, extent)
+    width = size * voxel_size
+    anatomy = draw(shapes, width)
     partition = Partition(outlines, anatomy)
     renderer = Renderer(textures, anatomy, partition)
-    factors = stretch(renderer, extent)
+    factors = stretch(renderer, width)
     grain = _grain(grains, size, voxel_size)
 
     # Points lie at most 10 nm apart, and at least two along a voxel.

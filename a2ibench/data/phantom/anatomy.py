@@ -85,7 +85,7 @@ def place_mitochondria(rng: np.random.Generator, paths: list[Path]) -> list[Path
     return found
 
 
-def place_microtubules(rng: np.random.Generator, paths: list[Path], extent: float) -> Points:
+def place_microtubules(rng: np.random.Generator, paths: list[Path], width: float) -> Points:
     """Return points every 19 nm along the microtubules, sorted along z, shape (n, 3)."""
     lines = [np.zeros((0, 3))]
     for path in paths:
@@ -101,7 +101,7 @@ def place_microtubules(rng: np.random.Generator, paths: list[Path], extent: floa
         aside = rng.uniform(-reach, reach, (count, 2)) + 0.1 * reach * wave
         points = centre[:, None] + np.einsum("nca,nai->nci", aside, _frames(rng, path, place))
         inside = (aside**2).sum(axis=2) < (0.85 * radius[:, None]) ** 2
-        inside &= np.all(np.abs(points - extent / 2) < extent / 2 + 40, axis=2)
+        inside &= np.all(np.abs(points - width / 2) < width / 2 + 40, axis=2)
         lines.append(points[inside])
     points = np.concatenate(lines)
     return points[np.argsort(points[:, 0], kind="stable")]
@@ -240,9 +240,9 @@ class Anatomy:
     firmness: Array
 
 
-def draw(rng: np.random.Generator, extent: float) -> Anatomy:
-    """Return the anatomy of a cube of `extent` nanometres."""
-    paths = sorted(relax(grow(rng, extent)), key=lambda path: path.owner)
+def draw(rng: np.random.Generator, width: float) -> Anatomy:
+    """Return the anatomy of a cube of `width` nanometres."""
+    paths = sorted(relax(grow(rng, width)), key=lambda path: path.owner)
     processes = max(path.owner for path in paths) + 1
     kind = np.full(processes + 1, -1)
     # Backwards, so that the dendrite's own path and not a spine's says what the process is.
@@ -264,7 +264,7 @@ def draw(rng: np.random.Generator, extent: float) -> Anatomy:
         np.array([path.owner for path in mitochondria], np.int_),
         synapses,
         place_vesicles(rng, synapses),
-        place_microtubules(rng, paths, extent),
+        place_microtubules(rng, paths, width),
         place_compartments(rng, paths),
         np.minimum(brightness, 200).astype(np.float32),
         rng.uniform(0.6, 1.3, processes + 1).astype(np.float32),

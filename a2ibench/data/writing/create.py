@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from a2ibench.data.writing.durable import telling
-from a2ibench.data.writing.layout import Layout, Target, Triple
+from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.data.writing.partial import Partial, laid_out, resumed
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError
@@ -40,7 +40,7 @@ _REVISION = 2
 
 def create(
     path: str | Path,
-    shape: Triple,
+    shape: ZYX,
     dtype: DTypeLike,
     voxel_size: tuple[float, float, float],
     *,
@@ -147,7 +147,7 @@ def _floats(voxel_size: tuple[float, float, float]) -> tuple[float, float, float
     return z, y, x
 
 
-def _checked(path: Path, shape: Triple) -> Triple:
+def _checked(path: Path, shape: ZYX) -> ZYX:
     z, y, x = (int(n) for n in shape)
     if min(z, y, x) < 1:
         raise InputError(f"{path}: shape is {(z, y, x)}; give at least one voxel along each of (z, y, x)")
