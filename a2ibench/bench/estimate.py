@@ -321,7 +321,7 @@ def _obstacle(spec: DatasetSpec) -> str:
     """Return in one line what would delay or fail every job of a dataset; nothing if it is there."""
     if spec.simulate is None and spec.voxel_size[0] == spec.voxel_size[1]:
         return "will fail: isotropic, and its entry has no simulate table"
-    if spec.phantom is not None or local_file(spec) is not None:
+    if spec.generated or local_file(spec) is not None:
         return ""
     if spec.path is not None:
         return f"will fail: {spec.path} is no file"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
-from a2ibench.data.cache import generated
 from a2ibench.data.checksums import CROP_KEY
 from a2ibench.data.fetch.datasets import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.metadata import VoxelSize
 from a2ibench.data.formats.volume import RawVolume, native
+from a2ibench.data.generators import generated, generated_shape
 from a2ibench.data.intensity_range import find_levels
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import InputError
@@ -96,7 +95,7 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
     DownloadError
         If it cannot be downloaded.
     """
-    if spec.phantom is not None:
+    if spec.generated:
         data = generated(spec, cache)
         if spec.crop is not None:
             data = prepare.cropped(data, spec.crop, spec.name)
@@ -206,7 +205,8 @@ def dataset_size(spec: DatasetSpec) -> DatasetSize | None:
     Parameters
     ----------
     spec : DatasetSpec
-        A crop tells its size, a phantom its own; of a file that is there the header is read.
+        A crop tells its size, and so do the options of most generators; of a file that is there the header
+        is read.
     """
     try:
         shape = _raw_shape(spec)
@@ -227,15 +227,7 @@ def _raw_shape(spec: DatasetSpec) -> ZYX | None:
     if spec.crop is not None:
         z, y, x = (stop - start for start, stop in spec.crop)
         return z, y, x
-    if spec.phantom is not None:
-        size = spec.phantom["size"] if "size" in spec.phantom else _default_size()
-        return size, size, size
+    if spec.generated:
+        return generated_shape(spec)
     file = local_file(spec)
     return None if file is None else file_shape(file, spec.key, spec.level)
-
-
-def _default_size() -> int:
-    from a2ibench.data.phantom import phantom
-
-    size: int = inspect.signature(phantom).parameters["size"].default
-    return size

@@ -14,12 +14,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.cache import cache_folder, cached_path, generated, replacing
+from a2ibench.data.cache import cache_folder, replacing
 from a2ibench.data.checksums import content_sha256, crop_sha256, sha256_of
 from a2ibench.data.fetch.archives import extract
 from a2ibench.data.fetch.crop import address, download_crop
 from a2ibench.data.fetch.http import Part, ResumingDownloader, innermost
 from a2ibench.data.fetch.transfer import DownloadBar, RetryPolicy
+from a2ibench.data.generators import cached_path, generated
 from a2ibench.documents import read_json
 from a2ibench.errors import A2IBenchError, DownloadError, InputError, UnknownNameError
 
@@ -61,8 +62,8 @@ def fetch(
         if spec.chunked and spec.crop is None:
             raise InputError(f"[{spec.name}]: crop is missing; of a chunked volume only a crop is downloaded")
         return downloaded(spec, cache, progress, retry or RetryPolicy())
-    if spec.phantom is not None:
-        return _kept_phantom(spec, cache)
+    if spec.generated:
+        return _generated_file(spec, cache)
     raise InputError(
         f"[{spec.name}]: has no public link to download; {spec.instructions.rstrip('.')}; "
         "then give the file as path in a catalogue of your own"
@@ -110,7 +111,7 @@ def _fetch_or_error(spec: DatasetSpec, cache: Path | None, progress: bool) -> Pa
         return DownloadError(str(error))
 
 
-def _kept_phantom(spec: DatasetSpec, cache: Path | None) -> Path:
+def _generated_file(spec: DatasetSpec, cache: Path | None) -> Path:
     generated(spec, cache)
     path = cached_path(spec, cache)
     if not path.is_file():
