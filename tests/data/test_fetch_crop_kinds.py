@@ -101,6 +101,8 @@ from pathlib import Path
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
 from a2ibench.data.fetch.transfer import RetryPolicy
+from a2ibench.data.formats import tensorstores
+tensorstores._CONTEXT["http_request_retries"] = {"max_retries": 1}
 url = f"n5://http://127.0.0.1:{sys.argv[1]}/a.n5"
 spec = DatasetSpec("em", "E", (8, 8, 8), url=url, key="s0", crop=((0, 8),) * 3)
 try:

@@ -16,9 +16,9 @@ CASES = {
         "out.tif",
         {
             "profile": "smoke",
-            "budget": "5steps",
+            "budget": "2steps",
             "precision": "fp32",
-            "crop": ((0, 3), (0, 150), (0, 100)),
+            "crop": ((0, 3), (0, 140), (0, 64)),
         },
     ),
     "cubic": ("cubic", "out.ome.zarr", {"ratio": 30.0}),
