@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch.nn import functional as F
 
-from a2ibench.degradations import distortions as effects
-from a2ibench.degradations.base import AxialDegradation
+from a2ibench.degradations.models import AxialDegradation
 from a2ibench.settings import setting
 
 SPOT_AREA = 64**2
@@ -188,11 +187,11 @@ class EMDistortions(AxialDegradation):
     def artefacts(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return the isotropic images (batch, 1, n_out, columns), blurred, striped and charged up."""
         if (amount := self._drawn(self.blur, self.chance, images, generator)) is not None:
-            images = effects.blur(images, amount, self.blur)
+            images = blur(images, amount, self.blur)
         if (amount := self._drawn(self.curtains, self.chance, images, generator)) is not None:
-            images = effects.curtains(images, amount, self.curtain_width, generator)
+            images = curtains(images, amount, self.curtain_width, generator)
         if (amount := self._drawn(self.charging, self.chance, images, generator)) is not None:
-            images = effects.charging(images, amount, self.spot_size, generator)
+            images = charging(images, amount, self.spot_size, generator)
         return images
 
     def noise(
@@ -200,17 +199,17 @@ class EMDistortions(AxialDegradation):
     ) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
         """Return the sampled images (batch, 1, n_in, columns), distorted, noisy and with slices lost."""
         if (amount := self._drawn(self.repeated, self.chance, images, generator)) is not None:
-            images = effects.copies(images, amount, generator)
+            images = copies(images, amount, generator)
         if (amount := self._drawn(self.jitter, self.chance, images, generator)) is not None:
-            images = effects.jitter(images, amount, generator)
+            images = jitter(images, amount, generator)
         if (amount := self._drawn(self.drift, self.chance, images, generator)) is not None:
-            images = effects.drift(images, amount, self.drift_length, generator)
+            images = drift(images, amount, self.drift_length, generator)
         if (amount := self._drawn(self.poisson, 1, images, generator)) is not None:
-            images = effects.shot_noise(images, amount, generator)
+            images = shot_noise(images, amount, generator)
         if (amount := self._drawn(self.gaussian, 1, images, generator)) is not None:
-            images = effects.read_out_noise(images, amount, generator)
+            images = read_out_noise(images, amount, generator)
         if (amount := self._drawn(self.missing, self.chance, images, generator)) is not None:
-            images = effects.copies(images, amount, generator)
+            images = copies(images, amount, generator)
         return images, {}
 
     @staticmethod

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from a2ibench import AxialGrid, Degradation, InputError, Volume
-from a2ibench.degradations import base as operators
+from a2ibench.degradations import models as operators
 from a2ibench.registry import host
 
 NAMES = {

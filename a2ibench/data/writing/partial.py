@@ -22,12 +22,12 @@ _PIECE = 1 << 22
 
 
 def write_checksum(path: Path) -> None:
-    """Note the checksum of a file or folder in a file beside it."""
+    """Write the checksum of a file or folder into a file beside it."""
     write_whole(_beside(path), _checksum(path).encode())
 
 
 def is_intact(path: Path) -> bool:
-    """Return whether a file or folder is there and as it was when it was sealed."""
+    """Return whether a file or folder is there and has the checksum beside it."""
     try:
         return _beside(path).read_text(encoding="ascii") == _checksum(path)
     except (OSError, ValueError):
