@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from a2ibench.data.catalogue import load_catalogue
     from a2ibench.data.noise import noise_level
     from a2ibench.data.opening import open_volume
-    from a2ibench.degradations.base import AxialDegradation
+    from a2ibench.degradations.models import AxialDegradation
     from a2ibench.layers.window_attention import ShiftedWindowAttention, pad_to_multiple, to_image, to_map
     from a2ibench.protocol.intensity import normalise
     from a2ibench.protocol.resample import interpolate
@@ -93,7 +93,7 @@ __all__ = [
 
 # These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
 _LAZY = {
-    "AxialDegradation": "a2ibench.degradations.base",
+    "AxialDegradation": "a2ibench.degradations.models",
     "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
     "interpolate": "a2ibench.protocol.resample",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from a2ibench.bench.executors.events import Events
-    from a2ibench.data.crop import Bounds
+    from a2ibench.data.prepare import Bounds
     from a2ibench.settings import Value
 
 Settings = Mapping[str, Mapping[str, "Value"]] | Sequence[str]

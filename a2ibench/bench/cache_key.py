@@ -15,7 +15,7 @@ from a2ibench.bench.code_digest import code_digest, core_digest, tree_digest
 from a2ibench.bench.record import FINISHED, Record, files_are_whole
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
-from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.data.checksums import content_sha256
 from a2ibench.errors import A2IBenchError
 from a2ibench.files import plain
 from a2ibench.registry import host

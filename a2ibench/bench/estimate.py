@@ -16,8 +16,8 @@ from a2ibench.bench.record import FINISHED, JOBS, Record, is_damaged, read_recor
 from a2ibench.bench.run_folder import RUN, state_of
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
-from a2ibench.data.fetch.datasets import kept_file
-from a2ibench.data.size import Extent, extent
+from a2ibench.data.fetch.datasets import local_file
+from a2ibench.data.opening import DatasetSize, dataset_size
 from a2ibench.environment import usable_cpus
 from a2ibench.files import plain
 from a2ibench.registry import host
@@ -67,7 +67,7 @@ class History:
 
     def __init__(self, places: Iterable[Path]) -> None:
         self._places = {place.absolute(): place for place in places}.values()
-        self._extents: dict[str, Extent | None] = {}
+        self._extents: dict[str, DatasetSize | None] = {}
 
     def estimate(self, job: Job) -> Estimate | None:
         """Return how long a job may take; None where no record tells.
@@ -108,9 +108,9 @@ class History:
         ]
         return max(refusals, key=_finished, default=None)
 
-    def _extent(self, spec: DatasetSpec) -> Extent | None:
+    def _extent(self, spec: DatasetSpec) -> DatasetSize | None:
         if spec.name not in self._extents:
-            self._extents[spec.name] = extent(spec)
+            self._extents[spec.name] = dataset_size(spec)
         return self._extents[spec.name]
 
     @cached_property
@@ -149,14 +149,14 @@ def _machine(device: str) -> tuple[str, int | None]:
     return device_name(device), usable_cpus()
 
 
-def _same_size(record: Record, size: Extent | None, dataset: str) -> bool:
+def _same_size(record: Record, size: DatasetSize | None, dataset: str) -> bool:
     told = record["provenance"].get("dataset")
     if size is None or not isinstance(told, dict) or record["dataset"] != dataset:
         return False
     return [told.get("input_shape"), told.get("shape")] == [list(shape) for shape in size]
 
 
-def _scaled_seconds(job: Job, size: Extent, record: Record) -> tuple[float, bool]:
+def _scaled_seconds(job: Job, size: DatasetSize, record: Record) -> tuple[float, bool]:
     """Return the seconds of a job and whether they are scaled.
 
     Raises
@@ -321,7 +321,7 @@ def _obstacle(spec: DatasetSpec) -> str:
     """Return in one line what would delay or fail every job of a dataset; nothing if it is there."""
     if spec.simulate is None and spec.voxel_size[0] == spec.voxel_size[1]:
         return "will fail: isotropic, and its entry has no simulate table"
-    if spec.phantom is not None or kept_file(spec) is not None:
+    if spec.generated or local_file(spec) is not None:
         return ""
     if spec.path is not None:
         return f"will fail: {spec.path} is no file"

@@ -152,11 +152,10 @@ def _levels(volume: Volume) -> dict[str, Any]:
 
 def _definition(spec: DatasetSpec) -> dict[str, Any]:
     fields = dataset_to_dict(spec)
-    phantom = fields["phantom"]
-    if phantom is not None:
-        from a2ibench.data.phantom import GENERATOR_VERSION
+    if spec.generated:
+        from a2ibench.data.generators import find_generator
 
-        phantom |= {"generator_version": GENERATOR_VERSION}
+        fields["phantom"] |= {"generator_version": find_generator(spec).version}
     # Only where they are given, so that the records of entries without them stay as they were.
     given = [name for name in ("level", "member") if fields[name] is not None]
     return {name: fields[name] for name in ("key", "bin", "crop", "phantom", "simulate", *given)}

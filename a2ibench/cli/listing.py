@@ -203,7 +203,7 @@ def _dataset(spec: DatasetSpec) -> dict[str, Any]:
 
 
 def _source(spec: DatasetSpec) -> str:
-    if spec.phantom is not None:
+    if spec.generated:
         return "generated"
     if spec.path is not None:
         return "file"

@@ -90,7 +90,12 @@ class DatasetSpec:
         of `crop`, in C order (z, y, x) and little-endian, where `url` is a chunked volume; of the list of
         files where `path` is a folder.
     phantom : mapping or None
-        Options of the generated phantom.
+        Options of a function that generates the volume; by default that of the phantom. Another is named by
+        the option ``target``, ``"package.module:function"``, so a plugin that registers a dataset brings its
+        generator with it. It is called with `voxel_size` (nm) and the other options by their names, and
+        returns uint8 (z, y, x). What it returns is kept in the cache; when the same options give another
+        volume, ``GENERATOR_VERSION`` of its module rises (1 if there is none). If it takes ``size``, the
+        volume has so many voxels along each side.
     instructions : str
         How to get the file by hand, where no public link exists.
     key : str or None
@@ -135,4 +140,9 @@ class DatasetSpec:
     @property
     def local(self) -> bool:
         """Whether the volume needs no download."""
-        return self.path is not None or self.phantom is not None
+        return self.path is not None or self.generated
+
+    @property
+    def generated(self) -> bool:
+        """Whether a function makes the volume."""
+        return self.phantom is not None

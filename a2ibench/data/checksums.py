@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from a2ibench.data.cache import cache_folder
+from a2ibench.data.formats import open_lazy
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError
 from a2ibench.files import write_json
@@ -25,7 +26,7 @@ NAME: Final = "checksums.json"
 _AT_MOST: Final = 4096
 
 
-class Remembered:
+class ChecksumCache:
     """Digests by what they are of, each with the state that the file had.
 
     A file that is damaged, edited or from another release counts as empty. Of processes that write at the
@@ -59,14 +60,14 @@ class Remembered:
             write_json(self._path, {"digest": _digest(self._entries), "entries": self._entries}, indent=None)
 
 
-def remembered() -> Remembered:
+def checksum_cache() -> ChecksumCache:
     """Return what the cache folder remembers."""
-    return _remembered(cache_folder() / NAME)
+    return _opened_cache(cache_folder() / NAME)
 
 
 @cache
-def _remembered(path: Path) -> Remembered:
-    return Remembered(path)
+def _opened_cache(path: Path) -> ChecksumCache:
+    return ChecksumCache(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def folder_sha256(folder: Path) -> str:
         lines = (f"{sha256_of(file)}  {name}\n" for name, file in members)
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
-    return _once(folder, "folder", state, compute, keep=settled, store=remembered() if big else None)
+    return _once(folder, "folder", state, compute, keep=settled, store=checksum_cache() if big else None)
 
 
 def digest_once(path: Path, what: str, compute: Callable[[], str]) -> str:
@@ -164,7 +165,7 @@ def digest_once(path: Path, what: str, compute: Callable[[], str]) -> str:
     if not stat.S_ISREG(state.st_mode):
         raise InputError(f"{path}: is no regular file; give a file or a folder of files")
     settled = _settled(state)
-    store = remembered() if state.st_size >= _WORTH else None
+    store = checksum_cache() if state.st_size >= _WORTH else None
     # What was written to while it was read is not taken for known.
     keep = settled and (lambda: _text(path.stat()) == _text(state))
     return _once(path, what, _text(state), compute, keep=keep, store=store)
@@ -190,7 +191,7 @@ def _once(
     compute: Callable[[], str],
     *,
     keep: bool | Callable[[], bool],
-    store: Remembered | None,
+    store: ChecksumCache | None,
 ) -> str:
     # As text, so that two spellings of a path cost a second reading and nothing else.
     key = what, os.path.abspath(path)  # noqa: PTH100 - resolving links costs more than small files do
@@ -224,3 +225,52 @@ def _settled(state: os.stat_result) -> bool:
 
 def _raise(error: OSError) -> None:
     raise error
+
+
+CROP_KEY = "volume"
+"""The dataset in the HDF5 file of a crop."""
+
+_SLAB = 2**26
+
+
+def content_sha256(path: Path) -> str:
+    """Return the checksum of a file; of a folder that of its list of files.
+
+    The list is the one that ``sha256sum`` prints for the files by their sorted names, relative to the
+    folder: a line ``CHECKSUM  NAME`` for each. What was read once is read again only where a file's size,
+    times, inode or device differ; that holds across processes, too.
+
+    Raises
+    ------
+    InputError
+        If it is, or holds, a pipe, socket or device.
+    OSError
+        If a file cannot be read.
+    """
+    return folder_sha256(path) if path.is_dir() else sha256_of(path)
+
+
+def crop_sha256(path: Path) -> str:
+    """Return the checksum of the voxels that the file of a crop holds: C order (z, y, x), little-endian.
+
+    The bytes of an HDF5 file depend on the version of its library; the voxels do not.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    OSError
+        If there is none.
+    """
+    return digest_once(path, "voxels", lambda: _voxels(path))
+
+
+def _voxels(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_lazy(path, key=CROP_KEY) as volume:
+        nz, ny, nx = volume.shape
+        planes = max(1, _SLAB // (ny * nx * volume.dtype.itemsize))
+        for z in range(0, nz, planes):
+            slab = volume[slice(z, z + planes), slice(0, ny), slice(0, nx)]
+            digest.update(slab.astype(volume.dtype.newbyteorder("<"), copy=False).data)
+    return digest.hexdigest()

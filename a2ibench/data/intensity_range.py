@@ -186,7 +186,7 @@ def find_levels(
     Parameters
     ----------
     data : array-like, shape (z, y, x)
-        An array, or a `Window` of a volume that is read box by box.
+        An array, or a `Crop` of a volume that is read box by box.
     name : str
         Shown in messages.
     declared : tuple of float, optional

@@ -1,22 +1,25 @@
-"""Opens the volumes of files and of catalogue entries."""
+"""Opens the volumes of files and of catalogue entries, and tells how large they are."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from numpy.typing import NDArray
 
-from a2ibench.contracts import DatasetSpec, Volume
+from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
-from a2ibench.data.cache import generated
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.checksums import CROP_KEY
+from a2ibench.data.fetch.datasets import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
-from a2ibench.data.formats.volume import Stored, VoxelSize, native
+from a2ibench.data.formats.metadata import VoxelSize
+from a2ibench.data.formats.volume import RawVolume, native
+from a2ibench.data.generators import generated, generated_shape
 from a2ibench.data.intensity_range import find_levels
-from a2ibench.data.volume_checksums import CROP_KEY
+from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import InputError
 
 
@@ -61,13 +64,13 @@ def open_volume(
     InputError
         If the file cannot be read or holds no usable volume, or nobody tells the voxel size.
     """
-    stored = read_file(path, key, level, fill_missing=fill_missing)
-    spacing = voxel_size or stored.voxel_size
+    raw = read_file(path, key, level, fill_missing=fill_missing)
+    spacing = voxel_size or raw.voxel_size
     if spacing is None:
         raise InputError(
             f"{path}: tells no voxel size; give voxel_size (z, y, x) in nm, here or in the catalogue"
         )
-    return _volume(stored.data, spacing, intensity, name or _name(path))
+    return _volume(raw.data, spacing, intensity, name or _name(path))
 
 
 def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
@@ -92,21 +95,21 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
     DownloadError
         If it cannot be downloaded.
     """
-    if spec.phantom is not None:
+    if spec.generated:
         data = generated(spec, cache)
         if spec.crop is not None:
-            data = prepare.crop(data, spec.crop, spec.name)
+            data = prepare.cropped(data, spec.crop, spec.name)
     else:
         with _opened(fetch(spec, cache=cache), spec) as volume:
             # Of a chunked volume nothing but the crop was downloaded.
             crop = None if spec.chunked else spec.crop
-            data = _whole(volume) if crop is None else prepare.crop(volume, crop, spec.name)
+            data = _whole(volume) if crop is None else prepare.cropped(volume, crop, spec.name)
     return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
 
 
 def read_file(
     path: str | Path, key: str | None = None, level: int | None = None, *, fill_missing: bool = False
-) -> Stored:
+) -> RawVolume:
     """Return all that a file, a folder or an address holds.
 
     Raises
@@ -115,7 +118,7 @@ def read_file(
         If there is no such volume, its format is not known or not readable, or it does not fit into memory.
     """
     with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
-        return Stored(_whole(volume), volume.voxel_size)
+        return RawVolume(_whole(volume), volume.voxel_size)
 
 
 def file_shape(path: str | Path, key: str | None = None, level: int | None = None) -> tuple[int, int, int]:
@@ -182,3 +185,49 @@ def _numbers(values: Iterable[float], count: int, what: str, meaning: str) -> tu
     if len(numbers) != count:
         raise InputError(f"{what} is {values!r}; give {count} numbers {meaning}")
     return numbers
+
+
+class DatasetSize(NamedTuple):
+    """Voxels along (z, y, x) of a method's input and of its reconstruction."""
+
+    given: ZYX
+    reconstructed: ZYX
+
+    @property
+    def voxels(self) -> int:
+        """Number of reconstructed voxels."""
+        return math.prod(self.reconstructed)
+
+
+def dataset_size(spec: DatasetSpec) -> DatasetSize | None:
+    """Return how large a dataset is; None where only a download or reading all of it would tell.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        A crop tells its size, and so do the options of most generators; of a file that is there the header
+        is read.
+    """
+    try:
+        shape = _raw_shape(spec)
+        if shape is None:
+            return None
+        z, y, x = (size // spec.bin for size in shape)
+        ratio = max(spec.voxel_size[0] / spec.voxel_size[1], 1.0)
+        if spec.simulate is not None:
+            ratio = spec.simulate.ratio
+            z = math.floor(z / ratio + 1e-9)
+        return DatasetSize((z, y, x), (AxialGrid(z, ratio).n_out, y, x))
+    except InputError:
+        # What is wrong with it is told when it is opened.
+        return None
+
+
+def _raw_shape(spec: DatasetSpec) -> ZYX | None:
+    if spec.crop is not None:
+        z, y, x = (stop - start for start, stop in spec.crop)
+        return z, y, x
+    if spec.generated:
+        return generated_shape(spec)
+    file = local_file(spec)
+    return None if file is None else file_shape(file, spec.key, spec.level)

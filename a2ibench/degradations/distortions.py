@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch.nn import functional as F
 
-from a2ibench.degradations.base import AxialDegradation
+from a2ibench.degradations.models import AxialDegradation
 from a2ibench.settings import setting
 
 SPOT_AREA = 64**2
@@ -37,11 +37,11 @@ def blur(images: torch.Tensor, sigma: torch.Tensor, widest: float) -> torch.Tens
     # A kernel as narrow as 0.01 voxels is the voxel itself.
     kernels = torch.softmax(-(steps**2) / (2 * sigma.clamp(min=0.01) ** 2), dim=-1).unbind(-1)
     for dim, padding in ((2, (0, 0, radius, radius)), (3, (radius, radius, 0, 0))):
-        padded, extent = F.pad(images, padding, mode="replicate"), images.shape[dim]
+        padded, length = F.pad(images, padding, mode="replicate"), images.shape[dim]
         # Tap by tap: on a GPU a convolution may round to TF32, which would change images without blur.
         images = torch.zeros_like(images)
         for tap, kernel in enumerate(kernels):
-            images = torch.addcmul(images, kernel[..., None], padded.narrow(dim, tap, extent))
+            images = torch.addcmul(images, kernel[..., None], padded.narrow(dim, tap, length))
     return images
 
 

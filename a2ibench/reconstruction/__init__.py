@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from a2ibench.reconstruction.in_memory import reconstruct_in_memory
 from a2ibench.reconstruction.options import MethodOptions, StackOptions
-from a2ibench.reconstruction.stack_to_file import reconstruct_between
+from a2ibench.reconstruction.reconstruct import reconstruct_between, reconstruct_in_memory
 
 __all__ = ["MethodOptions", "StackOptions", "reconstruct_between", "reconstruct_in_memory"]

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Context, Method, Volume
-from a2ibench.data.writing.partial import is_sealed, seal, sums, unseal
+from a2ibench.data.writing.partial import (
+    is_intact,
+    remove_with_checksum,
+    sums,
+    write_checksum,
+)
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
@@ -137,8 +142,8 @@ def trained_method(
         method.load(options.checkpoint)
         return method
     kept = kept_method(scratch)
-    if not is_sealed(kept):
-        if unseal(kept):
+    if not is_intact(kept):
+        if remove_with_checksum(kept):
             _log.warning("%s: the trained method is damaged; it is trained anew", printable(str(kept)))
         forget()
         method.fit(sample(), replace(ctx, workdir=scratch))
@@ -159,12 +164,12 @@ def kept_method(scratch: Path) -> Path:
     return scratch / _STATE
 
 
-def remembered(path: Path, compute: Callable[[], Any]) -> Any:
+def read_or_compute(path: Path, compute: Callable[[], Any]) -> Any:
     """Return what a JSON file holds; compute and write it first where there is none, or a damaged one."""
-    if not is_sealed(path):
-        unseal(path)
+    if not is_intact(path):
+        remove_with_checksum(path)
         write_bytes(path, json.dumps(compute()).encode())
-        seal(path)
+        write_checksum(path)
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -178,12 +183,12 @@ def built_method(options: MethodOptions, seed: int) -> Method:
 
 def _save(method: Method, folder: Path) -> None:
     temporary = folder.with_name(f"{folder.name}.new")
-    unseal(temporary)
+    remove_with_checksum(temporary)
     temporary.mkdir()
     method.save(temporary)
     flush_all(file for file in temporary.rglob("*") if file.is_file())
     temporary.replace(folder)
-    seal(folder)
+    write_checksum(folder)
 
 
 def check_replaceable(folder: Path) -> None:
@@ -214,7 +219,7 @@ def check_free(folder: Path, scratch: Path, method: Method) -> None:
     """
     if not folder.exists() or not _learns(method):
         return
-    if is_sealed(kept_method(scratch)) and sums(folder) == _content(scratch):
+    if is_intact(kept_method(scratch)) and sums(folder) == _content(scratch):
         return
     raise OptionError(
         "{folder}: exists already; add {overwrite:True}, or give {save_checkpoint} a folder that does not, "
@@ -230,7 +235,7 @@ def keep(scratch: Path, folder: Path) -> None:
     as ``.NAME.old`` beside it. A method that learnt nothing leaves nothing.
     """
     kept = kept_method(scratch)
-    if not is_sealed(kept) or not is_sealed(scratch / INTENSITY):
+    if not is_intact(kept) or not is_intact(scratch / INTENSITY):
         _log.warning("%s: the trained method is damaged; it is not saved", printable(str(kept)))
         return
     if not any(kept.iterdir()) or (folder.is_dir() and sums(folder) == _content(scratch)):

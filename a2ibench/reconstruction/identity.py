@@ -12,10 +12,10 @@ import numpy as np
 from a2ibench.bench.cache_key import code_of
 from a2ibench.bench.code_digest import core_digest
 from a2ibench.contracts import Context
-from a2ibench.data.crop import Window
+from a2ibench.data.checksums import content_sha256
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.source import find
-from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.data.prepare import Crop
 from a2ibench.reconstruction.options import MethodOptions, StackOptions
 
 _SIDE, _BOXES = 32, 8
@@ -57,7 +57,7 @@ def _is_named(value: str) -> bool:
         return False
 
 
-def content(stored: LazyVolume, window: Window, files: list[Path]) -> str:
+def content(stored: LazyVolume, window: Crop, files: list[Path]) -> str:
     """Return a digest that changes whenever what is read of the input does.
 
     Of local volumes it is that of all bytes of their files; of a small crop that of its voxels. Of remote
@@ -81,7 +81,7 @@ def content(stored: LazyVolume, window: Window, files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _voxels(window: Window) -> str:
+def _voxels(window: Crop) -> str:
     digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
     for box in window.boxes(_VOXELS):
         digest.update(window[box].data)
@@ -98,7 +98,7 @@ def _told(source: str) -> str:
     return hashlib.sha256(repr([str(info.get(name)) for name in _TOLD]).encode()).hexdigest()
 
 
-def fingerprint(window: Window) -> str:
+def fingerprint(window: Crop) -> str:
     """Return a digest of a few small boxes of a volume, from its first voxel to its last."""
     digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
     for part in np.linspace(0, 1, _BOXES):

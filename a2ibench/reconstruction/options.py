@@ -11,7 +11,7 @@ from typing import NamedTuple
 from a2ibench.bench.device import resolve_device
 from a2ibench.bench.selection import PRECISIONS, choose_one, choose_profile
 from a2ibench.contracts import Budget, Context, Method, Progress, Volume, same_spacing, silent
-from a2ibench.data.crop import Bounds
+from a2ibench.data.prepare import Bounds
 from a2ibench.errors import InputError, OptionError
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value

@@ -51,9 +51,9 @@ def located(source: str | Path) -> str | Path:
     return source if path is None else path.absolute()
 
 
-def files_of(stored: LazyVolume) -> list[Path]:
+def files_of(volume: LazyVolume) -> list[Path]:
     """Return the local files and folders that a volume is read from; none for remote ones."""
-    path = find(stored.source).path
+    path = find(volume.source).path
     if path is None:
         return []
     others: set[Path] = set()
@@ -61,8 +61,8 @@ def files_of(stored: LazyVolume) -> list[Path]:
     with suppress(Exception):
         if path.suffix.lower() in (".tif", ".tiff") and path.is_file():
             others = _parts_of_tiff(path)
-        elif path.is_file() and stored.key is not None:
-            others = {_file_of_dataset(path, stored.key)}
+        elif path.is_file() and volume.key is not None:
+            others = {_file_of_dataset(path, volume.key)}
     return [path, *sorted(other for other in others if other != path)]
 
 

@@ -16,16 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import padded
+from a2ibench.data.prepare import Crop
 from a2ibench.data.writing import Writer
-from a2ibench.data.writing.partial import is_sealed, seal, unseal
+from a2ibench.data.writing.layout import ZYX
+from a2ibench.data.writing.partial import (
+    is_intact,
+    remove_with_checksum,
+    write_checksum,
+)
 from a2ibench.files import disk_errors
 from a2ibench.protocol.blocks import Block, plan_blocks, reconstruct_block
 from a2ibench.protocol.intensity import quantise
-
-Triple = tuple[int, int, int]
 
 # Voxels of a piece, halo included: they are held twice or three times in single precision.
 VOXELS, AXIAL_VOXELS = 3 << 26, 1 << 26
@@ -55,10 +58,10 @@ class Reading:
     grid: AxialGrid
     lateral: tuple[int, int]
     halo: tuple[int, int]
-    chunks: Triple
+    chunks: ZYX
 
     @property
-    def whole(self) -> Triple:
+    def whole(self) -> ZYX:
         """Output voxels (z, y, x)."""
         return (self.grid.n_out, *self.lateral)
 
@@ -67,33 +70,33 @@ class Reading:
         """Whether the method looks along the axis alone."""
         return self.halo[1] == 0
 
-    def grown(self, size: Triple) -> Triple:
+    def grown(self, size: ZYX) -> ZYX:
         """Return the size of a piece with its halo, in output voxels."""
         around = math.ceil(self.halo[0] * self.grid.ratio), self.halo[1], self.halo[1]
         z, y, x = (min(side + 2 * h, n) for side, n, h in zip(size, self.whole, around, strict=True))
         return z, y, x
 
-    def restored(self, size: Triple) -> float:
+    def restored(self, size: ZYX) -> float:
         """Return how often a network restores each voxel."""
         z, y, x = (grown / side for grown, side in zip(self.grown(size), size, strict=True))
         # Of the planes along one lateral axis only those that are kept are restored.
         return z * (y + x) / 2
 
-    def fetched(self, size: Triple) -> float:
+    def fetched(self, size: ZYX) -> float:
         """Return how often each input voxel is read."""
         times, chunks = 1.0, (self.chunks[0] * self.grid.ratio, *self.chunks[1:])
         for side, n, grown, chunk in zip(size, self.whole, self.grown(size), chunks, strict=True):
             times *= min(n, grown + chunk - 1) / side
         return times
 
-    def cost(self, size: Triple) -> float:
+    def cost(self, size: ZYX) -> float:
         """Return what pieces of a size cost, on a scale of its own."""
         if self.axial:
             return self.fetched(size)
         return self.restored(size) + _READING * self.fetched(size)
 
 
-def piece_size(reading: Reading, unit: Triple, *, most: int | None = None) -> Triple:
+def piece_size(reading: Reading, unit: ZYX, *, most: int | None = None) -> ZYX:
     """Return the size (z, y, x) of the pieces that waste little on halos and on chunks read twice.
 
     Parameters
@@ -114,7 +117,7 @@ def piece_size(reading: Reading, unit: Triple, *, most: int | None = None) -> Tr
     cheap = min(costs.values()) * _WORSE
     size = min((size for size in costs if costs[size] <= cheap), key=math.prod)
     even = (_even(side, by, n) for side, by, n in zip(size, unit, reading.whole, strict=True))
-    return cast("Triple", tuple(even))
+    return cast("ZYX", tuple(even))
 
 
 def _even(side: int, by: int, whole: int) -> int:
@@ -134,9 +137,7 @@ BYTES = 1 << 27
 _DEPTH, _SIDE, _TRIES = 16, 512, 12
 
 
-def training_volume(
-    window: Window, like: Volume, *, seed: int, progress: Progress, most: int = BYTES
-) -> Volume:
+def training_volume(crop: Crop, like: Volume, *, seed: int, progress: Progress, most: int = BYTES) -> Volume:
     """Return the volume in memory, or a sample of it where it is larger than `most` bytes.
 
     The sample is made of stacks of 16 consecutive slices and at most 512 x 512 voxels, cut at random places,
@@ -146,7 +147,7 @@ def training_volume(
 
     Parameters
     ----------
-    window : Window
+    crop : Crop
         The volume.
     like : Volume
         Gives voxel size, intensity range and name.
@@ -157,22 +158,20 @@ def training_volume(
     most : int
         Bytes that the sample may have.
     """
-    size = math.prod(window.shape) * window.dtype.itemsize
+    size = math.prod(crop.shape) * crop.dtype.itemsize
     if size <= most:
-        return replace(like, data=window[:, :, :])
-    depth, height, width = (
-        min(side, n) for side, n in zip((_DEPTH, _SIDE, _SIDE), window.shape, strict=True)
-    )
-    count = max(1, most // (depth * height * width * window.dtype.itemsize))
-    stacks = np.empty((count, depth, height, width), window.dtype)
+        return replace(like, data=crop[:, :, :])
+    depth, height, width = (min(side, n) for side, n in zip((_DEPTH, _SIDE, _SIDE), crop.shape, strict=True))
+    count = max(1, most // (depth * height * width * crop.dtype.itemsize))
+    stacks = np.empty((count, depth, height, width), crop.dtype)
     random = np.random.default_rng(seed)
-    z, y, x = (n - side for n, side in zip(window.shape, (depth, height, width), strict=True))
+    z, y, x = (n - side for n, side in zip(crop.shape, (depth, height, width), strict=True))
     for number in range(count):
         fewest = math.inf
         for _ in range(_TRIES if like.padding else 1):
             first = int((number + random.random()) / count * (z + 1))
             row, column = (int(random.integers(0, room, endpoint=True)) for room in (y, x))
-            stack = window[first : first + depth, row : row + height, column : column + width]
+            stack = crop[first : first + depth, row : row + height, column : column + width]
             empty = sum(int(padded(plane, like.padding).sum()) for plane in stack) if like.padding else 0
             if empty < fewest:
                 fewest, stacks[number] = empty, stack
@@ -187,8 +186,8 @@ _TIMES = 4.0
 _VOXELS = 1 << 24
 
 
-def spooled(
-    method: Method, volume: Volume, unit: Triple, folder: Path, resources: ExitStack, progress: Progress
+def unpacked(
+    method: Method, volume: Volume, unit: ZYX, folder: Path, resources: ExitStack, progress: Progress
 ) -> Volume:
     """Return the volume, its voxels unpacked into a file first where that saves decoding them many times.
 
@@ -197,7 +196,7 @@ def spooled(
     method : Method
         A fitted method.
     volume : Volume
-        Its data are a `Window`.
+        Its data are a `Crop`.
     unit : tuple of int
         Output voxels (z, y, x) that are written together.
     folder : Path
@@ -217,25 +216,25 @@ def spooled(
         return volume
     file = folder / "input.npy"
     with disk_errors(file):
-        if not is_sealed(file):
-            unseal(file)
+        if not is_intact(file):
+            remove_with_checksum(file)
             _unpack(volume.data, file, progress)
-            seal(file)
-        return replace(volume, data=Window(resources.enter_context(open_lazy(file))))
+            write_checksum(file)
+        return replace(volume, data=Crop(resources.enter_context(open_lazy(file))))
 
 
-def _unpack(window: Window, file: Path, progress: Progress) -> None:
+def _unpack(crop: Crop, file: Path, progress: Progress) -> None:
     temporary = file.with_name("input.new")
-    rows, done = window.shape[1] * window.shape[2], 0
-    depth = max(1, _VOXELS // rows // window.chunks[0]) * window.chunks[0]
+    rows, done = crop.shape[1] * crop.shape[2], 0
+    depth = max(1, _VOXELS // rows // crop.chunks[0]) * crop.chunks[0]
     with temporary.open("wb") as out:
-        header = {"descr": window.dtype.str, "fortran_order": False, "shape": window.shape}
+        header = {"descr": crop.dtype.str, "fortran_order": False, "shape": crop.shape}
         np.lib.format.write_array_header_2_0(out, header)
-        for first in range(0, window.shape[0], depth):
-            slices = window[first : first + depth, :, :]
+        for first in range(0, crop.shape[0], depth):
+            slices = crop[first : first + depth, :, :]
             out.write(slices.data)
             done += len(slices)
-            progress("unpack", done, window.shape[0])
+            progress("unpack", done, crop.shape[0])
     temporary.replace(file)
 
 
@@ -308,7 +307,7 @@ def reading_of(method: Method, volume: Volume) -> Reading:
     return Reading(AxialGrid(volume.shape[0], volume.ratio), volume.shape[1:], halo, chunks)
 
 
-def _pieces(method: Method, volume: Volume, unit: Triple, most: int | None) -> list[Block]:
+def _pieces(method: Method, volume: Volume, unit: ZYX, most: int | None) -> list[Block]:
     reading = reading_of(method, volume)
     size = piece_size(reading, unit, most=most)
     align = int(getattr(method, "align", 1))
@@ -328,7 +327,7 @@ def _read_ahead(
         yield ready, part.result()
 
 
-def _box(block: Block) -> tuple[Triple, Triple]:
+def _box(block: Block) -> tuple[ZYX, ZYX]:
     z, y, x = block.z_out, block.y_out, block.x_out
     return (z.start, y.start, x.start), (z.stop - z.start, y.stop - y.start, x.stop - x.start)
 

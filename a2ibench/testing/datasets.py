@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from a2ibench.contracts import DatasetSpec, same_spacing
 from a2ibench.data.catalogue import link, sha256
+from a2ibench.data.generators import find_generator, make
 from a2ibench.errors import A2IBenchError
 from a2ibench.registry import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
@@ -67,10 +67,8 @@ def _source(subject: Registration) -> None:
         _read("url", link, spec.url)
     if spec.path is not None and not spec.path.exists():
         raise CheckFailed(f"path {spec.path} is no file or folder")
-    if spec.phantom is not None:
-        from a2ibench.data.phantom import phantom
-
-        unknown = set(spec.phantom) - set(inspect.signature(phantom).parameters)
+    if spec.generated:
+        unknown = find_generator(spec).unknown
         if unknown:
             raise CheckFailed(f"phantom options {', '.join(sorted(unknown))} do not exist")
 
@@ -120,10 +118,8 @@ def _fields(subject: Registration) -> None:
 )
 def _opens(subject: Registration) -> None:
     spec: DatasetSpec = subject.spec
-    if spec.phantom is not None:
-        from a2ibench.data.phantom import phantom
-
-        phantom(**({"voxel_size": spec.voxel_size[0]} | dict(spec.phantom) | {"size": _SMALL}))
+    if spec.generated:
+        make(spec, size=_SMALL)
         return
     if spec.path is None:
         how = f"a2ibench fetch {spec.name} downloads and checks it" if spec.url else "it is got by hand"

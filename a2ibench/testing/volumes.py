@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Volume
-from a2ibench.degradations.base import slab_average
+from a2ibench.degradations.models import slab_average
 
 SPACING = 10.0
 """Lateral spacing in nm."""

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from a2ibench import A2IBenchError, AxialGrid, Budget, Context, InputError, Method, Volume, load_catalogue
 from a2ibench.data.catalogue import find_dataset
 from a2ibench.data.opening import open_dataset
-from a2ibench.degradations.base import slab_average
+from a2ibench.degradations.models import slab_average
 from a2ibench.protocol.blocks import MAX_PLANE, block_size, plan_blocks, reconstruct_volume
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.simulate import simulate

@@ -173,15 +173,15 @@ def network(stack: Path, folder: Path, sizes: list[float], methods: list[str], r
 def in_memory_and_streamed(source: Path, target: Path, method: str) -> tuple[int, float, float]:
     """Return the number of pieces, and the seconds that one trained network takes both ways."""
     from a2ibench import Budget, Context, Volume
-    from a2ibench.data.crop import Window
     from a2ibench.data.formats import open_lazy
+    from a2ibench.data.prepare import Crop
     from a2ibench.data.writing import create
     from a2ibench.protocol.blocks import quantise, reconstruct_volume
     from a2ibench.reconstruction.streaming import stream
     from a2ibench.registry import host
 
     with open_lazy(source) as opened:
-        lazy = Volume(Window(opened), NM, (0.0, 255.0), "stack")
+        lazy = Volume(Crop(opened), NM, (0.0, 255.0), "stack")
         whole = replace(lazy, data=lazy.data[:, :, :])
         ctx = Context(size="tiny", budget=Budget(steps=3))
         built = host().build("method", method)

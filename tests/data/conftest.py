@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     # Nobody waits between attempts, neither pooch nor this package.
-    for module in ("pooch.core", "a2ibench.data.fetch.retries"):
+    for module in ("pooch.core", "a2ibench.data.fetch.transfer"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=lambda seconds: None))
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.requests, server.ranges, server.answers = [], [], {}

@@ -28,12 +28,12 @@ def reads(tmp_path, monkeypatch):
     )
     yield found
     checksums._known.clear()
-    checksums._remembered.cache_clear()
+    checksums._opened_cache.cache_clear()
 
 
 def next_process():
     checksums._known.clear()
-    checksums._remembered.cache_clear()
+    checksums._opened_cache.cache_clear()
 
 
 def file_of(path, content):

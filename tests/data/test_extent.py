@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from a2ibench.contracts import DatasetSpec, Simulation
-from a2ibench.data.fetch.datasets import kept_file
-from a2ibench.data.opening import open_dataset
-from a2ibench.data.size import extent
+from a2ibench.data.fetch.datasets import local_file
+from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.errors import InputError
 from a2ibench.protocol.simulate import simulate
 
@@ -65,7 +64,7 @@ def test_the_size_is_that_of_the_opened_dataset(
         given_volume, reference = simulate(volume, Simulation(axial)) if simulated else (volume, None)
     except InputError:
         assume(False)
-    found = extent(spec)
+    found = dataset_size(spec)
     assert found is not None
     assert found.given == given_volume.shape
     if reference is not None:
@@ -77,8 +76,8 @@ def test_the_size_is_that_of_the_opened_dataset(
 def test_a_phantom_tells_its_size_without_being_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
     cube = DatasetSpec("p", "P", (15.0,) * 3, phantom={"size": 40}, simulate=Simulation(3.0))
-    assert extent(cube) == ((13, 40, 40), (39, 40, 40))
-    usual = extent(DatasetSpec("p", "P", (15.0,) * 3, phantom={"seed": 1}))
+    assert dataset_size(cube) == ((13, 40, 40), (39, 40, 40))
+    usual = dataset_size(DatasetSpec("p", "P", (15.0,) * 3, phantom={"seed": 1}))
     assert usual == ((160, 160, 160), (160, 160, 160))
     assert list(tmp_path.iterdir()) == []
 
@@ -86,12 +85,12 @@ def test_a_phantom_tells_its_size_without_being_made(tmp_path: Path, monkeypatch
 def test_of_what_is_not_there_only_a_crop_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
     remote = DatasetSpec("r", "R", (30.0, 10.0, 10.0), url="https://localhost/x.tif")
-    assert extent(remote) is None
-    assert kept_file(remote) is None
-    assert extent(DatasetSpec("g", "G", (30.0, 10.0, 10.0), instructions="ask")) is None
-    assert extent(DatasetSpec("m", "M", (30.0, 10.0, 10.0), path=tmp_path / "gone.tif")) is None
+    assert dataset_size(remote) is None
+    assert local_file(remote) is None
+    assert dataset_size(DatasetSpec("g", "G", (30.0, 10.0, 10.0), instructions="ask")) is None
+    assert dataset_size(DatasetSpec("m", "M", (30.0, 10.0, 10.0), path=tmp_path / "gone.tif")) is None
     cut = DatasetSpec(**vars(remote) | {"crop": ((0, 4), (0, 20), (5, 20))})
-    assert extent(cut) == ((4, 20, 15), (12, 20, 15))
+    assert dataset_size(cut) == ((4, 20, 15), (12, 20, 15))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,9 +99,9 @@ def test_a_damaged_file_has_no_known_size(content: bytes, tmp_path: Path) -> Non
     for name in ("volume.tif", "volume.h5", "volume.txt"):
         path = tmp_path / name
         path.write_bytes(content)
-        assert extent(DatasetSpec("d", "D", (1.0, 1.0, 1.0), path=path)) is None
+        assert dataset_size(DatasetSpec("d", "D", (1.0, 1.0, 1.0), path=path)) is None
 
 
 def test_a_flat_image_has_no_known_size(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "flat.tif", np.zeros((8, 8), np.uint8))
-    assert extent(DatasetSpec("d", "D", (1.0, 1.0, 1.0), path=tmp_path / "flat.tif")) is None
+    assert dataset_size(DatasetSpec("d", "D", (1.0, 1.0, 1.0), path=tmp_path / "flat.tif")) is None

@@ -12,8 +12,7 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.catalogue import load_catalogue
-from a2ibench.data.fetch.datasets import fetch, fetch_all
-from a2ibench.data.fetch.download import file_name
+from a2ibench.data.fetch.datasets import fetch, fetch_all, file_name
 from a2ibench.data.opening import open_dataset
 from a2ibench.errors import DownloadError, InputError, UnknownNameError
 

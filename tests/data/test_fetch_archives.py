@@ -17,10 +17,9 @@ import pytest
 import tifffile
 
 from a2ibench.contracts import DatasetSpec, Simulation
-from a2ibench.data.fetch.datasets import fetch, kept_file
-from a2ibench.data.opening import open_dataset
-from a2ibench.data.size import extent
-from a2ibench.data.volume_checksums import content_sha256
+from a2ibench.data.checksums import content_sha256
+from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.errors import DownloadError
 
 NM = (50.0, 5.0, 5.0)
@@ -89,13 +88,13 @@ def left(cache: Path) -> list[str]:
 @pytest.mark.parametrize("content", ARCHIVES.values(), ids=ARCHIVES)
 def test_a_folder_of_slices_is_taken_out_and_opened(serve, server, tmp_path, content):
     wanted = spec(serve("/master.any", content))
-    assert kept_file(wanted, cache=tmp_path) is None
+    assert local_file(wanted, cache=tmp_path) is None
     path = fetch(wanted, cache=tmp_path)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == {
         name.rpartition("/")[2]: data for name, data in SLICES
     }
     np.testing.assert_array_equal(open_dataset(wanted, cache=tmp_path).data, STACK)
-    assert kept_file(wanted, cache=tmp_path) == path
+    assert local_file(wanted, cache=tmp_path) == path
     assert server.requests == ["/master.any"]
     assert left(tmp_path) == [path.name]
 
@@ -107,7 +106,7 @@ def test_one_file_is_taken_out_and_opened(serve, tmp_path, kind, monkeypatch):
     assert path.name.endswith("-whole.tif")
     np.testing.assert_array_equal(open_dataset(wanted, cache=tmp_path).data, STACK)
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path))
-    assert extent(wanted) == (STACK.shape, (120, 20, 30))
+    assert dataset_size(wanted) == (STACK.shape, (120, 20, 30))
 
 
 def test_members_of_one_archive_stay_apart(serve, tmp_path):
@@ -291,4 +290,4 @@ def test_a_dataset_of_a_member_can_be_degraded(serve, tmp_path):
     cut = {"voxel_size": (5.0, 5.0, 5.0), "crop": ((2, 8), (0, 20), (0, 30)), "simulate": Simulation(2.0)}
     wanted = DatasetSpec(**vars(wanted) | cut)
     np.testing.assert_array_equal(open_dataset(wanted, cache=tmp_path).data, STACK[2:8])
-    assert extent(wanted) == ((3, 20, 30), (6, 20, 30))
+    assert dataset_size(wanted) == ((3, 20, 30), (6, 20, 30))

@@ -14,17 +14,17 @@ import tensorstore
 import zarr
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch, kept_file
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.checksums import content_sha256
+from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch.transfer import RetryPolicy
 from a2ibench.data.opening import open_dataset
-from a2ibench.data.volume_checksums import content_sha256
 from a2ibench.errors import DownloadError, InputError
 
 NM = (8.0, 8.0, 8.0)
 CHUNK = (8, 16, 16)
 DATA = np.random.default_rng(0).integers(1, 60_000, (32, 48, 64)).astype(np.uint16)
 GZIP = {"type": "gzip"}
-QUICK = Patience(attempts=2, wait=0)
+QUICK = RetryPolicy(attempts=2, wait=0)
 
 
 def test_a_level_is_chosen(web, tmp_path):
@@ -58,11 +58,11 @@ def test_an_interrupted_download_goes_on_with_the_next_block(web, tmp_path, monk
     spec = DatasetSpec("em", "E", NM, url=url, crop=tuple((0, size) for size in data.shape))
     web.broken = r"/0\.0\.4$"
     with pytest.raises(DownloadError, match=r"^em: .*; give the same command again to go on$"):
-        fetch(spec, cache=tmp_path, patience=QUICK)
-    assert kept_file(spec, cache=tmp_path) is None
+        fetch(spec, cache=tmp_path, retry=QUICK)
+    assert local_file(spec, cache=tmp_path) is None
     web.broken = None
     web.asked.clear()
-    path = fetch(spec, cache=tmp_path, patience=QUICK)
+    path = fetch(spec, cache=tmp_path, retry=QUICK)
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["volume"], data)
     assert [name for name in web.asked if re.search(r"/\d\.\d\.\d$", name)] == ["/b.zarr/0.0.4"]
@@ -74,7 +74,7 @@ def test_a_folder_on_the_disk_is_a_source_as_well(tmp_path):
     group = zarr.open_group(path, mode="w", zarr_format=2)
     group.create_array("em/s0", data=DATA, chunks=CHUNK)
     spec = DatasetSpec("em", "E", NM, path=path, key="em/s0", crop=crop, sha256=content_sha256(path))
-    assert fetch(spec) == kept_file(spec) == path
+    assert fetch(spec) == local_file(spec) == path
     np.testing.assert_array_equal(open_dataset(spec).data, DATA[8:20, 16:40, 17:48])
     (path / "em" / "s0" / "0.0.0").unlink()
     with pytest.raises(InputError, match=r"^\[em\]: .* has sha256 "):
@@ -100,11 +100,13 @@ import sys
 from pathlib import Path
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.transfer import RetryPolicy
+from a2ibench.data.formats import tensorstores
+tensorstores._CONTEXT["http_request_retries"] = {"max_retries": 1}
 url = f"n5://http://127.0.0.1:{sys.argv[1]}/a.n5"
 spec = DatasetSpec("em", "E", (8, 8, 8), url=url, key="s0", crop=((0, 8),) * 3)
 try:
-    fetch(spec, cache=Path(sys.argv[2]), patience=Patience(read=1, attempts=1))
+    fetch(spec, cache=Path(sys.argv[2]), retry=RetryPolicy(read=1, attempts=1))
 except OSError as error:
     print(error)
 """

@@ -15,10 +15,9 @@ import tensorstore
 import zarr
 
 from a2ibench.contracts import DatasetSpec, Simulation
-from a2ibench.data.fetch.datasets import fetch, kept_file
-from a2ibench.data.fetch.retries import Patience
-from a2ibench.data.opening import open_dataset
-from a2ibench.data.size import extent
+from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch.transfer import RetryPolicy
+from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.errors import DownloadError, InputError
 
 NM = (8.0, 8.0, 8.0)
@@ -30,7 +29,7 @@ WANTED = DATA[tuple(slice(*bounds) for bounds in CROP)]
 # Along each axis, the numbers of the chunks that the crop touches.
 TOUCHED = [(z, y, x) for z in (1, 2) for y in (1, 2) for x in (1, 2)]
 OFFSET = (1000, 2000, 3000)
-QUICK = Patience(attempts=2, wait=0)
+QUICK = RetryPolicy(attempts=2, wait=0)
 
 
 def write_zarr(folder: Path) -> str:
@@ -126,8 +125,8 @@ def left(cache: Path) -> list[str]:
 def test_only_the_chunks_of_the_crop_are_asked_for_once(web, remote, tmp_path, kind, monkeypatch):
     spec = remote(kind)
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
-    before = extent(spec)
-    assert kept_file(spec) is None
+    before = dataset_size(spec)
+    assert local_file(spec) is None
     path = fetch(spec)
     assert sorted(chunks(web, kind)) == sorted(KINDS[kind][2])
     with h5py.File(path) as file:
@@ -137,8 +136,8 @@ def test_only_the_chunks_of_the_crop_are_asked_for_once(web, remote, tmp_path, k
     opened = open_dataset(spec)
     np.testing.assert_array_equal(opened.data, WANTED)
     assert opened.voxel_size == NM
-    assert kept_file(spec) == path
-    assert extent(spec) == before
+    assert local_file(spec) == path
+    assert dataset_size(spec) == before
     assert before.given == WANTED.shape
     assert web.asked == []
     assert left(tmp_path / "cache") == [path.name]
@@ -151,7 +150,7 @@ def test_bin_and_simulation_apply_to_the_crop(remote, tmp_path, monkeypatch):
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
     spec = remote("precomputed", bin=2, simulate=Simulation(2.0))
     assert open_dataset(spec).shape == (6, 12, 15)
-    assert extent(spec) == ((3, 12, 15), (6, 12, 15))
+    assert dataset_size(spec) == ((3, 12, 15), (6, 12, 15))
 
 
 def test_a_published_checksum_is_that_of_the_voxels(remote, tmp_path):
@@ -217,7 +216,7 @@ def test_without_a_crop_nothing_is_asked_for(web, remote, tmp_path):
 def test_a_volume_that_is_not_there_is_one_line(web, tmp_path, url):
     spec = DatasetSpec("em", "E", NM, url=url.format(f"127.0.0.1:{web.server_port}"), crop=CROP)
     with pytest.raises(DownloadError) as caught:
-        fetch(spec, cache=tmp_path, patience=QUICK)
+        fetch(spec, cache=tmp_path, retry=QUICK)
     assert str(caught.value).startswith(f"em: {spec.url}: ")
     assert str(caught.value).isprintable()
     assert left(tmp_path) == []
@@ -228,9 +227,9 @@ def test_a_missing_chunk_is_an_error_and_nothing_is_kept_as_complete(web, remote
     spec = remote(kind)
     (web.folder / KINDS[kind][2][3].lstrip("/")).unlink()
     with pytest.raises(DownloadError, match=r"^em: .*missing") as caught:
-        fetch(spec, cache=tmp_path, patience=QUICK)
+        fetch(spec, cache=tmp_path, retry=QUICK)
     assert str(caught.value).isprintable()
-    assert kept_file(spec, cache=tmp_path) is None
+    assert local_file(spec, cache=tmp_path) is None
 
 
 @pytest.mark.parametrize("kind", ["zarr", "n5"])
@@ -240,7 +239,7 @@ def test_a_server_in_passing_trouble_is_asked_again(web, remote, tmp_path, kind)
     web.event.clear()
     heal = threading.Timer(0.5, lambda: setattr(web, "broken", None))
     heal.start()
-    path = fetch(spec, cache=tmp_path, patience=Patience(attempts=8, wait=0.2, longest_wait=0.5))
+    path = fetch(spec, cache=tmp_path, retry=RetryPolicy(attempts=8, wait=0.2, longest_wait=0.5))
     heal.join()
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["volume"], WANTED)

@@ -13,7 +13,7 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.transfer import RetryPolicy
 from a2ibench.errors import DownloadError
 
 NM = (45.0, 15.0, 15.0)
@@ -128,11 +128,11 @@ def test_what_was_compressed_on_the_way_is_unpacked(serve, volume_bytes, tmp_pat
 
 def test_pauses_grow_and_heed_the_server(serve, volume_bytes, tmp_path, monkeypatch):
     pauses = []
-    monkeypatch.setattr("a2ibench.data.fetch.retries.time.sleep", pauses.append)
+    monkeypatch.setattr("a2ibench.data.fetch.transfer.time.sleep", pauses.append)
     asked = (429, {"Retry-After": "7"}, b"")
     busy, for_ever = (500, {}, b""), (503, {"Retry-After": "99999"}, b"")
     url = serve("/a.tif", busy, busy, asked, for_ever, volume_bytes)
     wanted = DatasetSpec("epfl", "E", NM, url=url)
-    patience = Patience(attempts=9, wait=1, longest_wait=20)
-    assert fetch(wanted, cache=tmp_path, patience=patience).read_bytes() == volume_bytes
+    retry = RetryPolicy(attempts=9, wait=1, longest_wait=20)
+    assert fetch(wanted, cache=tmp_path, retry=retry).read_bytes() == volume_bytes
     assert pauses == [1, 2, 7, 20]

@@ -17,15 +17,13 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.http import ResumingDownloader
-from a2ibench.data.fetch.partial import Part, Version
-from a2ibench.data.fetch.progress_bar import DownloadBar
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.http import Part, ResumingDownloader, Version
+from a2ibench.data.fetch.transfer import DownloadBar, RetryPolicy
 from a2ibench.errors import DownloadError
 
 NM = (45.0, 15.0, 15.0)
 CONTENT = np.random.default_rng(0).bytes(1_000_000)
-QUICK = Patience(connect=5, read=0.3, attempts=3, wait=0)
+QUICK = RetryPolicy(connect=5, read=0.3, attempts=3, wait=0)
 VERSION = Version('"1"', '"1"', None, len(CONTENT))
 AT_LEAST = 300_000
 CUT = 400_000
@@ -85,7 +83,7 @@ def files(cache):
 @pytest.mark.parametrize("known", [True, False])
 def test_a_transfer_cut_short_is_continued(serve, server, tmp_path, known):
     wanted = spec(serve("/a.tif", Remote(cut=CUT), Remote(cut=CUT), Remote()), CONTENT if known else None)
-    path = fetch(wanted, cache=tmp_path, patience=QUICK)
+    path = fetch(wanted, cache=tmp_path, retry=QUICK)
     assert path.read_bytes() == CONTENT
     first, second, third = starts(server)
     assert first == 0
@@ -96,7 +94,7 @@ def test_a_transfer_cut_short_is_continued(serve, server, tmp_path, known):
 
 def test_more_failures_than_attempts_are_fine_while_it_grows(serve, server, tmp_path):
     wanted = spec(serve("/a.tif", Remote(cut=150_000)), CONTENT)
-    assert fetch(wanted, cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(wanted, cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert len(server.requests) > 2 * QUICK.attempts
 
 
@@ -108,7 +106,7 @@ def test_more_failures_than_attempts_are_fine_while_it_grows(serve, server, tmp_
 def test_where_nothing_can_be_continued_it_starts_over(serve, server, tmp_path, remote):
     whole = Remote(ranges=remote.ranges, headers=remote.headers)
     wanted = spec(serve("/a.tif", remote, whole), CONTENT)
-    assert fetch(wanted, cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(wanted, cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert len(server.requests) == 2
     if remote.ranges:
         assert starts(server) == [0, 0]
@@ -117,14 +115,14 @@ def test_where_nothing_can_be_continued_it_starts_over(serve, server, tmp_path, 
 def test_a_date_serves_as_well(serve, server, tmp_path):
     headers = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT", "ETag": 'W/"weak"'}
     wanted = spec(serve("/a.tif", Remote(cut=CUT, headers=headers), Remote(headers=headers)), CONTENT)
-    assert fetch(wanted, cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(wanted, cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert starts(server)[1] > AT_LEAST
 
 
 def test_always_cut_short_is_an_error_that_says_how_far_it_came(serve, server, tmp_path):
     wanted = spec(serve("/a.tif", Remote(cut=CUT, ranges=False)), CONTENT)
     with pytest.raises(DownloadError) as caught:
-        fetch(wanted, cache=tmp_path, patience=QUICK)
+        fetch(wanted, cache=tmp_path, retry=QUICK)
     said = r"the transfer broke off after [34]\d{5} bytes; give the same command again to go on"
     assert re.fullmatch(f"epfl: {re.escape(wanted.url)}: {said}", str(caught.value))
     assert len(server.requests) == QUICK.attempts
@@ -133,8 +131,8 @@ def test_always_cut_short_is_an_error_that_says_how_far_it_came(serve, server, t
 def test_what_one_call_left_the_next_goes_on_with(serve, server, tmp_path):
     url = serve("/a.tif", Remote(cut=CUT), *[(503, {}, b"")] * QUICK.attempts, Remote())
     with pytest.raises(DownloadError, match="503 Service Unavailable; give the same command again"):
-        fetch(spec(url, CONTENT), cache=tmp_path, patience=QUICK)
-    assert fetch(spec(url, CONTENT), cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+        fetch(spec(url, CONTENT), cache=tmp_path, retry=QUICK)
+    assert fetch(spec(url, CONTENT), cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert starts(server)[-1] > AT_LEAST
 
 
@@ -142,7 +140,7 @@ def test_what_one_call_left_the_next_goes_on_with(serve, server, tmp_path):
 def test_a_file_that_changed_meanwhile_starts_over(serve, server, tmp_path, ranges):
     other = np.random.default_rng(1).bytes(900_000)
     url = serve("/a.tif", Remote(cut=CUT), Remote(other, {"ETag": '"2"'}, ranges=ranges))
-    path = fetch(spec(url), cache=tmp_path, patience=QUICK)
+    path = fetch(spec(url), cache=tmp_path, retry=QUICK)
     assert path.read_bytes() == other
     assert starts(server)[1] > AT_LEAST
 
@@ -151,7 +149,7 @@ def test_a_server_that_splices_two_versions_is_found_out(serve, server, tmp_path
     other = bytes(reversed(CONTENT))
     heedless = Remote(other, {"ETag": '"1"'})
     url = serve("/a.tif", Remote(cut=CUT), heedless, Remote(CONTENT))
-    assert fetch(spec(url, CONTENT), cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(spec(url, CONTENT), cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert starts(server)[2] == 0
 
 
@@ -169,7 +167,7 @@ def test_another_range_than_was_asked_for_is_not_taken(serve, server, tmp_path, 
         handler.wfile.write(b"0123456789")
 
     wanted = spec(serve("/a.tif", Remote(cut=CUT), wrong, Remote()), CONTENT)
-    assert fetch(wanted, cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(wanted, cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert starts(server)[2] == 0
 
 
@@ -209,7 +207,7 @@ def test_a_damaged_note_starts_over(serve, tmp_path, note):
 
 def test_a_stall_is_overcome(serve, server, tmp_path, stalling):
     wanted = spec(serve("/a.tif", Remote(cut=CUT, stall=stalling), Remote()), CONTENT)
-    assert fetch(wanted, cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(wanted, cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert starts(server)[1] > AT_LEAST
 
 
@@ -217,7 +215,7 @@ def test_always_stalling_is_an_error(serve, server, tmp_path, stalling):
     wanted = spec(serve("/a.tif", Remote(cut=0, stall=stalling)), CONTENT)
     before = time.monotonic()
     with pytest.raises(DownloadError, match=r"^epfl: .*: the server sent nothing for 0.3 s$"):
-        fetch(wanted, cache=tmp_path, patience=QUICK)
+        fetch(wanted, cache=tmp_path, retry=QUICK)
     assert time.monotonic() - before < 20
     assert len(server.requests) == QUICK.attempts
     assert files(tmp_path) == []
@@ -226,13 +224,13 @@ def test_always_stalling_is_an_error(serve, server, tmp_path, stalling):
 def test_a_server_that_never_answers_is_an_error(serve, tmp_path, stalling):
     wanted = spec(serve("/a.tif", lambda handler: stalling.wait(30)), CONTENT)
     with pytest.raises(DownloadError, match=r": the server sent nothing for 0.3 s$"):
-        fetch(wanted, cache=tmp_path, patience=QUICK)
+        fetch(wanted, cache=tmp_path, retry=QUICK)
 
 
 def test_a_redirect_is_followed_also_when_it_goes_on(serve, server, tmp_path):
     serve("/b.tif", Remote(cut=CUT), Remote())
     wanted = spec(serve("/a.tif", (302, {"Location": "/b.tif"}, b"")), CONTENT)
-    assert fetch(wanted, cache=tmp_path, patience=QUICK).read_bytes() == CONTENT
+    assert fetch(wanted, cache=tmp_path, retry=QUICK).read_bytes() == CONTENT
     assert server.requests == ["/a.tif", "/b.tif"] * 2
     assert starts(server)[3] > AT_LEAST
 
@@ -240,14 +238,14 @@ def test_a_redirect_is_followed_also_when_it_goes_on(serve, server, tmp_path):
 def test_a_file_that_is_gone_leaves_no_part(serve, tmp_path):
     wanted = spec(serve("/a.tif", Remote(cut=CUT), (404, {}, b"")), CONTENT)
     with pytest.raises(DownloadError, match=r": the server answered 404 Not Found$"):
-        fetch(wanted, cache=tmp_path, patience=QUICK)
+        fetch(wanted, cache=tmp_path, retry=QUICK)
     assert files(tmp_path) == []
 
 
 def test_wrong_bytes_are_not_kept(serve, server, tmp_path):
     wanted = spec(serve("/a.tif", Remote(CONTENT[::-1])), CONTENT)
     with pytest.raises(DownloadError, match=r"expected .* but got"):
-        fetch(wanted, cache=tmp_path, patience=QUICK)
+        fetch(wanted, cache=tmp_path, retry=QUICK)
     assert files(tmp_path) == []
     assert len(server.requests) == 2
 
@@ -291,7 +289,7 @@ def test_a_killed_process_is_continued(serve, server, tmp_path, stalling):
             nap.wait(0.05)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    path = fetch(spec(url), cache=tmp_path, patience=QUICK)
+    path = fetch(spec(url), cache=tmp_path, retry=QUICK)
     assert path.read_bytes() == CONTENT
     assert starts(server)[1] > AT_LEAST
     assert files(tmp_path) == [path, path.with_name(f"{path.name}.json")]

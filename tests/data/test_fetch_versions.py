@@ -11,13 +11,12 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.fetch.http import ResumingDownloader
-from a2ibench.data.fetch.partial import Part, Version
-from a2ibench.data.fetch.retries import Patience
+from a2ibench.data.fetch.http import Part, ResumingDownloader, Version
+from a2ibench.data.fetch.transfer import RetryPolicy
 
 OLD, NEW = (np.random.default_rng(seed).bytes(300_000) for seed in (5, 6))
 CUT = 100_000
-QUICK = Patience(connect=5, read=0.5, attempts=3, wait=0)
+QUICK = RetryPolicy(connect=5, read=0.5, attempts=3, wait=0)
 LONG_AGO = "Wed, 21 Oct 2015 07:28:00 GMT"
 
 
@@ -85,7 +84,7 @@ SPLICED = {
 def test_the_tail_of_another_file_is_never_taken(serve, tmp_path, before, after):
     url = serve("/a.tif", begun(before), after, answer(200, {"Content-Length": str(len(NEW))}, NEW))
     spec = DatasetSpec("epfl", "E", (45.0, 15.0, 15.0), url=url)
-    got = fetch(spec, cache=tmp_path, patience=QUICK).read_bytes()
+    got = fetch(spec, cache=tmp_path, retry=QUICK).read_bytes()
     assert got == NEW
 
 
@@ -101,14 +100,14 @@ SAME = {
 def test_the_rest_of_the_same_file_is_taken(serve, server, tmp_path, before, after):
     url = serve("/a.tif", begun(before), rest(after or before, OLD))
     spec = DatasetSpec("epfl", "E", (45.0, 15.0, 15.0), url=url)
-    assert fetch(spec, cache=tmp_path, patience=QUICK).read_bytes() == OLD
+    assert fetch(spec, cache=tmp_path, retry=QUICK).read_bytes() == OLD
     assert server.ranges == [None, f"bytes={CUT}-"]
 
 
 def test_a_whole_file_instead_of_a_part_replaces_it(serve, tmp_path):
     whole = answer(200, {"Content-Length": str(len(NEW))}, NEW)
     spec = DatasetSpec("epfl", "E", (45.0, 15.0, 15.0), url=serve("/a.tif", begun({"ETag": '"1"'}), whole))
-    assert fetch(spec, cache=tmp_path, patience=QUICK).read_bytes() == NEW
+    assert fetch(spec, cache=tmp_path, retry=QUICK).read_bytes() == NEW
 
 
 def test_the_end_of_another_file_is_not_that_of_this(serve, tmp_path):
@@ -149,6 +148,6 @@ def test_a_note_of_another_form_is_no_version(tmp_path, version):
 def test_a_date_in_the_header_is_compared_with_the_servers_own_clock():
     later = format_datetime(parsedate_to_datetime(LONG_AGO) + timedelta(seconds=61))
     sooner = format_datetime(parsedate_to_datetime(LONG_AGO) + timedelta(seconds=59))
-    assert Version.of({"Last-Modified": LONG_AGO, "Date": later}, 9) is not None
-    assert Version.of({"Last-Modified": LONG_AGO, "Date": sooner}, 9) is None
-    assert Version.of({"Last-Modified": LONG_AGO, "Date": later}, None) is None
+    assert Version.from_headers({"Last-Modified": LONG_AGO, "Date": later}, 9) is not None
+    assert Version.from_headers({"Last-Modified": LONG_AGO, "Date": sooner}, 9) is None
+    assert Version.from_headers({"Last-Modified": LONG_AGO, "Date": later}, None) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.fetch.datasets import fetch
-from a2ibench.data.opening import open_dataset
+from a2ibench.data.generators import cached_path
+from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.data.phantom import GENERATOR_VERSION
 from a2ibench.errors import InputError, UnknownNameError
 
@@ -125,6 +127,36 @@ def test_an_unknown_option_suggests_the_nearest(calls, tmp_path):
 def test_a_value_the_generator_refuses_is_one_line(calls, tmp_path, size, message):
     with pytest.raises(InputError, match=rf"^\[phantom\]: phantom: {message}"):
         open_dataset(entry(size=size), cache=tmp_path)
+
+
+def test_the_cached_file_is_named_as_ever(tmp_path):
+    assert cached_path(SPEC, tmp_path) == tmp_path / "generated" / "phantom-v1-a69f8908f91a8d80.npy"
+    named = entry(seed=3, target="a2ibench.data.phantom:phantom")
+    assert cached_path(named, tmp_path) == cached_path(SPEC, tmp_path)
+
+
+def test_a_plugin_names_its_own_generator(tmp_path, monkeypatch):
+    def stripes(voxel_size, period):
+        return np.tile((np.arange(16) // period % 2 * 200).astype(np.uint8), (16, 16, 1))
+
+    module = ModuleType("a2ibench_stripes")
+    module.stripes, module.GENERATOR_VERSION, module.nothing = stripes, 7, lambda voxel_size: None
+    monkeypatch.setitem(sys.modules, "a2ibench_stripes", module)
+    spec = DatasetSpec("s", "S", (9.0,) * 3, phantom={"target": "a2ibench_stripes:stripes", "period": 4})
+    assert open_dataset(spec, cache=tmp_path).data[0, 0, :5].tolist() == [0, 0, 0, 0, 200]
+    assert fetch(spec, cache=tmp_path).name.startswith("stripes-v7-")
+    assert dataset_size(spec) is None
+    with pytest.raises(UnknownNameError, match="did you mean 'period'"):
+        open_dataset(replace(spec, phantom={**spec.phantom, "periode": 4}), cache=tmp_path)
+    for target, message in (
+        ("a2ibench_stripes:nothing", "gave no uint8 array"),
+        ("a2ibench_stripes:gone", "cannot be imported"),
+        ("a2ibench_stripes", "cannot be imported"),
+        (5, "cannot be imported"),
+    ):
+        with pytest.raises(InputError, match=rf"^\[s\]: .*{message}") as caught:
+            open_dataset(replace(spec, phantom={"target": target}), cache=tmp_path)
+        assert str(caught.value).isprintable()
 
 
 def test_the_real_generator_serves_the_catalogue(tmp_path):

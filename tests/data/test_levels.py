@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from a2ibench import InputError, Volume, open_volume
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled, probe
+from a2ibench.data.prepare import Crop
 
 NM = (40.0, 10.0, 10.0)
 
@@ -114,7 +114,7 @@ def test_a_file_read_piece_by_piece_has_the_levels_of_the_array(tmp_path, dtype,
     data = (data / 16 if dtype == "uint8" else data).astype(dtype)
     tifffile.imwrite(tmp_path / "a.tif", data, compression="zlib")
     with open_lazy(tmp_path / "a.tif") as stored:
-        streamed = find_levels(Window(stored), "a")
+        streamed = find_levels(Crop(stored), "a")
     volume = open_volume(tmp_path / "a.tif", voxel_size=NM)
     assert (volume.intensity, volume.contrast, volume.padding) == tuple(streamed)
     assert streamed == find_levels(data, "a")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import block_reduce
 
-from a2ibench.data.prepare import check_finite, check_shows, crop, mean_bin
+from a2ibench.data.prepare import check_finite, check_shows, cropped, mean_bin
 from a2ibench.errors import InputError
 
 DTYPES = st.sampled_from([np.uint8, np.int8, np.uint16, np.int16, np.float32])
@@ -58,7 +58,7 @@ def test_a_bin_larger_than_the_volume():
 
 def test_crops_are_views_of_the_voxels_within():
     data = np.arange(4 * 5 * 6).reshape(4, 5, 6)
-    part = crop(data, ((1, 3), (0, 5), (5, 6)), "a")
+    part = cropped(data, ((1, 3), (0, 5), (5, 6)), "a")
     np.testing.assert_array_equal(part, data[1:3, :, 5:])
     assert np.shares_memory(part, data)
 
@@ -77,7 +77,7 @@ def test_a_crop_beyond_the_volume_names_the_axis(bounds, axis):
     with pytest.raises(
         InputError, match=rf"^a: crop is \[.*\] along {axis}, but the volume has {size} voxels"
     ):
-        crop(np.zeros((4, 5, 6)), bounds, "a")
+        cropped(np.zeros((4, 5, 6)), bounds, "a")
 
 
 @settings(deadline=None)

@@ -15,7 +15,7 @@ from a2ibench.bench.record import read_record
 from a2ibench.bench.run_file import read_run_file
 from a2ibench.contracts import Volume
 from a2ibench.data.catalogue import load_catalogue
-from a2ibench.data.fetch.partial import Part
+from a2ibench.data.fetch.http import Part
 from a2ibench.data.formats import open_lazy
 from a2ibench.errors import A2IBenchError
 from a2ibench.protocol import checkpoint

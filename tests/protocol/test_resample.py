@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2ibench import AxialGrid, interpolate
-from a2ibench.degradations.base import gaussian_psf, slab_average, subsample
+from a2ibench.degradations.models import gaussian_psf, slab_average, subsample
 from a2ibench.protocol.resample import interpolation_matrix
 
 RATIOS = [1.0, 2.0, 3.0, 10 / 3, 4.0, 8.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import h5py
 import mrcfile
@@ -15,7 +16,7 @@ import a2ibench
 from a2ibench import InputError, Volume
 from a2ibench.data import writing
 from a2ibench.data.formats import open_lazy
-from a2ibench.reconstruction import stack_to_file
+from a2ibench.reconstruction import reconstruct
 
 NM = (40.0, 10.0, 10.0)
 CORNER = ((0, 3), (0, 24), (0, 32))
@@ -73,18 +74,27 @@ def test_every_format_is_read(stack, tmp_path, kind) -> None:
     np.testing.assert_array_equal(read(target)[0], expected)
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "int16", ">u2", "float32", ">f4", "float64"])
-def test_a_copy_in_another_dtype_gives_the_same_picture(tmp_path, stack, dtype) -> None:
+@pytest.fixture(scope="module")
+def picture(stack, tmp_path_factory):
+    """Return a function that reconstructs a corner of the stack in a dtype, once for each method."""
     voxels = tifffile.imread(stack)[:, :48, :56]
     voxels[0, 0, :2] = 0, 255
+
+    @cache
+    def made(method, dtype):
+        folder = tmp_path_factory.mktemp("picture")
+        np.save(folder / "in.npy", voxels.astype(dtype))
+        a2ibench.reconstruct_file(folder / "in.npy", folder / "o.tif", method, voxel_size=NM, **QUICK)
+        return read(folder / "o.tif")[0]
+
+    return made
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16", ">u2", "float32", ">f4", "float64"])
+def test_a_copy_in_another_dtype_gives_the_same_picture(picture, dtype) -> None:
     # 8 bits show a network the range of the dtype, others that of the voxels, so it learns a little else.
     for method, most, mean in (("cubic", int("f" in dtype), 0.01), ("srmd", 60, 2.0)):
-        pictures = {}
-        for kind in ("uint8", dtype):
-            np.save(tmp_path / "in.npy", voxels.astype(kind))
-            target = tmp_path / f"{method}-{kind.strip('>')}.tif"
-            a2ibench.reconstruct_file(tmp_path / "in.npy", target, method, voxel_size=NM, **QUICK)
-            pictures[kind] = read(target)[0]
+        pictures = {kind: picture(method, kind) for kind in ("uint8", dtype)}
         assert pictures[dtype].dtype == np.dtype(dtype).newbyteorder("=") or dtype == "float64"
         apart = np.abs(pictures["uint8"] - np.rint(pictures[dtype].astype(float)))
         assert apart.max() <= most
@@ -194,7 +204,7 @@ def test_only_what_looks_along_the_axis_alone_is_written_in_whole_rows(
         asked.append(options["rows"])
         return writing.create(*arguments, **options)
 
-    monkeypatch.setattr(stack_to_file, "create", create)
+    monkeypatch.setattr(reconstruct, "create", create)
     a2ibench.reconstruct_file(stack, tmp_path / "o.tif", method, voxel_size=NM, crop=CORNER, **QUICK)
     assert asked == [rows]
 
@@ -205,7 +215,7 @@ def unreadable(*arguments, **options):
 
 @pytest.mark.parametrize("fails", ["middle_planes", "draw_planes"])
 def test_a_figure_that_fails_takes_nothing_back(stack, tmp_path, monkeypatch, caplog, fails) -> None:
-    monkeypatch.setattr(stack_to_file, fails, unreadable)
+    monkeypatch.setattr(reconstruct, fails, unreadable)
     target = tmp_path / "\x1b[31m.tif"
     assert a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, crop=CORNER) == target
     assert list(tmp_path.iterdir()) == [target]

@@ -20,7 +20,6 @@ from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_bet
 source, target, method = sys.argv[1:]
 host().load("method", method)
 streaming.VOXELS = streaming.AXIAL_VOXELS = 1 << 23
-streaming.BYTES = 1 << 22
 
 def highest():
     text = Path("/proc/self/status").read_text()

@@ -11,7 +11,7 @@ import tifffile
 import a2ibench
 from a2ibench import InputError
 from a2ibench.data.writing import Writer
-from a2ibench.reconstruction import checkpoints, stack_to_file
+from a2ibench.reconstruction import checkpoints, reconstruct
 
 OPTIONS = {
     "voxel_size": (40.0, 10.0, 10.0),
@@ -64,9 +64,9 @@ def whole(stack, tmp_path_factory, content):
 
 MOMENTS = {
     "before the end": (Writer, "publish"),
-    "before the checkpoint": (stack_to_file, "keep"),
+    "before the checkpoint": (reconstruct, "keep"),
     "amid the checkpoint": (checkpoints, "flush_tree"),
-    "before the figure": (stack_to_file, "_draw"),
+    "before the figure": (reconstruct, "_draw"),
     "before the hidden folder goes": (Writer, "finish"),
 }
 
@@ -147,7 +147,7 @@ def test_a_trained_network_outlasts_an_error_behind_it(call, tmp_path, monkeypat
         raise InputError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(stack_to_file, "stream", fails)
+        broken.setattr(reconstruct, "stream", fails)
         with pytest.raises(InputError, match="the disk is full"):
             call()
     assert "fit" not in call()
@@ -155,7 +155,7 @@ def test_a_trained_network_outlasts_an_error_behind_it(call, tmp_path, monkeypat
 
 @pytest.mark.parametrize("how", ["content", "same size and time", "touched", "replaced", "linked"])
 def test_an_input_that_changes_meanwhile(call, tmp_path, monkeypatch, how):
-    source, original = tmp_path / "in.tif", stack_to_file.stream
+    source, original = tmp_path / "in.tif", reconstruct.stream
 
     def meddling(*arguments, **options):
         original(*arguments, **options)
@@ -175,7 +175,7 @@ def test_an_input_that_changes_meanwhile(call, tmp_path, monkeypatch, how):
         else:
             (tmp_path / "backup").hardlink_to(source)
 
-    monkeypatch.setattr(stack_to_file, "stream", meddling)
+    monkeypatch.setattr(reconstruct, "stream", meddling)
     if how == "linked":
         call(method="cubic", crop=None)
         return
@@ -195,12 +195,12 @@ def test_any_voxel_changes_the_identity(stack, tmp_path, monkeypatch, place):
             changed[place] ^= change
             np.save(source, changed)
             os.utime(source, ns=(0, change))
-            from a2ibench.data.crop import Window
             from a2ibench.data.formats import open_lazy
+            from a2ibench.data.prepare import Crop
             from a2ibench.reconstruction.identity import content
 
             with open_lazy(source) as stored:
-                kinds.append(content(stored, Window(stored, crop), [source]))
+                kinds.append(content(stored, Crop(stored, crop), [source]))
     assert len(set(kinds)) == 4
 
 

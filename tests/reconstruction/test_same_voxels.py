@@ -130,13 +130,11 @@ def test_a_checkpoint_clips_nothing_that_another_stack_has(tmp_path, kind) -> No
     bright, spot = data.copy(), (slice(2, 6), slice(20, 32), slice(30, 42))
     bright[spot] = bright[spot] * 10
     narrow = data.clip(*np.percentile(data, (5, 95)).astype(data.dtype))
-    for stack in (bright, narrow):
+    for stack in (narrow, bright):
         tifffile.imwrite(source, stack, photometric="minisblack")
         memory, file = both(source, "srmd", checkpoint=kept, **QUICK)
         np.testing.assert_array_equal(memory, file)
         assert float(file[13, 26, 36]) == pytest.approx(float(stack[4, 26, 36]), rel=0.05)
-    # Far away nothing has changed.
-    tifffile.imwrite(source, bright, photometric="minisblack")
-    far = both(source, "srmd", checkpoint=kept, **QUICK)[1]
-    apart = far[:, :, 66:].astype(float) - first[:, :, 66:]
+    # Far away from the bright spot nothing has changed.
+    apart = file[:, :, 66:].astype(float) - first[:, :, 66:]
     assert np.abs(apart).max() < 0.01 * data.max()

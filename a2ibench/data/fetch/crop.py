@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from a2ibench.contracts import DatasetSpec
 from a2ibench.contracts.specs import CHUNKED_FORMATS
 from a2ibench.data import prepare
-from a2ibench.data.fetch.progress_bar import DownloadBar
-from a2ibench.data.fetch.retries import Pace, Patience, end_stalls, patiently
+from a2ibench.data.fetch.transfer import DownloadBar, Pace, RetryPolicy, end_stalls, retried
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.volume import native
 from a2ibench.data.writing import Writer, create
-from a2ibench.data.writing.layout import Triple, box, starts
+from a2ibench.data.writing.layout import ZYX, box, starts
 from a2ibench.errors import InputError
 
 
 def download_crop(
-    spec: DatasetSpec, output: Path, patience: Patience, bar: DownloadBar | None = None
+    spec: DatasetSpec, output: Path, retry: RetryPolicy, bar: DownloadBar | None = None
 ) -> None:
     """Write the crop of an entry to an HDF5 file, whose dataset is ``volume``; floats become float32.
 
@@ -34,7 +33,7 @@ def download_crop(
         With a `crop`, and a `url` that is `chunked`.
     output : Path
         Ends in .h5, and appears when it is complete.
-    patience : Patience
+    retry : RetryPolicy
         When to give up.
     bar : DownloadBar, optional
         Is told how many bytes of voxels there are.
@@ -48,17 +47,17 @@ def download_crop(
     """
     if spec.crop is None:
         raise InputError("crop is missing; of a chunked volume only a crop is downloaded, so give one")
-    end_stalls(patience)
-    pace = Pace(patience)
+    end_stalls(retry)
+    pace = Pace(retry)
     opened = partial(open_lazy, address(spec), key=spec.key, level=spec.level)
-    with patiently(opened, patience) as volume:
+    with retried(opened, retry) as volume:
         prepare.check_crop(spec.crop, volume.shape, spec.name)
         (z0, z1), (y0, y1), (x0, x1) = spec.crop
         shape = (z1 - z0, y1 - y0, x1 - x0)
         dtype = np.dtype(np.float32) if volume.dtype.kind == "f" else volume.dtype
         identity = {"url": spec.url, "key": spec.key, "level": spec.level, "crop": spec.crop}
         with create(output, shape, dtype, spec.voxel_size, identity=identity, overwrite=True) as writer:
-            _copy(volume, (z0, y0, x0), shape, writer, patience, pace, bar)
+            _copy(volume, (z0, y0, x0), shape, writer, retry, pace, bar)
             writer.finish()
 
 
@@ -70,10 +69,10 @@ def address(spec: DatasetSpec) -> str:
 
 def _copy(
     volume: LazyVolume,
-    origin: Triple,
-    shape: Triple,
+    origin: ZYX,
+    shape: ZYX,
     writer: Writer,
-    patience: Patience,
+    retry: RetryPolicy,
     pace: Pace,
     bar: DownloadBar | None,
 ) -> None:
@@ -91,7 +90,7 @@ def _copy(
         z, y, x = (
             slice(part.start + first, part.stop + first) for part, first in zip(parts, origin, strict=True)
         )
-        writer.write(start, native(patiently(partial(_read, volume, (z, y, x)), patience)))
+        writer.write(start, native(retried(partial(_read, volume, (z, y, x)), retry)))
         if bar is not None:
             bar.update(sizes[start])
 

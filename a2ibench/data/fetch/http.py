@@ -1,18 +1,156 @@
-"""Downloads over http that are taken up where they broke off."""
+"""Downloads over http that are taken up where they broke off, if the remote file is still the same."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
-from a2ibench.data.fetch.partial import Part, Version
-from a2ibench.data.fetch.progress_bar import DownloadBar
-from a2ibench.data.fetch.retries import Pace, Patience
+from a2ibench.data.fetch.transfer import DownloadBar, Pace, RetryPolicy
+from a2ibench.documents import read_json
 from a2ibench.errors import DownloadError, one_line
+from a2ibench.files import write_json
+
+_SETTLED: Final = 60.0
+"""Seconds after which a file that changes again gets another date for certain."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a server said of a file when its download began.
+
+    Parameters
+    ----------
+    condition : str
+        The strong ETag or, where there is none, the date by which the server is asked for the rest.
+    etag, modified : str or None
+        Its headers ``ETag``, also a weak one, and ``Last-Modified``.
+    total : int or None
+        Bytes of the whole file.
+    """
+
+    condition: str
+    etag: str | None
+    modified: str | None
+    total: int | None
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str], total: int | None) -> Version | None:
+        """Return the version of a response; None where a later one could not be told from it.
+
+        A date tells only files apart that did not change within its second, so it must have been a minute
+        old when the server sent it, and the number of bytes must be known as well.
+        """
+        etag, modified = headers.get("ETag"), headers.get("Last-Modified")
+        if etag and etag.startswith('"'):
+            return cls(etag, etag, modified, total)
+        if modified and total is not None and _settled(modified, headers.get("Date", "")):
+            return cls(modified, etag, modified, total)
+        return None
+
+    @classmethod
+    def from_note(cls, note: Any) -> Version | None:
+        """Return the version that a note holds; None where it holds anything else."""
+        if not isinstance(note, dict) or note.keys() != {"condition", "etag", "modified", "total"}:
+            return None
+        texts = (note["etag"], note["modified"])
+        usable = all(text is None or isinstance(text, str) for text in texts)
+        if not usable or note["condition"] not in [text for text in texts if text]:
+            return None
+        total = note["total"]
+        if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total < 1):
+            return None
+        return cls(**note)
+
+    def to_note(self) -> dict[str, Any]:
+        """Return what `from_note` takes."""
+        return asdict(self)
+
+    def matches(self, headers: Mapping[str, str], total: int | None) -> bool:
+        """Return whether a response, of a file of `total` bytes, is of this version: it must say so."""
+        known = {"ETag": self.etag, "Last-Modified": self.modified}
+        stated = {name: headers[name] for name in known if name in headers}
+        if not stated or any(known[name] != value for name, value in stated.items()):
+            return False
+        if self.total is not None and total is not None:
+            return self.total == total
+        # A date alone is not enough.
+        return self.condition == self.etag and "ETag" in stated
+
+
+def _settled(modified: str, date: str) -> bool:
+    try:
+        sent: datetime = parsedate_to_datetime(date)
+        return (sent - parsedate_to_datetime(modified)).total_seconds() >= _SETTLED
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+class Part:
+    """A file that grows, and a note of the version of the remote file that it is the beginning of.
+
+    Parameters
+    ----------
+    path : Path
+        Where it grows; the note lies beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._note = path.with_name(f"{path.name}.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there are bytes, and a note of what they are the beginning of."""
+        return self.size > 0 and self._note.is_file()
+
+    def version(self, url: str) -> Version | None:
+        """Return the version of the remote file; None where the part cannot be continued."""
+        with contextlib.suppress(OSError, ValueError):
+            note = read_json(self._note)
+            version = Version.from_note(note.get("version")) if isinstance(note, dict) else None
+            if (
+                version is not None
+                and note.get("url") == url
+                and 0 < self.size <= (version.total or self.size)
+            ):
+                return version
+        return None
+
+    def begin(self, url: str, version: Version | None) -> None:
+        """Start over with a version of the file; with None it cannot be continued later."""
+        self.clear()
+        self.path.touch()
+        if version is not None:
+            write_json(self._note, {"url": url, "version": version.to_note()}, indent=None)
+
+    def clear(self) -> None:
+        """Remove what is there."""
+        # The note first: bytes without one are never continued.
+        self._note.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def deliver(self, output: Path) -> None:
+        """Give the whole file its next name."""
+        self.path.replace(output)
+        self._note.unlink(missing_ok=True)
+
 
 _CHUNK: Final = 2**16
 _PASSING = (408, 425, 429)
@@ -48,15 +186,15 @@ class ResumingDownloader:
     ----------
     part : Part
         Where the file grows; it stays when the download fails half-way.
-    patience : Patience
+    retry : RetryPolicy
         When to give up.
     bar : DownloadBar, optional
         Is told how far it has come.
     """
 
-    def __init__(self, part: Part, patience: Patience, bar: DownloadBar | None = None) -> None:
-        self._part, self._patience, self._bar = part, patience, bar
-        self._pace = Pace(patience)
+    def __init__(self, part: Part, retry: RetryPolicy, bar: DownloadBar | None = None) -> None:
+        self._part, self._retry, self._bar = part, retry, bar
+        self._pace = Pace(retry)
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         """Download `url` to `output_file`.
@@ -84,10 +222,10 @@ class ResumingDownloader:
                 reason = self._reason(error)
             failures = failures + 1 if self._part.size <= furthest or not gained else 1
             furthest = max(furthest, self._part.size)
-            if failures >= self._patience.attempts:
+            if failures >= self._retry.attempts:
                 raise DownloadError(reason)
             self._pace.check()
-            self._patience.pause(failures, wait)
+            self._retry.pause(failures, wait)
             self._pace.check()
         self._part.deliver(Path(output_file))
 
@@ -116,7 +254,7 @@ class ResumingDownloader:
         """Return the response; in a thread of its own, for a server may send headers for ever."""
         import requests
 
-        limits = (self._patience.connect, self._patience.read)
+        limits = (self._retry.connect, self._retry.read)
         answers: SimpleQueue[Any] = SimpleQueue()
 
         def ask() -> None:
@@ -127,7 +265,7 @@ class ResumingDownloader:
 
         Thread(target=ask, daemon=True).start()
         try:
-            answer = answers.get(timeout=max(0.0, min(sum(limits) + self._patience.window, self._pace.left)))
+            answer = answers.get(timeout=max(0.0, min(sum(limits) + self._retry.period, self._pace.left)))
         except Empty:
             self._pace.check()
             raise TransferError("the server did not come to the end of its headers", slow=True) from None
@@ -140,7 +278,7 @@ class ResumingDownloader:
             return False
         # There is nothing behind the part, of the same version: it was cut short just before its renaming.
         size = self._part.size
-        same = size == version.total or (version.total is None and version.is_of(response.headers, size))
+        same = size == version.total or (version.total is None and version.matches(response.headers, size))
         if same and response.headers.get("Content-Range") == f"bytes */{size}":
             return True
         self._part.clear()
@@ -165,7 +303,7 @@ class ResumingDownloader:
             sent = re.fullmatch(pattern, headers.get("Content-Range", "").strip())
             total = int(sent[2]) if sent and sent[2] != "*" else None
             fits = sent is not None and int(sent[1]) == self._part.size
-            if version is None or not fits or not version.is_of(headers, total):
+            if version is None or not fits or not version.matches(headers, total):
                 self._part.clear()
                 raise TransferError("the server sent another range of bytes than was asked for")
             return version.total if total is None else total
@@ -174,7 +312,7 @@ class ResumingDownloader:
             return None
         length = headers.get("Content-Length", "")
         total = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
-        self._part.begin(url, Version.of(headers, total))
+        self._part.begin(url, Version.from_headers(headers, total))
         return total
 
     def _room(self, total: int | None) -> int:
@@ -213,7 +351,7 @@ class ResumingDownloader:
 
         message = innermost(error)
         if "timed out" in message and not isinstance(error, ConnectTimeout):
-            return f"the server sent nothing for {self._patience.read:g} s"
+            return f"the server sent nothing for {self._retry.read:g} s"
         if "IncompleteRead" in message:
             return f"the transfer broke off after {self._part.size} bytes"
         return message

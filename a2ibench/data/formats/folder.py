@@ -92,8 +92,8 @@ class SliceFolder:
         self.shape = (len(names), *self._plane)
 
     def __getitem__(self, block: tuple[slice, ...]) -> NDArray[Any]:
-        numbers, *window = block
-        sizes = [part.stop - part.start for part in window]
+        numbers, *region = block
+        sizes = [part.stop - part.start for part in region]
         out = np.empty((numbers.stop - numbers.start, *sizes), self.dtype)
         for row, number in enumerate(range(numbers.start, numbers.stop)):
             name = self._names[number]
@@ -104,7 +104,7 @@ class SliceFolder:
                         f"{(self._source / name).text}: {array.shape} {array.dtype.name}, but "
                         f"{self._names[0]} is {self._plane} {self.dtype.name}; give slices alike"
                     )
-                out[row] = self._read(name, array, tuple(window))
+                out[row] = self._read(name, array, tuple(region))
         return out
 
     def _described(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...]]:
@@ -127,9 +127,9 @@ class SliceFolder:
             raise InputError(f"{file.text}: shape {array.shape}; give slices of one grey-scale image each")
         return array
 
-    def _read(self, name: str, array: PagedArray, window: tuple[slice, ...]) -> NDArray[Any]:
+    def _read(self, name: str, array: PagedArray, region: tuple[slice, ...]) -> NDArray[Any]:
         try:
-            return array[window]
+            return array[region]
         except InputError:
             raise
         except Exception as error:  # as above

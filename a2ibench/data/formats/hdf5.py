@@ -1,4 +1,4 @@
-"""Datasets in HDF5 files."""
+"""Datasets in HDF5 files, and arrays that MATLAB saved with ``-v7.3``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import math
 from contextlib import ExitStack
 from typing import Any
 
-from a2ibench.data.formats import axes
+from a2ibench.data.formats.metadata import assumed_axes, check_sizes, is_volume, named_axes
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, check_chunk, check_dtype
 from a2ibench.errors import InputError
 
-KIND = "HDF5"
 
-
-def open_source(
+def open_hdf5(
     source: Source, key: str | None, resources: ExitStack, *, fill_missing: bool = False
 ) -> LazyVolume:
     """Open one 3D dataset; its axes are z, y, x unless its labels or axis tags state others.
@@ -40,7 +38,7 @@ def open_source(
         dataset,
         names,
         source=source.text,
-        kind=KIND,
+        kind="HDF5",
         chunks=dataset.chunks or (1,) * (dataset.ndim - 2) + dataset.shape[-2:],
         voxel_size=_voxel_size(dataset),
         key=key,
@@ -64,7 +62,7 @@ def check_whole(where: str, dataset: Any, fill_missing: bool) -> None:
     InputError
         If chunks were never written, or one is larger than memory may hold.
     """
-    axes.check_sizes(dataset.shape, f"{where}: {dataset.name}")
+    check_sizes(dataset.shape, f"{where}: {dataset.name}")
     if dataset.is_virtual or dataset.external:
         raise InputError(
             f"{where}: {dataset.name}: its voxels lie in other files; give a file that holds them itself"
@@ -112,7 +110,7 @@ def _volumes(file: Any) -> dict[str, tuple[int, ...]]:
 def _is_volume(dataset: Any) -> bool:
     if dataset.shape is None or dataset.ndim < 3:
         return False
-    return dataset.ndim == 3 or axes.is_volume(_names(dataset), dataset.shape)
+    return dataset.ndim == 3 or is_volume(_names(dataset), dataset.shape)
 
 
 def _listed(file: Any) -> str:
@@ -152,13 +150,13 @@ def checked_key(where: str, file: Any, key: str) -> str:
 
 def _names(dataset: Any) -> tuple[str, ...]:
     # Axis tags are ilastik's and vigra's.
-    stated = axes.named([dimension.label for dimension in dataset.dims], dataset.ndim)
+    stated = named_axes([dimension.label for dimension in dataset.dims], dataset.ndim)
     if stated is None and isinstance(tags := dataset.attrs.get("axistags"), str | bytes):
         try:
-            stated = axes.named([axis["key"] for axis in json.loads(tags)["axes"]], dataset.ndim)
+            stated = named_axes([axis["key"] for axis in json.loads(tags)["axes"]], dataset.ndim)
         except (KeyError, TypeError, ValueError, RecursionError):
             stated = None
-    return stated or axes.assumed(dataset.ndim)
+    return stated or assumed_axes(dataset.ndim)
 
 
 def _voxel_size(dataset: Any) -> tuple[float, ...] | None:
@@ -172,3 +170,19 @@ def _voxel_size(dataset: Any) -> tuple[float, ...] | None:
         except (KeyError, TypeError, ValueError, OSError):
             continue
     return None
+
+
+def open_matlab(
+    source: Source, key: str | None, resources: ExitStack, *, fill_missing: bool = False
+) -> LazyVolume:
+    """Open one 3D array; MATLAB's rows, columns and layers are y, x and z.
+
+    Raises
+    ------
+    InputError
+        If the file is of an older version, damaged, or holds no such array.
+    """
+    content = source.read(0, 128) or b""
+    if content.startswith(b"MATLAB 5.0"):
+        raise InputError(f"{source.text}: is a MATLAB 5 file; save it again with save(..., '-v7.3')")
+    return open_hdf5(source, key, resources, fill_missing=fill_missing)

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.data.formats.single_file_writer import OneFile
-from a2ibench.data.writing.journal import Notes
-from a2ibench.data.writing.layout import Layout, Triple, Voxels, block_at, clipped, parts, starts
-from a2ibench.data.writing.raw import RawFile, gathered
+from a2ibench.data.formats.raw_writer import OneFile, RawFile, gathered
+from a2ibench.data.writing.layout import ZYX, Layout, Notes, Voxels, block_at, clipped, parts, starts
 
 _BLOCK = (256, 256, 256)
 _CHUNK = (64, 64, 64)
@@ -62,7 +60,7 @@ class Hdf5File(OneFile):
             self._offsets = _chunk_offsets(file[_KEY])
         self._file = RawFile(self.path)
 
-    def write(self, start: Triple, array: Voxels) -> Notes:
+    def write(self, start: ZYX, array: Voxels) -> Notes:
         """Write one block, chunk by chunk."""
         file, checksum = self._opened(), 0
         for at, voxels in parts(start, array, self._chunk):
@@ -75,7 +73,7 @@ class Hdf5File(OneFile):
             file.write(data, int(self._offsets[z, y, x]))
         return {"crc32": checksum}
 
-    def checksum(self, start: Triple) -> int:
+    def checksum(self, start: ZYX) -> int:
         """Return the checksum of a block as it is stored now."""
         file, checksum = self._opened(), 0
         for at in starts(block_at(start, self.block, self.layout.shape), self._chunk, start):

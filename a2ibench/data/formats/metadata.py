@@ -1,13 +1,111 @@
-"""Voxel sizes and axes as formats state them: attributes by custom, and OME-Zarr 0.1 to 0.5."""
+"""Axes and voxel sizes as formats state them: by name and unit, by custom, and in OME-Zarr 0.1 to 0.5."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from a2ibench.data.formats import axes
-from a2ibench.data.formats.volume import VoxelSize, nanometres
 from a2ibench.errors import InputError
+
+_MEANING = {"c": "channels", "s": "colours", "t": "time points"}
+
+
+def named_axes(names: object, rank: int) -> tuple[str, ...] | None:
+    """Return metadata's names of `rank` axes in lower case; None where they do not name z, y and x."""
+    if not isinstance(names, list | tuple) or len(names) != rank:
+        return None
+    found = tuple(str(name).strip().lower() for name in names)
+    return found if all(found.count(letter) == 1 for letter in "zyx") else None
+
+
+def assumed_axes(rank: int) -> tuple[str, ...]:
+    """Return the names of axes that nothing names: those behind are z, y, x."""
+    return ("?",) * max(rank - 3, 0) + ("z", "y", "x")[-rank:]
+
+
+def axis_order(names: Sequence[str], shape: Sequence[int], where: str) -> tuple[int, int, int]:
+    """Return where z, y and x are among the stored axes; every other axis must have length 1.
+
+    Raises
+    ------
+    InputError
+        If an axis is missing, has no voxels, or there are several channels, time points or the like.
+    """
+    sizes = tuple(int(size) for size in shape)
+    described = f"axes {', '.join(names)} of shape {sizes}"
+    if sorted(name for name in names if name in ("z", "y", "x")) != ["x", "y", "z"]:
+        raise InputError(f"{where}: {described}; give a 3D volume with axes z, y and x")
+    check_sizes(sizes, where)
+    for name, size in zip(names, sizes, strict=True):
+        if size > 1 and name not in ("z", "y", "x"):
+            kind = _MEANING.get(name[:1], f"entries along axis {name}")
+            raise InputError(f"{where}: {size} {kind} ({described}); give a volume with one only")
+    return names.index("z"), names.index("y"), names.index("x")
+
+
+def check_sizes(shape: Sequence[int], where: str) -> None:
+    """Accept shapes whose axes all have voxels.
+
+    Raises
+    ------
+    InputError
+        If one has none.
+    """
+    if any(isinstance(size, int) and size < 1 for size in shape):
+        raise InputError(f"{where}: shape {tuple(shape)} holds no voxel; give a volume that holds some")
+
+
+def is_volume(names: Sequence[str], shape: Sequence[int]) -> bool:
+    """Return whether z, y and x are among the axes, and all others have length 1."""
+    return all(name in ("z", "y", "x") or size == 1 for name, size in zip(names, shape, strict=True))
+
+
+VoxelSize = tuple[float, float, float]
+
+_NANOMETRES = {
+    "pm": 1e-3,
+    "picometer": 1e-3,
+    "å": 0.1,
+    "angstrom": 0.1,
+    "nm": 1.0,
+    "nanometer": 1.0,
+    "um": 1e3,
+    "µm": 1e3,
+    "micron": 1e3,
+    "micrometer": 1e3,
+    "mm": 1e6,
+    "millimeter": 1e6,
+    "cm": 1e7,
+    "centimeter": 1e7,
+    "inch": 2.54e7,
+    "m": 1e9,
+    "meter": 1e9,
+}
+
+
+def nanometres(unit: object) -> float:
+    """Return how many nanometres a unit has.
+
+    Raises
+    ------
+    KeyError
+        If nothing is known by that name.
+    """
+    # The micro sign has two code points, and so has the ångström; ImageJ escapes the former.
+    name = str(unit).strip().replace("\\u00B5", "µ").replace("μ", "µ").replace("\u212b", "å").lower()
+    name = name.replace("metre", "meter")
+    return _NANOMETRES[name] if name in _NANOMETRES else _NANOMETRES[name.removesuffix("s")]
+
+
+def usable(spacings: Iterable[float] | None) -> VoxelSize | None:
+    """Return three positive finite spacings (z, y, x) as they are, and None for anything else."""
+    try:
+        z, y, x = (float(value) for value in spacings or ())
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (z, y, x) if all(math.isfinite(value) and value > 0 for value in (z, y, x)) else None
+
 
 Attributes = Mapping[str, Any]
 
@@ -66,7 +164,7 @@ def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -
 def axis_names(attributes: Attributes, rank: int) -> tuple[str, ...] | None:
     """Return the axes that attributes state, in their order."""
     for field in ("_ARRAY_DIMENSIONS", "axis_names", "axes"):
-        found = axes.named(attributes.get(field), rank)
+        found = named_axes(attributes.get(field), rank)
         if found is not None:
             return found
     return None

@@ -6,20 +6,40 @@ import importlib
 import inspect
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from a2ibench.data.formats.folder import slices
 from a2ibench.data.formats.source import Source, find
 from a2ibench.data.formats.volume import LazyVolume, unreadable
 from a2ibench.errors import InputError
 
+
+class Reader(NamedTuple):
+    """Where the function is that opens a format, and the format's name in messages."""
+
+    module: str
+    function: str
+    kind: str
+
+
+_READERS = {
+    "tiff": Reader("tiff", "open_source", "TIFF"),
+    "folder": Reader("folder", "open_source", "TIFF"),
+    "hdf5": Reader("hdf5", "open_hdf5", "HDF5"),
+    "matlab": Reader("hdf5", "open_matlab", "MATLAB v7.3"),
+    "mrc": Reader("raw", "open_mrc", "MRC"),
+    "npy": Reader("raw", "open_npy", "NumPy"),
+    "zarr": Reader("zarr_", "open_source", "Zarr"),
+    "n5": Reader("tensorstores", "open_n5", "N5"),
+    "precomputed": Reader("tensorstores", "open_precomputed", "precomputed"),
+}
 _BY_SUFFIX = {
     ".tif": "tiff",
     ".tiff": "tiff",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".hdf": "hdf5",
-    ".mat": "mat",
+    ".mat": "matlab",
     ".mrc": "mrc",
     ".map": "mrc",
     ".rec": "mrc",
@@ -34,24 +54,24 @@ _BY_FIRST_BYTES = {
     b"II+\0": "tiff",
     b"MM\0+": "tiff",
     b"\x93NUM": "npy",
-    b"MATL": "mat",
+    b"MATL": "matlab",
 }
 _MAP_AT = 208
 # What marks a folder, the clearest mark first; Zarr and N5 may lie in one folder.
 _MARKS = {
-    "zarr.json": "zarr_",
-    ".zarray": "zarr_",
-    ".zgroup": "zarr_",
-    ".zattrs": "zarr_",
-    ".zmetadata": "zarr_",
+    "zarr.json": "zarr",
+    ".zarray": "zarr",
+    ".zgroup": "zarr",
+    ".zattrs": "zarr",
+    ".zmetadata": "zarr",
     "attributes.json": "n5",
     "info": "precomputed",
 }
-_FOLDERS = {".zarr": "zarr_", ".n5": "n5"}
+_FOLDERS = {".zarr": "zarr", ".n5": "n5"}
 
 
 def detect(source: Source, key: str | None) -> str:
-    """Return the name of the module for a source.
+    """Return the name of the format of a source.
 
     Raises
     ------
@@ -134,19 +154,19 @@ def open_lazy(
     """
     place = find(source)
     format_ = detect(place, key)
-    reader = importlib.import_module(f"a2ibench.data.formats.{format_}")
+    reader = _READERS[format_]
+    open_source = getattr(importlib.import_module(f"a2ibench.data.formats.{reader.module}"), reader.function)
     options: dict[str, Any] = {"level": level, "fill_missing": fill_missing}
-    known = inspect.signature(reader.open_source).parameters
+    known = inspect.signature(open_source).parameters
     if level is not None and "level" not in known:
         raise InputError(f"{place.text}: level is {level}, but it has one resolution only; remove it")
-    kind = getattr(reader, "KIND", "volume")
     given = {name: value for name, value in options.items() if name in known}
     resources = ExitStack()
     try:
-        volume: LazyVolume = reader.open_source(place, key, resources, **given)
+        volume: LazyVolume = open_source(place, key, resources, **given)
     except Exception as error:  # damaged files raise almost anything inside the decoders
         resources.close()
         if isinstance(error, InputError):
             raise
-        raise unreadable(place.text, kind, error) from error
+        raise unreadable(place.text, reader.kind, error) from error
     return volume

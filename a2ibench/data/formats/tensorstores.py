@@ -1,14 +1,16 @@
-"""What tensorstore opens: arrays of formats that no other library reads."""
+"""What tensorstore reads: N5 containers and Neuroglancer's precomputed volumes."""
 
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
+from a2ibench.data.formats.metadata import Attributes, assumed_axes, axis_names, check_sizes, voxel_size
 from a2ibench.data.formats.source import Source
-from a2ibench.data.formats.volume import unreachable
+from a2ibench.data.formats.volume import LazyVolume, check_chunk, unreachable
 from a2ibench.errors import InputError
 
 # Few attempts, so that a server that is gone is an error soon.
@@ -87,3 +89,183 @@ def _refusal(source: Source, error: Exception) -> InputError:
             "empty chunks, open it with fill_missing"
         )
     return InputError(f"{source.text}: damaged: its metadata or chunks cannot be read; get the volume again")
+
+
+_ATTRIBUTES = "attributes.json"
+_DEPTH = 5
+
+
+def open_n5(
+    source: Source,
+    key: str | None,
+    resources: ExitStack,
+    *,
+    level: int | None = None,
+    fill_missing: bool = False,
+) -> LazyVolume:
+    """Open an array, or one of the resolutions s0, s1, ... of a group; N5 states axes x first.
+
+    Raises
+    ------
+    InputError
+        If there is no such array, it is ambiguous or damaged.
+    """
+    path, described = (key or "").strip("/"), _described(source / (key or ""))
+    if not _is_array(described) and not _scales(source / path):
+        path = _only_image(source, path)
+        described = _described(source / path)
+    group: Attributes = {}
+    number = None
+    if not _is_array(described):
+        group = described or {}
+        found = _scales(source / path)
+        number = level or 0
+        if number not in found:
+            raise InputError(f"{source.text}: level is {level}, but there are {found}; give one of them")
+        path = f"{path}/s{number}".strip("/")
+        described = _described(source / path)
+    elif level is not None:
+        raise InputError(f"{source.text}: level is {level}, but {path or 'it'} is one array; remove it")
+    else:
+        place = source / path
+        if place.parent is not None and (match := re.fullmatch(r"s(\d{1,3})", place.name)):
+            group, number = _described(place.parent) or {}, int(match[1])
+    return _open_n5(source, path, group, described or {}, number, fill_missing, resources)
+
+
+def _open_n5(
+    source: Source,
+    path: str,
+    group: Attributes,
+    described: Attributes,
+    level: int | None,
+    fill_missing: bool,
+    resources: ExitStack,
+) -> LazyVolume:
+    place = source / path
+    sizes = described.get("dimensions")
+    check_sizes(sizes if isinstance(sizes, list) else (), place.text)
+    block = described.get("blockSize")
+    if isinstance(block, list) and all(isinstance(size, int) and size > 0 for size in block):
+        check_chunk(block, np.dtype(np.float64), place.text)
+    array = TensorArray(place, {"driver": "n5"}, fill_missing=fill_missing)
+    names = axis_names(described, len(array.shape)) or assumed_axes(len(array.shape))[::-1]
+    inherited = {field: group[field] for field in ("pixelResolution", "units") if field in group}
+    return LazyVolume(
+        array,
+        names,
+        source=source.text,
+        kind="N5",
+        chunks=array.chunks,
+        voxel_size=voxel_size(inherited | dict(described), names, reverse=True),
+        key=path or None,
+        level=level,
+        resources=resources,
+    )
+
+
+def _described(place: Source) -> dict[str, Any] | None:
+    return place.read_json(_ATTRIBUTES)
+
+
+def _is_array(attributes: Attributes | None) -> bool:
+    return attributes is not None and "dimensions" in attributes
+
+
+def _scales(place: Source) -> list[int]:
+    found: list[int] = []
+    while _is_array(_described(place / f"s{len(found)}")):
+        found.append(len(found))
+    return found
+
+
+def _only_image(source: Source, path: str) -> str:
+    if path and _described(source / path) is None and not _folders(source / path):
+        raise InputError(f"{source.text}: key {path!r} does not exist; give key, the array to read")
+    found = _images(source, path, _DEPTH)
+    if not found:
+        raise InputError(f"{source.text}: no array of 3 axes is found there; check it, or give key")
+    if len(found) != 1:
+        listed = ", ".join(found[:9])
+        raise InputError(f"{source.text}: give key, the array or image to read; there are: {listed}")
+    return found[0]
+
+
+def _images(source: Source, path: str, depth: int) -> list[str]:
+    found = []
+    for name in _folders(source / path):
+        inner = f"{path}/{name}".strip("/")
+        described = _described(source / inner)
+        if _is_array(described):
+            if described is not None and len(described["dimensions"]) >= 3:
+                found.append(inner)
+        elif _scales(source / inner):
+            found.append(inner)
+        elif depth > 0:
+            found.extend(_images(source, inner, depth - 1))
+    return found
+
+
+def _folders(place: Source) -> list[str]:
+    try:
+        listed = place.filesystem.ls(place.place, detail=True)
+    except Exception:  # what a server that cannot list raises differs
+        return []
+    names = (str(entry["name"]).rstrip("/") for entry in listed if entry.get("type") == "directory")
+    return sorted(re.split(r"[/\\]", name)[-1] for name in names)
+
+
+def open_precomputed(
+    source: Source,
+    key: str | None,
+    resources: ExitStack,
+    *,
+    level: int | None = None,
+    fill_missing: bool = False,
+) -> LazyVolume:
+    """Open one scale of a volume, by its number or by its key.
+
+    Raises
+    ------
+    InputError
+        If there is no such scale, it has several channels, or it is damaged.
+    """
+    info = source.read_json("info") or {}
+    scales = info.get("scales")
+    try:
+        keys = [scale["key"] for scale in scales or ()]
+        number = _scale_number(source, keys, key, level)
+        scale = scales[number] if scales else {}
+        check_sizes(scale["size"], source.text)
+        x, y, z = (float(size) for size in scale["resolution"])
+        for chunk in scale["chunk_sizes"]:
+            check_chunk(chunk, np.dtype(np.float32), source.text)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{source.text}/info: damaged: its scales are malformed; get it again") from None
+    spec: dict[str, Any] = {"driver": "neuroglancer_precomputed", "scale_index": number}
+    array = TensorArray(source, spec, fill_missing=fill_missing)
+    return LazyVolume(
+        array,
+        ("x", "y", "z", "c"),
+        source=source.text,
+        kind="precomputed",
+        chunks=array.chunks,
+        voxel_size=(z, y, x),
+        key=str(keys[number]),
+        level=number,
+        resources=resources,
+    )
+
+
+def _scale_number(source: Source, keys: list[Any], key: str | None, level: int | None) -> int:
+    if not keys:
+        raise InputError(f"{source.text}/info: describes no scale; give a precomputed image volume")
+    if key is not None and key not in keys:
+        raise InputError(f"{source.text}: key {key!r} does not exist; there are: {', '.join(map(str, keys))}")
+    count = len(keys)
+    number = level if level is not None else keys.index(key) if key is not None else 0
+    if not 0 <= number < count:
+        raise InputError(f"{source.text}: level is {number}, but there are {count}; give 0 to {count - 1}")
+    return number

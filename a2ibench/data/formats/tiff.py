@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.data.formats.metadata import VoxelSize, nanometres, usable
 from a2ibench.data.formats.raw import RawArray
 from a2ibench.data.formats.source import Source
-from a2ibench.data.formats.volume import LazyVolume, VoxelSize, check_dtype, nanometres, usable
+from a2ibench.data.formats.volume import LazyVolume, check_dtype
 from a2ibench.errors import InputError
 
 
@@ -119,27 +120,27 @@ class PagedArray:
         sizes = [part.stop - part.start for part in block]
         out = np.empty(sizes, self.dtype)
         outer, inner = block[: self._leading], block[self._leading :]
-        window = self._window(inner)
+        region = self._region(inner)
         pages = itertools.product(*(range(part.start, part.stop) for part in outer))
-        flat = out.reshape(-1, *(part.stop - part.start for part in window))
+        flat = out.reshape(-1, *(part.stop - part.start for part in region))
         for number, index in enumerate(pages):
             page = self._pages[int(np.ravel_multi_index(index, self.shape[: self._leading])) if index else 0]
-            self._read(page, window, flat[number])
+            self._read(page, region, flat[number])
         return out
 
-    def _window(self, inner: tuple[slice, ...]) -> tuple[slice, slice, slice]:
+    def _region(self, inner: tuple[slice, ...]) -> tuple[slice, slice, slice]:
         # The axes of a page that the series shows, without some of those of length 1.
         shown = [
             (part, size) for part, size in zip(inner, self.shape[self._leading :], strict=True) if size > 1
         ]
-        window = (shown.pop(0)[0] if size > 1 and shown else slice(0, 1) for size in self._size)
-        depth, length, width = window
+        region = (shown.pop(0)[0] if size > 1 and shown else slice(0, 1) for size in self._size)
+        depth, length, width = region
         return depth, length, width
 
-    def _read(self, page: Any, window: tuple[slice, slice, slice], out: NDArray[Any]) -> None:
+    def _read(self, page: Any, region: tuple[slice, slice, slice], out: NDArray[Any]) -> None:
         touched = [
             range(part.start // size, (part.stop - 1) // size + 1)
-            for part, size in zip(window, self._segment, strict=True)
+            for part, size in zip(region, self._segment, strict=True)
         ]
         indices = [int(np.ravel_multi_index(at, self._grid)) for at in itertools.product(*touched)]
         keyframe, file = self._keyframe, page.parent.filehandle
@@ -154,7 +155,7 @@ class PagedArray:
                 raise InputError(f"{self._where}: page {page.index}: segment {index} is missing")
             found = decoded[..., 0]
             inside, outside = [], []
-            for begin, length, part in zip(start, shape, window, strict=False):
+            for begin, length, part in zip(start, shape, region, strict=False):
                 first, last = max(begin, part.start), min(begin + length, part.stop)
                 inside.append(slice(first - begin, last - begin))
                 outside.append(slice(first - part.start, last - part.start))

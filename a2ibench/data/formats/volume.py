@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,16 +11,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.data.formats import axes
+from a2ibench.data.formats.metadata import VoxelSize, axis_order, usable
 from a2ibench.errors import InputError, one_line
-
-VoxelSize = tuple[float, float, float]
 
 _INTEGERS = ("uint8", "int8", "uint16", "int16")
 _FLOATS = ("float16", "float32", "float64")
 
 
-class Stored(NamedTuple):
+class RawVolume(NamedTuple):
     """Voxels (z, y, x) as a file holds them, and its voxel size in nm (z, y, x) where it tells."""
 
     data: NDArray[Any]
@@ -89,55 +86,11 @@ def _is_of_network(error: Exception) -> bool:
     return False
 
 
-_NANOMETRES = {
-    "pm": 1e-3,
-    "picometer": 1e-3,
-    "å": 0.1,
-    "angstrom": 0.1,
-    "nm": 1.0,
-    "nanometer": 1.0,
-    "um": 1e3,
-    "µm": 1e3,
-    "micron": 1e3,
-    "micrometer": 1e3,
-    "mm": 1e6,
-    "millimeter": 1e6,
-    "cm": 1e7,
-    "centimeter": 1e7,
-    "inch": 2.54e7,
-    "m": 1e9,
-    "meter": 1e9,
-}
-
-
-def nanometres(unit: object) -> float:
-    """Return how many nanometres a unit has.
-
-    Raises
-    ------
-    KeyError
-        If nothing is known by that name.
-    """
-    # The micro sign has two code points, and so has the ångström; ImageJ escapes the former.
-    name = str(unit).strip().replace("\\u00B5", "µ").replace("μ", "µ").replace("\u212b", "å").lower()
-    name = name.replace("metre", "meter")
-    return _NANOMETRES[name] if name in _NANOMETRES else _NANOMETRES[name.removesuffix("s")]
-
-
-def usable(spacings: Iterable[float] | None) -> VoxelSize | None:
-    """Return three positive finite spacings (z, y, x) as they are, and None for anything else."""
-    try:
-        z, y, x = (float(value) for value in spacings or ())
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return (z, y, x) if all(math.isfinite(value) and value > 0 for value in (z, y, x)) else None
-
-
 # Readers hold a whole chunk in memory, and no format's own limit is far above this one.
 _LARGEST_CHUNK = 2**32
 
 
-class StoredArray(Protocol):
+class FileArray(Protocol):
     """What the readers of the formats give: an array in the order of axes that the file has."""
 
     @property
@@ -157,7 +110,7 @@ class LazyVolume:
 
     Parameters
     ----------
-    array : StoredArray
+    array : FileArray
         The voxels in stored order; its blocks are read when they are asked for.
     names : sequence of str
         What each stored axis is; those other than z, y and x must have length 1.
@@ -184,7 +137,7 @@ class LazyVolume:
 
     def __init__(
         self,
-        array: StoredArray,
+        array: FileArray,
         names: Sequence[str],
         *,
         source: str,
@@ -197,8 +150,8 @@ class LazyVolume:
     ) -> None:
         where = source if not key else f"{source}: /{key.lstrip('/')}"
         check_dtype(array.dtype, where)
-        self._order = axes.order(names, array.shape, where)
-        self._array: StoredArray | None = array
+        self._order = axis_order(names, array.shape, where)
+        self._array: FileArray | None = array
         self._kind, self._resources = kind, resources or ExitStack()
         z, y, x = (int(array.shape[axis]) for axis in self._order)
         self.shape: tuple[int, int, int] = (z, y, x)
@@ -234,15 +187,15 @@ class LazyVolume:
         if 0 in shape:
             return np.empty(shape, self.dtype)
         try:
-            stored = array[tuple(bounds)]
+            voxels = array[tuple(bounds)]
         except InputError:
             raise
         except Exception as error:  # damaged files raise almost anything inside the decoders
             raise unreadable(self.source, self._kind, error) from error
         # What is mapped from a file, or cannot be written to, is not handed out.
-        shared = isinstance(stored, np.memmap) or not stored.flags.writeable
-        others = [axis for axis in range(stored.ndim) if axis not in self._order]
-        data = stored.transpose(*self._order, *others).reshape(shape)
+        shared = isinstance(voxels, np.memmap) or not voxels.flags.writeable
+        others = [axis for axis in range(voxels.ndim) if axis not in self._order]
+        data = voxels.transpose(*self._order, *others).reshape(shape)
         return np.array(data, dtype=self.dtype, order="C", copy=shared or None)
 
     @property

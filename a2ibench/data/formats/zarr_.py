@@ -11,10 +11,18 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
-from a2ibench.data.formats import axes
-from a2ibench.data.formats.metadata import Level, axis_names, levels, pick, voxel_size
+from a2ibench.data.formats.metadata import (
+    Level,
+    VoxelSize,
+    assumed_axes,
+    axis_names,
+    levels,
+    named_axes,
+    pick,
+    voxel_size,
+)
 from a2ibench.data.formats.source import Source
-from a2ibench.data.formats.volume import LazyVolume, VoxelSize
+from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
 
 # A header of Blosc: versions, flags, and the sizes of the voxels, of a part, and of all that is stored.
@@ -223,8 +231,8 @@ def _described(node: Any, level: Level | None) -> tuple[tuple[str, ...], VoxelSi
     if level is not None and rank == 5:
         # OME-Zarr before 0.3 has these axes and states none.
         return ("t", "c", "z", "y", "x"), None
-    stated = axes.named(list(getattr(node.metadata, "dimension_names", None) or ()), rank)
-    names = stated or axis_names(attributes, rank) or axes.assumed(rank)
+    stated = named_axes(list(getattr(node.metadata, "dimension_names", None) or ()), rank)
+    names = stated or axis_names(attributes, rank) or assumed_axes(rank)
     return names, voxel_size(attributes, names, reverse=False)
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from a2ibench.data.writing.journal import Notes
-from a2ibench.data.writing.layout import Layout, Triple, Voxels, box, clipped, starts
+from a2ibench.data.writing.layout import ZYX, Layout, Notes, Voxels, box, clipped, starts
 from a2ibench.errors import InputError
 from a2ibench.files import flush_all, flush_tree, remove
 
@@ -68,9 +67,9 @@ class Level:
         The same, in voxels of the level before: 1 or 2.
     """
 
-    shape: Triple
-    factor: Triple
-    step: Triple
+    shape: ZYX
+    factor: ZYX
+    step: ZYX
 
     def scale(self, voxel_size: tuple[float, float, float]) -> list[float]:
         """Return its voxel size in nm, given the finest level's."""
@@ -81,7 +80,7 @@ class Level:
         return [size * (factor - 1) / 2 for size, factor in zip(voxel_size, self.factor, strict=True)]
 
 
-def plan_levels(shape: Triple, voxel_size: tuple[float, float, float]) -> list[Level]:
+def plan_levels(shape: ZYX, voxel_size: tuple[float, float, float]) -> list[Level]:
     """Return the levels of a volume, the finest first.
 
     Each halves the one before, rounding up; along axes of one voxel it does not, nor along those that are
@@ -99,13 +98,13 @@ def plan_levels(shape: Triple, voxel_size: tuple[float, float, float]) -> list[L
     return levels
 
 
-def _coarser(last: Level, step: Triple) -> Level:
+def _coarser(last: Level, step: ZYX) -> Level:
     z, y, x = (-(-n // by) for n, by in zip(last.shape, step, strict=True))
     fz, fy, fx = (factor * by for factor, by in zip(last.factor, step, strict=True))
     return Level((z, y, x), (fz, fy, fx), step)
 
 
-def averaged(array: Voxels, step: Triple) -> Voxels:
+def averaged(array: Voxels, step: ZYX) -> Voxels:
     """Return means over blocks of `step` voxels, each 1 or 2; a last odd voxel counts twice.
 
     Parameters
@@ -207,7 +206,7 @@ class OmeZarr:
         """Open the arrays of all levels."""
         self._arrays = [opened_for_writing(self.path / str(number)) for number in self._numbers]
 
-    def write(self, start: Triple, array: Voxels) -> Notes:
+    def write(self, start: ZYX, array: Voxels) -> Notes:
         """Write one block, and its part of the next levels."""
         for number, level in enumerate(self.levels[: _ALONG + 1]):
             array = averaged(array, level.step)
@@ -215,7 +214,7 @@ class OmeZarr:
             self._write(number, (z, y, x), array)
         return {"crc32": self.checksum(start)}
 
-    def checksum(self, start: Triple) -> int:
+    def checksum(self, start: ZYX) -> int:
         """Return the checksum of the shards of a block, as they are stored now."""
         checksum = 0
         for file in self._shards_of(start):
@@ -229,7 +228,7 @@ class OmeZarr:
             checksum = zlib.crc32(file.read_bytes(), checksum)
         return checksum
 
-    def tidy(self, kept: Collection[Triple]) -> None:
+    def tidy(self, kept: Collection[ZYX]) -> None:
         """Remove whatever is neither metadata nor a shard of the blocks given."""
         self._keep([shard for start in kept for shard in self._shards_of(start)])
 
@@ -237,7 +236,7 @@ class OmeZarr:
         """Wait until everything written so far is on the disk."""
         flush_all([self._unflushed.popleft() for _ in range(len(self._unflushed))])
 
-    def finish(self, notes: Mapping[Triple, Notes]) -> None:
+    def finish(self, notes: Mapping[ZYX, Notes]) -> None:
         """Make the coarsest levels, check that no shard is missing, and flush all folders."""
         for number in self._numbers[_ALONG + 1 :]:
             level, below, shard = self.levels[number], self.levels[number - 1].shape, self._shard(number)
@@ -267,7 +266,7 @@ class OmeZarr:
     def _numbers(self) -> range:
         return range(len(self.levels))
 
-    def _shard(self, number: int) -> Triple:
+    def _shard(self, number: int) -> ZYX:
         level = self.levels[number]
         if number > _ALONG:
             z, y, x = (min(_COARSE_SHARD, _whole_chunks(n)) for n in level.shape)
@@ -277,14 +276,14 @@ class OmeZarr:
             )
         return z, y, x
 
-    def _write(self, number: int, start: Triple, array: Voxels) -> None:
+    def _write(self, number: int, start: ZYX, array: Voxels) -> None:
         end = (at + n for at, n in zip(start, array.shape, strict=True))
         part = self._arrays[number][tuple(slice(*pair) for pair in zip(start, end, strict=True))]
         with as_os_error():
             part.write(array).result()
         self._unflushed.append(self._file(number, start))
 
-    def _file(self, number: int, start: Triple) -> Path:
+    def _file(self, number: int, start: ZYX) -> Path:
         z, y, x = (at // size for at, size in zip(start, self._shard(number), strict=True))
         return self.path / str(number) / "c" / str(z) / str(y) / str(x)
 
@@ -292,7 +291,7 @@ class OmeZarr:
     def _metadata(self) -> list[Path]:
         return [self.path / "zarr.json", *(self.path / str(number) / "zarr.json" for number in self._numbers)]
 
-    def _shards_of(self, start: Triple) -> Iterator[Path]:
+    def _shards_of(self, start: ZYX) -> Iterator[Path]:
         for number, level in enumerate(self.levels[: _ALONG + 1]):
             z, y, x = (at // factor for at, factor in zip(start, level.factor, strict=True))
             yield self._file(number, (z, y, x))

@@ -113,9 +113,9 @@ class Path:
         return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.points, axis=0), axis=1))])
 
 
-def grow(rng: np.random.Generator, extent: float) -> list[Path]:
-    """Return the paths through a cube of `extent` nanometres; spines share their dendrite's owner."""
-    side = extent + 2 * MARGIN
+def grow(rng: np.random.Generator, width: float) -> list[Path]:
+    """Return the paths through a cube of `width` nanometres; spines share their dendrite's owner."""
+    side = width + 2 * MARGIN
     paths: list[Path] = []
     for population in POPULATIONS:
         low, high = population.radius
@@ -123,7 +123,7 @@ def grow(rng: np.random.Generator, extent: float) -> list[Path]:
         triplets = round(population.share * side**2 / (3 * area))
         # Three orthogonal directions of equal calibre at a time: no axis of the volume is favoured.
         radii = np.repeat(rng.uniform(low, high, triplets), 3)
-        for points, radius in zip(_walks(rng, extent, radii, population.persistence), radii, strict=True):
+        for points, radius in zip(_walks(rng, width, radii, population.persistence), radii, strict=True):
             if len(points) > 2:
                 calibre = _calibre(rng, len(points), radius, population.kind)
                 paths.append(Path(points, calibre, len(paths), population.kind))
@@ -131,7 +131,7 @@ def grow(rng: np.random.Generator, extent: float) -> list[Path]:
     return paths + spines
 
 
-def _walks(rng: np.random.Generator, extent: float, radii: Points, persistence: float) -> list[Points]:
+def _walks(rng: np.random.Generator, width: float, radii: Points, persistence: float) -> list[Points]:
     count = len(radii)
     if count == 0:
         return []
@@ -139,13 +139,13 @@ def _walks(rng: np.random.Generator, extent: float, radii: Points, persistence: 
     # Signs as in the decomposition's unique form make the bases uniform over all rotations.
     bases = bases * np.sign(np.diagonal(upper, axis1=1, axis2=2))[:, None]
     directions = bases.transpose(0, 2, 1).reshape(-1, 3)
-    middles = rng.uniform(-MARGIN, extent + MARGIN, (count, 3))
+    middles = rng.uniform(-MARGIN, width + MARGIN, (count, 3))
     step = 0.7 * radii[:, None]
     halves = []
     for sign in (-1.0, 1.0):
         heading, bend, position = sign * directions, np.zeros((count, 3)), middles
         trail = [position]
-        for _ in range(int(2 * (extent + 2 * MARGIN) / step.min())):
+        for _ in range(int(2 * (width + 2 * MARGIN) / step.min())):
             # A smoothed bend makes neurites sweep instead of jitter.
             bend = 0.75 * bend + 0.3 * np.sqrt(step / persistence) * rng.standard_normal((count, 3))
             heading = heading + bend
@@ -153,7 +153,7 @@ def _walks(rng: np.random.Generator, extent: float, radii: Points, persistence: 
             position = position + step * heading
             trail.append(position)
         way = np.stack(trail, axis=1)
-        left = np.any(np.abs(way - extent / 2) > extent / 2 + MARGIN, axis=2)
+        left = np.any(np.abs(way - width / 2) > width / 2 + MARGIN, axis=2)
         left[:, -1] = True
         halves.append([points[: np.argmax(out)] for points, out in zip(way, left, strict=True)])
     return [np.concatenate([back[:0:-1], forth]) for back, forth in zip(*halves, strict=True)]

@@ -19,7 +19,7 @@ from a2ibench.data.phantom.fields import (
     upsample,
 )
 
-Triple = tuple[float, float, float]
+Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Block:
     wide_weights: Axes
 
     @classmethod
-    def at(cls, corner: Triple, step: Triple, points: int, cells: int) -> Block:
+    def at(cls, corner: Vector, step: Vector, points: int, cells: int) -> Block:
         """Return the block of `points` along each side, `step` apart, over a lattice of `cells`."""
         low = np.asarray(corner, np.float32)
         high = low + np.asarray(step, np.float32) * points

@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from a2ibench.data.writing.layout import Layout, Triple
+from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.data.writing.partial import Partial, laid_out, resumed
-from a2ibench.data.writing.raw import check_possible, check_space
-from a2ibench.data.writing.target import Target
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError
 from a2ibench.files import disk_errors
 
 _ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
-_TIFF = ("a2ibench.data.formats.tiff_writer", "TiffFile")
+_TIFF = ("a2ibench.data.formats.raw_writer", "TiffFile")
 _HDF5 = ("a2ibench.data.formats.hdf5_writer", "Hdf5File")
-_MRC = ("a2ibench.data.formats.mrc_writer", "MrcFile")
+_MRC = ("a2ibench.data.formats.raw_writer", "MrcFile")
 _BY_SUFFIX = {
     ".ome.zarr": _ZARR,
     ".zarr": _ZARR,
@@ -41,7 +40,7 @@ _REVISION = 2
 
 def create(
     path: str | Path,
-    shape: Triple,
+    shape: ZYX,
     dtype: DTypeLike,
     voxel_size: tuple[float, float, float],
     *,
@@ -93,7 +92,7 @@ def create(
     if kind.name not in _DTYPES:
         raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
     _check_place(path)
-    check_possible(path, math.prod(_checked(path, shape)) * kind.itemsize)
+    _check_possible(path, math.prod(_checked(path, shape)) * kind.itemsize)
     text = json.dumps(identity, sort_keys=True)
     layout = Layout(_checked(path, shape), kind, _floats(voxel_size), text, rows)
     with disk_errors(path):
@@ -108,7 +107,7 @@ def create(
             going_on = resumed(partial, settings, overwrite=overwrite)
             journal = laid_out(partial, target, layout, settings)
             if partial.data.is_file():
-                check_space(partial.data, path)
+                _check_space(partial.data, path)
             return Writer(layout, target, partial, journal, overwrite=overwrite, resumed=going_on)
         except BaseException:
             if keep and partial.interrupted:
@@ -148,7 +147,7 @@ def _floats(voxel_size: tuple[float, float, float]) -> tuple[float, float, float
     return z, y, x
 
 
-def _checked(path: Path, shape: Triple) -> Triple:
+def _checked(path: Path, shape: ZYX) -> ZYX:
     z, y, x = (int(n) for n in shape)
     if min(z, y, x) < 1:
         raise InputError(f"{path}: shape is {(z, y, x)}; give at least one voxel along each of (z, y, x)")
@@ -169,3 +168,60 @@ def _check_free(path: Path, overwrite: bool, *, zarr: bool) -> None:
         raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
     if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
         raise InputError(f"{path}: is a folder without Zarr, which is not replaced; choose another name")
+
+
+_GIB = 2**30
+# Of what is all alike a thousandth may be left; no tissue is.
+_COMPRESSED = 1000
+
+
+def _check_possible(output: Path, size: int) -> None:
+    """Accept an output that the disk may hold, if it compresses as well as nothing does.
+
+    Parameters
+    ----------
+    output : Path
+        The output, in an existing folder.
+    size : int
+        Bytes of its voxels.
+
+    Raises
+    ------
+    InputError
+        If it is beyond that: the header of the input claims more voxels than there can be.
+    """
+    whole = shutil.disk_usage(output.absolute().parent).total
+    if size > _COMPRESSED * whole:
+        raise InputError(
+            f"{output}: its voxels would take {size / _GIB:.3g} GiB, but the disk has {_gib(whole)} GiB in "
+            "all; give a crop, or an input that is not so large"
+        )
+
+
+def _check_space(file: Path, output: Path) -> None:
+    """Accept a file laid out with holes if the disk has room to fill them.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    output : Path
+        What it is to become, for the message.
+
+    Raises
+    ------
+    InputError
+        If it has not; says how much is missing.
+    """
+    state = file.stat()
+    holes = state.st_size - 512 * getattr(state, "st_blocks", 0)
+    free = shutil.disk_usage(file.parent).free
+    if holes > free:
+        raise InputError(
+            f"{output}: needs {_gib(holes)} GiB more, but the disk has {_gib(free)} GiB free; "
+            "free some space, or write elsewhere"
+        )
+
+
+def _gib(size: int) -> str:
+    return f"{math.ceil(size / _GIB * 1000) / 1000:.3f}"

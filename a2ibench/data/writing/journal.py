@@ -7,13 +7,10 @@ import os
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
 
-from a2ibench.data.writing.layout import Triple
+from a2ibench.data.writing.layout import ZYX, Notes
 from a2ibench.documents import parse_json
 from a2ibench.files import write_bytes
-
-Notes = Mapping[str, Any]
 
 
 class Journal:
@@ -32,9 +29,9 @@ class Journal:
         Lines that were found and are none of ours; they are removed.
     """
 
-    def __init__(self, path: Path, possible: Callable[[Triple], bool]) -> None:
+    def __init__(self, path: Path, possible: Callable[[ZYX], bool]) -> None:
         self._path = path
-        self.notes: dict[Triple, Notes] = {}
+        self.notes: dict[ZYX, Notes] = {}
         self.damaged = 0
         content = path.read_bytes() if path.is_file() else b""
         whole = content.rfind(b"\n") + 1
@@ -50,7 +47,7 @@ class Journal:
             # The write of the last line was cut short; the next must not continue it.
             os.truncate(path, whole)
 
-    def add(self, blocks: Mapping[Triple, Notes]) -> None:
+    def add(self, blocks: Mapping[ZYX, Notes]) -> None:
         """Record blocks, durably; each with its ``crc32`` and what the format wants to know in the end."""
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
@@ -60,18 +57,18 @@ class Journal:
             os.close(descriptor)
         self.notes.update(blocks)
 
-    def keep(self, starts: Collection[Triple]) -> None:
+    def keep(self, starts: Collection[ZYX]) -> None:
         """Take all other blocks off the list, durably."""
         self.notes = {start: notes for start, notes in self.notes.items() if start in starts}
         write_bytes(self._path, _lines(self.notes))
 
 
-def _lines(blocks: Mapping[Triple, Notes]) -> bytes:
+def _lines(blocks: Mapping[ZYX, Notes]) -> bytes:
     texts = (json.dumps([*start, notes]) for start, notes in blocks.items())
     return "".join(f"{text} {_checksum(text)}\n" for text in texts).encode()
 
 
-def _parsed(line: bytes) -> tuple[Triple, Notes] | None:
+def _parsed(line: bytes) -> tuple[ZYX, Notes] | None:
     text, _, checksum = line.decode("ascii", "replace").rpartition(" ")
     if checksum != _checksum(text):
         return None

@@ -13,8 +13,7 @@ from typing import Any
 import filelock
 
 from a2ibench.data.writing.journal import Journal
-from a2ibench.data.writing.layout import Layout, Triple
-from a2ibench.data.writing.target import Target
+from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, remove, write_bytes
@@ -22,20 +21,20 @@ from a2ibench.files import flush, remove, write_bytes
 _PIECE = 1 << 22
 
 
-def seal(path: Path) -> None:
-    """Note the checksum of a file or folder in a file beside it."""
+def write_checksum(path: Path) -> None:
+    """Write the checksum of a file or folder into a file beside it."""
     write_bytes(_beside(path), _checksum(path).encode())
 
 
-def is_sealed(path: Path) -> bool:
-    """Return whether a file or folder is there and as it was when it was sealed."""
+def is_intact(path: Path) -> bool:
+    """Return whether a file or folder is there and has the checksum beside it."""
     try:
         return _beside(path).read_text(encoding="ascii") == _checksum(path)
     except (OSError, ValueError):
         return False
 
 
-def unseal(path: Path) -> bool:
+def remove_with_checksum(path: Path) -> bool:
     """Remove a file or folder, and its checksum; return whether there was any."""
     found = [place for place in (_beside(path), path) if place.is_symlink() or place.exists()]
     for place in found:
@@ -194,7 +193,7 @@ class Partial:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def journal(self, possible: Callable[[Triple], bool]) -> Journal:
+    def journal(self, possible: Callable[[ZYX], bool]) -> Journal:
         """Return the list of blocks written; `possible` tells whether a block can begin at a voxel."""
         if self._done.is_symlink() or (self._done.exists() and not self._done.is_file()):
             remove(self._done)
@@ -295,7 +294,7 @@ def laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping
     Every block that an earlier process listed is read back and compared with its checksum.
     """
 
-    def possible(start: Triple) -> bool:
+    def possible(start: ZYX) -> bool:
         sides = zip(start, target.block, layout.shape, strict=True)
         return all(at % by == 0 and 0 <= at < n for at, by, n in sides)
 
@@ -326,7 +325,7 @@ def _frame(target: Target) -> int | None:
         return None
 
 
-def _is_sound(target: Target, start: Triple, notes: Mapping[str, Any]) -> bool:
+def _is_sound(target: Target, start: ZYX, notes: Mapping[str, Any]) -> bool:
     try:
         return target.checksum(start) == notes.get("crc32")
     except OSError:

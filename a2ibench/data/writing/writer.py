@@ -10,10 +10,9 @@ from collections.abc import Set
 from pathlib import Path
 from types import TracebackType
 
-from a2ibench.data.writing.journal import Journal, Notes
-from a2ibench.data.writing.layout import Layout, Triple, Voxels, parts, starts
+from a2ibench.data.writing.journal import Journal
+from a2ibench.data.writing.layout import ZYX, Layout, Notes, Target, Voxels, parts, starts
 from a2ibench.data.writing.partial import Partial
-from a2ibench.data.writing.target import Target
 from a2ibench.errors import InputError, OptionError
 from a2ibench.files import disk_errors
 
@@ -56,14 +55,14 @@ class Writer:
         self._layout, self._target, self._partial, self._overwrite = layout, target, partial, overwrite
         self._resumed = resumed
         self._journal = journal
-        self._fresh: dict[Triple, Notes] = {}
+        self._fresh: dict[ZYX, Notes] = {}
         self._flushed = time.monotonic()
         # Of the journal, of what is fresh, and of flushing.
         self._lock = threading.Lock()
         self._open, self._failed = True, False
 
     @property
-    def block(self) -> Triple:
+    def block(self) -> ZYX:
         """Voxels (z, y, x) of a block."""
         return self._target.block
 
@@ -89,7 +88,7 @@ class Writer:
             return self._partial.scratch
 
     @property
-    def done(self) -> Set[Triple]:
+    def done(self) -> Set[ZYX]:
         """Where the blocks begin that are written, by this call and by interrupted ones before."""
         with self._lock:
             if self._journal is None:
@@ -109,11 +108,11 @@ class Writer:
                 self._fresh = {}
                 self._journal.keep(())
 
-    def is_done(self, start: Triple, shape: Triple) -> bool:
+    def is_done(self, start: ZYX, shape: ZYX) -> bool:
         """Return whether all blocks that a box consists of are done."""
         return all(self._is_written(at) for at in starts(shape, self.block, start))
 
-    def write(self, start: Triple, array: Voxels) -> None:
+    def write(self, start: ZYX, array: Voxels) -> None:
         """Write one or more blocks; those that are done already are left as they are.
 
         About once a second, all blocks written so far are flushed to the disk and then recorded. So a process
@@ -211,7 +210,7 @@ class Writer:
             self._target.close()
             self._partial.release()
 
-    def _is_written(self, at: Triple) -> bool:
+    def _is_written(self, at: ZYX) -> bool:
         with self._lock:
             return self._journal is None or at in self._journal.notes or at in self._fresh
 
@@ -236,7 +235,7 @@ class Writer:
         if self._failed:
             raise InputError(f"{self._partial.output}: the disk has not taken all blocks; create it again")
 
-    def _check(self, start: Triple, array: Voxels) -> None:
+    def _check(self, start: ZYX, array: Voxels) -> None:
         self._check_open()
         output, shape = self._partial.output, self._layout.shape
         if array.dtype != self._layout.dtype:

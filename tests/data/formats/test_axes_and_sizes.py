@@ -15,7 +15,7 @@ import tifffile
 import zarr
 
 from a2ibench.data.formats import open_lazy
-from a2ibench.data.formats.volume import nanometres, usable
+from a2ibench.data.formats.metadata import nanometres, usable
 from a2ibench.data.opening import open_volume
 from a2ibench.errors import InputError
 

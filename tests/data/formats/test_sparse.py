@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.opening import open_volume
-from a2ibench.data.size import extent
+from a2ibench.data.opening import dataset_size, open_volume
 from a2ibench.errors import InputError
 
 SIDE = 2**20
@@ -89,5 +88,5 @@ def test_sparse_volumes_are_refused_at_once(tmp_path, make, name, fill):
     with pytest.raises(InputError) as caught:
         open_volume(path, voxel_size=(40, 10, 10), fill_missing=fill)
     assert str(caught.value).isprintable()
-    extent(DatasetSpec("d", "d", (40.0, 10.0, 10.0), path=path))
+    dataset_size(DatasetSpec("d", "d", (40.0, 10.0, 10.0), path=path))
     assert time.monotonic() - start < 5

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
+from a2ibench.data.prepare import Crop
 
 
 @pytest.fixture
-def window(tmp_path):
+def crop(tmp_path):
     """Return a function that stores an array and opens it, or a box of it."""
     opened = []
 
     def store(array, bounds=None):
         np.save(tmp_path / "stack.npy", array)
         opened.append(open_lazy(tmp_path / "stack.npy"))
-        return Window(opened[-1], bounds)
+        return Crop(opened[-1], bounds)
 
     yield store
     for volume in opened:

@@ -10,13 +10,13 @@ import pytest
 import tifffile
 
 from a2ibench import AxialGrid, Context, InputError, PluginError, Volume
-from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
+from a2ibench.data.prepare import Crop
 from a2ibench.data.writing.layout import parts, starts
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import quantise
 from a2ibench.reconstruction import streaming
-from a2ibench.reconstruction.streaming import spooled, stream
+from a2ibench.reconstruction.streaming import stream, unpacked
 from a2ibench_cubic.method import Cubic
 
 RATIO = 10 / 3
@@ -57,9 +57,9 @@ class Blurred(Cubic):
 
 
 @pytest.fixture
-def volume(window):
+def volume(crop):
     values = np.random.default_rng(1).integers(0, 256, (23, 40, 53)).astype(np.uint8)
-    return Volume(window(values), (RATIO * 10, 10.0, 10.0), (0.0, 255.0), "stack")
+    return Volume(crop(values), (RATIO * 10, 10.0, 10.0), (0.0, 255.0), "stack")
 
 
 def expected(method, volume):
@@ -104,7 +104,7 @@ def test_what_goes_wrong_anywhere_is_told(volume, where, monkeypatch) -> None:
         raise InputError(f"{where} failed")
 
     if where == "read":
-        monkeypatch.setattr(Window, "__getitem__", fail)
+        monkeypatch.setattr(Crop, "__getitem__", fail)
     elif where == "write":
         monkeypatch.setattr(writer, "write", fail)
     else:
@@ -119,14 +119,14 @@ def test_compressed_slices_are_unpacked_once(tmp_path, reports, monkeypatch) -> 
     values = np.random.default_rng(1).integers(0, 256, (12, 90, 80)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "stack.tif", values, compression="zlib", rowsperstrip=90)
     with open_lazy(tmp_path / "stack.tif") as opened, ExitStack() as resources:
-        volume = Volume(Window(opened), (30.0, 10.0, 10.0), (0.0, 255.0), "stack")
+        volume = Volume(Crop(opened), (30.0, 10.0, 10.0), (0.0, 255.0), "stack")
         unit = (16, 16, 16)
-        unpacked = spooled(Cubic(), volume, unit, tmp_path, resources, reports[0])
-        assert unpacked.data is not volume.data
-        np.testing.assert_array_equal(unpacked.data[:, :, :], values)
+        copy = unpacked(Cubic(), volume, unit, tmp_path, resources, reports[0])
+        assert copy.data is not volume.data
+        np.testing.assert_array_equal(copy.data[:, :, :], values)
         assert reports[1][-1] == ("unpack", 12, 12)
         reports[1].clear()
-        spooled(Cubic(), volume, unit, tmp_path, resources, reports[0])
+        unpacked(Cubic(), volume, unit, tmp_path, resources, reports[0])
         assert reports[1] == []
         # A network's pieces are dear themselves, and larger: here it is a single one.
-        assert spooled(Blurred(), volume, unit, tmp_path, resources, reports[0]) is volume
+        assert unpacked(Blurred(), volume, unit, tmp_path, resources, reports[0]) is volume

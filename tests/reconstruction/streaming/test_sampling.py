@@ -17,16 +17,16 @@ def sample(part, reports, **options):
     return training_volume(part, like, progress=reports[0], **{"seed": 0} | options)
 
 
-def test_a_volume_that_fits_is_taken_whole(window, reports) -> None:
-    volume = sample(window(STACK), reports)
+def test_a_volume_that_fits_is_taken_whole(crop, reports) -> None:
+    volume = sample(crop(STACK), reports)
     np.testing.assert_array_equal(volume.data, STACK)
     assert (volume.voxel_size, volume.intensity, volume.name) == ((30.0, 10.0, 10.0), (0.0, 1e6), "stack")
 
 
-def test_a_sample_is_made_of_stacks_from_everywhere(window, reports, monkeypatch) -> None:
+def test_a_sample_is_made_of_stacks_from_everywhere(crop, reports, monkeypatch) -> None:
     monkeypatch.setattr("a2ibench.reconstruction.streaming._SIDE", 20)
     most = 5 * 16 * 20 * 20 * 4
-    data = sample(window(STACK), reports, most=most).data
+    data = sample(crop(STACK), reports, most=most).data
     assert data.nbytes == most
     assert data.flags.c_contiguous
     z, y, x = np.unravel_index(data.astype(int), STACK.shape)
@@ -43,8 +43,8 @@ def test_a_sample_is_made_of_stacks_from_everywhere(window, reports, monkeypatch
 
 
 @pytest.mark.parametrize("most", [1, 100_000])
-def test_the_same_seed_gives_the_same_sample(window, reports, most) -> None:
-    part = window(STACK)
+def test_the_same_seed_gives_the_same_sample(crop, reports, most) -> None:
+    part = crop(STACK)
     first, again, other = (sample(part, reports, most=most, seed=seed).data for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -1,4 +1,4 @@
-"""How long to wait for servers, how often to ask again, and when a download is too slow."""
+"""What every transfer obeys and reports to: limits of time and of failures, and a progress bar."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, TypeVar
 
-from a2ibench.errors import A2IBenchError, DownloadError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from a2ibench.errors import A2IBenchError, DownloadError, one_line
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Limits of one download.
 
     Parameters
@@ -31,8 +35,8 @@ class Patience:
     longest_wait : float
         The longest pause in seconds, also where a server asks for more.
     slowest : float
-        Bytes a second that a transfer must reach on average over `window` seconds.
-    window : float
+        Bytes a second that a transfer must reach on average over `period` seconds.
+    period : float
         Seconds over which the rate is judged.
     total : float
         Seconds that the whole download may take, pauses included.
@@ -44,7 +48,7 @@ class Patience:
     wait: float = 1.0
     longest_wait: float = 60.0
     slowest: float = 1024.0
-    window: float = 60.0
+    period: float = 60.0
     total: float = 24 * 3600.0
 
     def pause(self, failures: int, asked: float = 0.0) -> None:
@@ -57,7 +61,7 @@ Result = TypeVar("Result")
 _TROUBLE = re.compile(r"UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|retry attempts|HTTP response code: 5\d\d")
 
 
-def patiently(call: Callable[[], Result], patience: Patience) -> Result:
+def retried(call: Callable[[], Result], retry: RetryPolicy) -> Result:
     """Return what `call` returns, which reads from a server and may be called several times.
 
     Raises
@@ -71,19 +75,19 @@ def patiently(call: Callable[[], Result], patience: Patience) -> Result:
             return call()
         except A2IBenchError as error:
             failures += 1
-            if failures >= patience.attempts or not _may_pass(error):
+            if failures >= retry.attempts or not _may_pass(error):
                 raise
-        patience.pause(failures)
+        retry.pause(failures)
 
 
-def end_stalls(patience: Patience) -> None:
+def end_stalls(retry: RetryPolicy) -> None:
     """Let tensorstore give up a connection that is silent or too slow; by itself it waits for ever.
 
     It reads these variables at its first connection. The other libraries have limits of their own, of at
     most five minutes.
     """
-    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(patience.read, 1):.0f}")
-    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", f"{max(patience.slowest, 1):.0f}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{max(retry.read, 1):.0f}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", f"{max(retry.slowest, 1):.0f}")
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -114,14 +118,14 @@ class Pace:
 
     Parameters
     ----------
-    patience : Patience
+    retry : RetryPolicy
         The limits.
     clock : callable
         Returns seconds.
     """
 
-    def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
-        self._patience, self._clock = patience, clock
+    def __init__(self, retry: RetryPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._retry, self._clock = retry, clock
         self._begun = self._since = clock()
         self._bytes = 0
 
@@ -132,7 +136,7 @@ class Pace:
     @property
     def left(self) -> float:
         """Seconds that are left for the whole download."""
-        return self._patience.total - (self._clock() - self._begun)
+        return self._retry.total - (self._clock() - self._begun)
 
     def check(self) -> None:
         """Go on while there is time.
@@ -143,20 +147,68 @@ class Pace:
             If the time of the whole download is over.
         """
         if self.left <= 0:
-            raise DownloadError(f"the download was not complete after {self._patience.total:g} s")
+            raise DownloadError(f"the download was not complete after {self._retry.total:g} s")
 
     def too_slow(self, size: int) -> bool:
-        """Count `size` more bytes; return whether a window is over in which there were too few."""
+        """Count `size` more bytes; return whether a period is over in which there were too few."""
         self._bytes += size
         passed = self._clock() - self._since
-        if passed < self._patience.window:
+        if passed < self._retry.period:
             return False
-        slow = self._bytes < self._patience.slowest * passed
+        slow = self._bytes < self._retry.slowest * passed
         self.start()
         return slow
 
     @property
     def slow_text(self) -> str:
         """What is said of a transfer that is too slow."""
-        least = math.ceil(self._patience.slowest)
-        return f"the server sent less than {least} bytes a second for {self._patience.window:g} s"
+        least = math.ceil(self._retry.slowest)
+        return f"the server sent less than {least} bytes a second for {self._retry.period:g} s"
+
+
+class DownloadBar:
+    """Shows how far a download has come.
+
+    Parameters
+    ----------
+    title : str
+        Shown in front of the bar.
+    """
+
+    def __init__(self, title: str) -> None:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._task = self._progress.add_task(one_line(title), total=None)
+
+    def __enter__(self) -> DownloadBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, there: int, total: int | None) -> None:
+        """Start an attempt with the bytes that are there already; the total is None where nobody tells."""
+        # What is there was not transferred now, so it does not count for the speed.
+        self._progress.reset(self._task, total=total, completed=there)
+
+    def update(self, size: int) -> None:
+        """Count `size` more bytes."""
+        self._progress.advance(self._task, size)
+
+    @property
+    def done(self) -> float:
+        """Bytes counted so far."""
+        return self._progress.tasks[self._task].completed
+
+    @property
+    def total(self) -> float | None:
+        """Bytes of the whole; None where nobody tells."""
+        return self._progress.tasks[self._task].total

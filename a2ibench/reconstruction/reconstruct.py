@@ -1,4 +1,4 @@
-"""Reconstructs a stack of any size from one file to another."""
+"""Reconstructs one stack: in memory, or block by block from a file of any size to another."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from a2ibench.contracts import AxialGrid, Context, Progress, Volume
-from a2ibench.data.crop import Window
+import numpy as np
+
+from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume
 from a2ibench.data.formats import open_lazy
-from a2ibench.data.intensity_range import find_levels
+from a2ibench.data.intensity_range import find_levels, levelled
+from a2ibench.data.prepare import Crop, check_finite
 from a2ibench.data.writing import Writer, create
 from a2ibench.errors import A2IBenchError, InputError, OptionError, one_line, printable
 from a2ibench.files import disk_errors
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.intensity import quantise
 from a2ibench.reconstruction.checkpoints import (
     INTENSITY,
     applied,
@@ -25,16 +29,48 @@ from a2ibench.reconstruction.checkpoints import (
     from_json,
     keep,
     kept_method,
-    remembered,
+    read_or_compute,
     to_json,
     trained_levels,
     trained_method,
 )
 from a2ibench.reconstruction.identity import content, identity
-from a2ibench.reconstruction.options import MethodOptions, Spacings, StackOptions
+from a2ibench.reconstruction.options import MethodOptions, Spacings, StackOptions, check_applies
 from a2ibench.reconstruction.paths import State, check_apart, files_of, located, places, states
-from a2ibench.reconstruction.streaming import spooled, stream, training_volume
+from a2ibench.reconstruction.streaming import stream, training_volume, unpacked
+from a2ibench.registry import host
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
+
+
+def reconstruct_in_memory(volume: Volume, options: MethodOptions, progress: Progress | None) -> Volume:
+    """Train a method on a volume, or load a trained one, and reconstruct it; see `a2ibench.reconstruct`."""
+    if not isinstance(volume, Volume):
+        raise InputError(f"volume: got {type(volume).__name__}; give a Volume, such as open_volume returns")
+    if volume.ratio == 1:
+        raise InputError(
+            f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
+        )
+    ctx = options.context(progress)
+    method: Method = host().build("method", options.method, **options.settings)
+    volume = replace(volume, data=np.ascontiguousarray(volume.data))
+    check_finite(volume.data, volume.name)
+    trained = trained_levels(options.checkpoint, volume)
+    if trained is not None:
+        found = find_levels(volume.data, volume.name)
+        declared = found.intensity != tuple(volume.intensity)
+        own = levelled(volume) if declared else replace(volume, **found._asdict())
+        volume = applied(trained, own, declared=declared)
+    elif options.checkpoint is None:
+        volume = levelled(volume)
+    check_applies(method, options.method, volume)
+    if options.checkpoint is None:
+        method.fit(volume, ctx)
+    else:
+        method.load(options.checkpoint)
+    data = quantise(reconstruct_volume(method, volume, ctx), volume)
+    lateral = volume.voxel_size[1]
+    return replace(volume, data=data, voxel_size=(lateral, lateral, lateral))
+
 
 _logger = logging.getLogger(__name__)
 
@@ -63,23 +99,23 @@ def reconstruct_between(
     _check_checkpoints(given, save_checkpoint)
     written = places(target, save_checkpoint if given is None else False)
     ctx = options.context(progress)
-    with open_lazy(source, key=stack.key, level=stack.level, fill_missing=stack.fill_missing) as stored:
-        files = files_of(stored)
+    with open_lazy(source, key=stack.key, level=stack.level, fill_missing=stack.fill_missing) as volume:
+        files = files_of(volume)
         check_apart(files if given is None else [*files, given], written)
         if written.checkpoint is not None:
             check_replaceable(written.checkpoint)
-        spacings = stack.spacings(stored.voxel_size, stored.source)
-        window = Window(stored, stack.crop)
-        if window.shape[0] < 2:
-            raise InputError(f"{stored.source}: has one slice (z) only; give a stack or crop of at least 2")
-        shape = (AxialGrid(window.shape[0], spacings.ratio).n_out, *window.shape[1:])
+        spacings = stack.spacings(volume.voxel_size, volume.source)
+        crop = Crop(volume, stack.crop)
+        if crop.shape[0] < 2:
+            raise InputError(f"{volume.source}: has one slice (z) only; give a stack or crop of at least 2")
+        shape = (AxialGrid(crop.shape[0], spacings.ratio).n_out, *crop.shape[1:])
         before = states(files)
-        determined = identity(content(stored, window, files), spacings.ratio, stack, options, ctx)
+        determined = identity(content(volume, crop, files), spacings.ratio, stack, options, ctx)
         method = built_method(options, ctx.seed)
         with create(
             written.output,
             shape,
-            window.dtype,
+            crop.dtype,
             spacings.reconstructed,
             identity=determined,
             overwrite=overwrite,
@@ -90,7 +126,7 @@ def reconstruct_between(
                 if written.checkpoint is not None and not overwrite:
                     check_free(written.checkpoint, writer.scratch, method)
                 if not writer.published:
-                    _fill(writer, window, spacings, stack, options, ctx, Path(stored.source).name)
+                    _fill(writer, crop, spacings, stack, options, ctx, Path(volume.source).name)
             except A2IBenchError:
                 if not writer.done and not _is_trained(writer.scratch):
                     writer.discard()
@@ -100,7 +136,7 @@ def reconstruct_between(
                     writer,
                     before,
                     states(files),
-                    lambda: content(stored, window, files) == determined["input"],
+                    lambda: content(volume, crop, files) == determined["input"],
                 )
                 writer.publish()
             # The hidden folder stays until all is in its place, so that the same call can go on from here.
@@ -109,7 +145,7 @@ def reconstruct_between(
                     keep(writer.scratch, written.checkpoint)
             figure = written.output.with_name(f"{written.output.name}.png")
             try:
-                _draw(figure, window, written.output, spacings, options.method)
+                _draw(figure, crop, written.output, spacings, options.method)
             except Exception as error:
                 # The reconstruction is finished; nothing that happens here may take that back.
                 _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
@@ -152,39 +188,39 @@ def _check_unchanged(
 
 def _fill(
     writer: Writer,
-    window: Window,
+    crop: Crop,
     spacings: Spacings,
     stack: StackOptions,
     options: MethodOptions,
     ctx: Context,
     name: str,
 ) -> None:
-    bare = Volume(window, spacings.given, stack.intensity or (0.0, 1.0), name)
+    bare = Volume(crop, spacings.given, stack.intensity or (0.0, 1.0), name)
 
     def levels_of_all() -> dict[str, Any]:
         trained = trained_levels(options.checkpoint, bare)
-        found = find_levels(window, name, declared=stack.intensity, progress=ctx.progress)
+        found = find_levels(crop, name, declared=stack.intensity, progress=ctx.progress)
         own = replace(bare, **found._asdict())
         return to_json(applied(trained, own, declared=stack.intensity is not None))
 
-    volume = from_json(remembered(writer.scratch / INTENSITY, levels_of_all), bare)
+    volume = from_json(read_or_compute(writer.scratch / INTENSITY, levels_of_all), bare)
 
     def sample() -> Volume:
-        return training_volume(window, volume, seed=ctx.seed, progress=ctx.progress)
+        return training_volume(crop, volume, seed=ctx.seed, progress=ctx.progress)
 
     method = trained_method(options, volume, sample, ctx, writer.scratch, writer.forget)
     with ExitStack() as resources:
-        volume = spooled(method, volume, writer.block, writer.scratch, resources, ctx.progress)
+        volume = unpacked(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)
 
 
-def _draw(path: Path, window: Window, target: Path, spacings: Spacings, method: str) -> None:
+def _draw(path: Path, crop: Crop, target: Path, spacings: Spacings, method: str) -> None:
     with open_lazy(target) as written:
         after = middle_planes(written)
     axial, lateral, _ = spacings.reconstructed
     given = axial * spacings.ratio
     draw_planes(
-        middle_planes(window, spacings.ratio),
+        middle_planes(crop, spacings.ratio),
         after,
         (axial, lateral),
         name=f"{target.name}, {method}",

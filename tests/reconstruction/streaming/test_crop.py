@@ -23,9 +23,9 @@ def bounds(draw, shape=STACK.shape):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(bounds=bounds(), most=st.integers(1, 2000))
-def test_boxes_cover_the_window_once(window, bounds, most) -> None:
+def test_boxes_cover_the_window_once(crop, bounds, most) -> None:
     wanted = STACK[tuple(slice(*bound) for bound in bounds)]
-    part = window(STACK, bounds)
+    part = crop(STACK, bounds)
     assert part.shape == wanted.shape
     np.testing.assert_array_equal(part[:, :, :], wanted)
     seen = np.zeros(part.shape, int)
@@ -37,11 +37,11 @@ def test_boxes_cover_the_window_once(window, bounds, most) -> None:
 
 
 @pytest.mark.parametrize("bad", [(0, 8), (3, 3), (5, 4), (9, None)])
-def test_bounds_beyond_the_volume_are_refused(window, bad) -> None:
+def test_bounds_beyond_the_volume_are_refused(crop, bad) -> None:
     with pytest.raises(InputError, match=r"crop is \d:\d along z, but the volume has 7 voxels"):
-        window(STACK, (bad, (None, None), (None, None)))
+        crop(STACK, (bad, (None, None), (None, None)))
 
 
-def test_floats_come_in_single_precision(window) -> None:
-    part = window(STACK.astype(">f8"))
+def test_floats_come_in_single_precision(crop) -> None:
+    part = crop(STACK.astype(">f8"))
     assert part.dtype == part[:, :, :].dtype == np.float32
