@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from a2ibench.reconstruction.in_memory import reconstruct_in_memory
-from a2ibench.reconstruction.options import MethodOptions, StackOptions
 from a2ibench.reconstruction.stack_to_file import reconstruct_between
 
-__all__ = ["MethodOptions", "StackOptions", "reconstruct_between", "reconstruct_in_memory"]
+__all__ = ["reconstruct_between", "reconstruct_in_memory"]

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from a2ibench.bench.cache_key import code_of
+from a2ibench.bench.options import ReconstructOptions
 from a2ibench.contracts import Context
 from a2ibench.data.crop import Window
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.source import find
 from a2ibench.data.volume_checksums import content_sha256
-from a2ibench.reconstruction.options import MethodOptions, StackOptions
+from a2ibench.reconstruction.options import MethodOptions
 
 _SIDE, _BOXES = 32, 8
 # Voxels are read slower than bytes, so only of crops this much smaller than the volume.
@@ -24,18 +25,18 @@ _TOLD = ("size", "ETag", "etag", "mtime", "LastModified", "last_modified", "upda
 
 
 def identity(
-    content: str, ratio: float, stack: StackOptions, options: MethodOptions, ctx: Context
+    content: str, ratio: float, options: ReconstructOptions, method: MethodOptions, ctx: Context
 ) -> dict[str, Any]:
     """Return all that the voxels of a reconstruction depend on, JSON-able; `content` is the input's."""
-    return code_of(options.method) | {
+    return code_of(method.method) | {
         "input": content,
-        "crop": stack.crop,
+        "crop": options.crop,
         "ratio": ratio,
-        "intensity": stack.intensity,
-        "settings": dict(options.settings),
+        "intensity": options.intensity,
+        "settings": dict(method.settings),
         "files": {
             name: content_sha256(Path(value))
-            for name, value in sorted(options.settings.items())
+            for name, value in sorted(method.settings.items())
             if isinstance(value, str) and _is_named(value)
         },
         "size": ctx.size,
@@ -43,7 +44,7 @@ def identity(
         "seed": ctx.seed,
         "device": ctx.device,
         "precision": ctx.precision,
-        "checkpoint": _digest(options.checkpoint),
+        "checkpoint": _digest(method.checkpoint),
     }
 
 

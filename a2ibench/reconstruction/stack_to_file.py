@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from a2ibench.contracts import AxialGrid, Context, Progress, Volume
+from a2ibench.bench.options import ReconstructOptions, check_option
+from a2ibench.contracts import AxialGrid, Context, Volume
 from a2ibench.data.crop import Window
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels
@@ -31,7 +32,7 @@ from a2ibench.reconstruction.checkpoints import (
     trained_method,
 )
 from a2ibench.reconstruction.identity import content, identity
-from a2ibench.reconstruction.options import MethodOptions, Spacings, StackOptions
+from a2ibench.reconstruction.options import MethodOptions, Spacings, context, resolve_method, spacings
 from a2ibench.reconstruction.paths import State, check_apart, files_of, located, places, states
 from a2ibench.reconstruction.streaming import spooled, stream, training_volume
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
@@ -46,51 +47,43 @@ class Written(NamedTuple):
     figure: Path
 
 
-def reconstruct_between(
-    source: str | Path,
-    target: Path,
-    stack: StackOptions,
-    options: MethodOptions,
-    *,
-    overwrite: bool = False,
-    save_checkpoint: Path | bool = True,
-    progress: Progress | None = None,
-) -> Written:
+def reconstruct_between(source: str | Path, target: Path, options: ReconstructOptions) -> Written:
     """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`."""
     source = located(source)
-    given = None if options.checkpoint is None else options.checkpoint.absolute()
-    options = replace(options, checkpoint=given)
-    _check_checkpoints(given, save_checkpoint)
-    written = places(target, save_checkpoint if given is None else False)
-    ctx = options.context(progress)
-    with open_lazy(source, key=stack.key, level=stack.level, fill_missing=stack.fill_missing) as stored:
+    given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
+    given = None if given is None else given.absolute()
+    _check_checkpoints(given, wanted)
+    written = places(target, wanted if given is None else False)
+    ctx = context(options)
+    resolved = replace(resolve_method(options), checkpoint=given)
+    with open_lazy(source, key=options.key, level=options.level, fill_missing=options.fill_missing) as stored:
         files = files_of(stored)
         check_apart(files if given is None else [*files, given], written)
         if written.checkpoint is not None:
             check_replaceable(written.checkpoint)
-        spacings = stack.spacings(stored.voxel_size, stored.source)
-        window = Window(stored, stack.crop)
+        spacing = spacings(options, stored.voxel_size, stored.source)
+        window = Window(stored, options.crop)
         if window.shape[0] < 2:
             raise InputError(f"{stored.source}: has one slice (z) only; give a stack or crop of at least 2")
-        shape = (AxialGrid(window.shape[0], spacings.ratio).n_out, *window.shape[1:])
+        shape = (AxialGrid(window.shape[0], spacing.ratio).n_out, *window.shape[1:])
         before = states(files)
-        determined = identity(content(stored, window, files), spacings.ratio, stack, options, ctx)
-        method = built_method(options, ctx.seed)
+        determined = identity(content(stored, window, files), spacing.ratio, options, resolved, ctx)
+        method = built_method(resolved, ctx.seed)
         with create(
             written.output,
             shape,
             window.dtype,
-            spacings.reconstructed,
+            spacing.reconstructed,
             identity=determined,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             # Around a narrow piece a network restores more than is kept.
             rows=int(method.halo[1]) == 0,
         ) as writer:
             try:
-                if written.checkpoint is not None and not overwrite:
+                if written.checkpoint is not None and not options.overwrite:
                     check_free(written.checkpoint, writer.scratch, method)
                 if not writer.published:
-                    _fill(writer, window, spacings, stack, options, ctx, Path(stored.source).name)
+                    _fill(writer, window, spacing, options, resolved, ctx, Path(stored.source).name)
             except A2IBenchError:
                 if not writer.done and not _is_trained(writer.scratch):
                     writer.discard()
@@ -109,7 +102,7 @@ def reconstruct_between(
                     keep(writer.scratch, written.checkpoint)
             figure = written.output.with_name(f"{written.output.name}.png")
             try:
-                _draw(figure, window, written.output, spacings, options.method)
+                _draw(figure, window, written.output, spacing, options.method)
             except Exception as error:
                 # The reconstruction is finished; nothing that happens here may take that back.
                 _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
@@ -153,38 +146,38 @@ def _check_unchanged(
 def _fill(
     writer: Writer,
     window: Window,
-    spacings: Spacings,
-    stack: StackOptions,
-    options: MethodOptions,
+    spacing: Spacings,
+    options: ReconstructOptions,
+    resolved: MethodOptions,
     ctx: Context,
     name: str,
 ) -> None:
-    bare = Volume(window, spacings.given, stack.intensity or (0.0, 1.0), name)
+    bare = Volume(window, spacing.given, options.intensity or (0.0, 1.0), name)
 
     def levels_of_all() -> dict[str, Any]:
-        trained = trained_levels(options.checkpoint, bare)
-        found = find_levels(window, name, declared=stack.intensity, progress=ctx.progress)
+        trained = trained_levels(resolved.checkpoint, bare)
+        found = find_levels(window, name, declared=options.intensity, progress=ctx.progress)
         own = replace(bare, **found._asdict())
-        return to_json(applied(trained, own, declared=stack.intensity is not None))
+        return to_json(applied(trained, own, declared=options.intensity is not None))
 
     volume = from_json(remembered(writer.scratch / INTENSITY, levels_of_all), bare)
 
     def sample() -> Volume:
         return training_volume(window, volume, seed=ctx.seed, progress=ctx.progress)
 
-    method = trained_method(options, volume, sample, ctx, writer.scratch, writer.forget)
+    method = trained_method(resolved, volume, sample, ctx, writer.scratch, writer.forget)
     with ExitStack() as resources:
         volume = spooled(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)
 
 
-def _draw(path: Path, window: Window, target: Path, spacings: Spacings, method: str) -> None:
+def _draw(path: Path, window: Window, target: Path, spacing: Spacings, method: str) -> None:
     with open_lazy(target) as written:
         after = middle_planes(written)
-    axial, lateral, _ = spacings.reconstructed
-    given = axial * spacings.ratio
+    axial, lateral, _ = spacing.reconstructed
+    given = axial * spacing.ratio
     draw_planes(
-        middle_planes(window, spacings.ratio),
+        middle_planes(window, spacing.ratio),
         after,
         (axial, lateral),
         name=f"{target.name}, {method}",

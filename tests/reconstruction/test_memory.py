@@ -15,7 +15,8 @@ from pathlib import Path
 import tensorstore, zarr
 from a2ibench.registry import host
 from a2ibench.reconstruction.streaming import sampling, sizes
-from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_between
+from a2ibench.bench.options import ReconstructOptions
+from a2ibench.reconstruction import reconstruct_between
 
 source, target, method = sys.argv[1:]
 host().load("method", method)
@@ -27,8 +28,10 @@ def highest():
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024
 
 before = highest()
-options = MethodOptions(method, profile="smoke", budget="1steps", device="cpu")
-reconstruct_between(source, Path(target), StackOptions(voxel_size=(40, 10, 10)), options)
+options = ReconstructOptions(
+    method, profile="smoke", budget="1steps", device="cpu", voxel_size=(40, 10, 10)
+)
+reconstruct_between(source, Path(target), options)
 print(highest() - before)
 """
 
