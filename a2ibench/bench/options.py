@@ -16,12 +16,12 @@ from a2ibench.bench.specs import (
     method_names,
     metric_names,
     one_of,
+    settings_of_one,
 )
 from a2ibench.contracts import Budget, Progress
 from a2ibench.data.catalogue import Reader, literal, load_catalogue, number, show, whole, within
 from a2ibench.errors import InputError, naming_option
 from a2ibench.protocol.profiles import PROFILES
-from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
 
 if TYPE_CHECKING:
@@ -143,15 +143,6 @@ def _budget(budget: str | Budget | None) -> Budget | None:
     return Budget.parse(budget) if isinstance(budget, str) else budget
 
 
-def _settings_of_one(
-    given: Mapping[str, Value] | Sequence[str] | None, method: str, planes: str | None
-) -> Mapping[str, Value]:
-    if not isinstance(given, Mapping):
-        full = [text if text.startswith(f"{method}.") else f"{method}.{text}" for text in given or ()]
-        given = checked_settings(full, [method]).get(method, {})
-    return given if planes is None else {**given, "planes": parse_setting(method, "planes", planes)}
-
-
 def _ratio(ratio: float | None) -> float | None:
     if ratio is not None and not 1 < ratio < math.inf:
         raise InputError(f"ratio: got {ratio:g}; give a number above 1")
@@ -177,8 +168,7 @@ def _names_key(value: Any) -> str | list[str]:
     raise ValueError(f'is {show(value)}; give a list of names, or "all"')
 
 
-def path_key(value: Any) -> Path:
-    """Read a path of a run file."""
+def _path_key(value: Any) -> Path:
     try:
         return Path(literal(value)).expanduser()
     except RuntimeError:
@@ -186,7 +176,7 @@ def path_key(value: Any) -> Path:
 
 
 CATALOGUE = Option(
-    "A datasets.toml instead of the one that ships.", "FILE", Path, key=path_key, check=_catalogue
+    "A datasets.toml instead of the one that ships.", "FILE", Path, key=_path_key, check=_catalogue
 )
 _PROFILE = Option(
     "Network size and training; full by default with a GPU, else quick.",
@@ -281,7 +271,7 @@ class RunOptions:
         "Folder of this run; by default one in reports/ named after the options.",
         "DIR",
         Path,
-        key=path_key,
+        key=_path_key,
         check=_folder,
     ).default()
     fresh: bool = Option(
@@ -374,7 +364,7 @@ class ReconstructOptions:
         help="Change a setting of the method; repeatable.",
         metavar="KEY=VALUE",
         doc="Settings of the method.",
-        check=_settings_of_one,
+        check=settings_of_one,
         needs=("method", "planes"),
     )
     checkpoint: str | Path | None = Option(

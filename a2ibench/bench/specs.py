@@ -149,6 +149,16 @@ def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str
     return checked
 
 
+def settings_of_one(
+    given: Mapping[str, Value] | Sequence[str] | None, method: str, planes: str | None
+) -> Mapping[str, Value]:
+    """Return the settings of one method; texts are ``KEY=VALUE`` or ``METHOD.KEY=VALUE`` each, and checked."""
+    if not isinstance(given, Mapping):
+        full = [text if text.startswith(f"{method}.") else f"{method}.{text}" for text in given or ()]
+        given = checked_settings(full, [method]).get(method, {})
+    return given if planes is None else {**given, "planes": parse_setting(method, "planes", planes)}
+
+
 def _split_setting(text: str) -> SetTo:
     place, equals, value = text.partition("=")
     method, dot, key = place.strip().rpartition(".")
