@@ -152,7 +152,7 @@ def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str
 def settings_of_one(
     given: Mapping[str, Value] | Sequence[str] | None, method: str, planes: str | None
 ) -> Mapping[str, Value]:
-    """Return the settings of one method; texts are ``KEY=VALUE`` or ``METHOD.KEY=VALUE`` each, and checked."""
+    """Return the settings of one method; texts ``KEY=VALUE`` or ``METHOD.KEY=VALUE`` are checked."""
     if not isinstance(given, Mapping):
         full = [text if text.startswith(f"{method}.") else f"{method}.{text}" for text in given or ()]
         given = checked_settings(full, [method]).get(method, {})
