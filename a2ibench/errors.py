@@ -100,19 +100,19 @@ class UnknownNameError(A2IBenchError, LookupError):
 
 @contextlib.contextmanager
 def naming_option(name: str) -> Iterator[None]:
-    """Name an option in front of what cannot be used in the body.
+    """Make an `OptionError` of an `InputError` whose message begins with the name of an option.
 
     Raises
     ------
     OptionError
-        In place of any other `InputError`.
+        In its place.
     """
     try:
         yield
-    except OptionError:
-        raise
     except InputError as error:
         problem = str(error).removeprefix(f"{name}: ")
+        if isinstance(error, OptionError) or problem == str(error):
+            raise
         raise OptionError(f"{{{name}}}: {{problem}}", problem=problem) from error
 
 

@@ -155,7 +155,7 @@ def test_run_returns_a_row_for_each_job(probe: str, catalogue: Path, tmp_path: P
     assert (out / "figures" / "thin.png").is_file()
     again = a2ibench.run("probe,cubic", "thin", seeds=(0, 4), settings=["probe.level=-1"], **options)
     assert again["fit_seconds"].tolist() == table["fit_seconds"].tolist()
-    with pytest.raises(InputError, match="other --seeds"):
+    with pytest.raises(InputError, match="other seeds"):
         a2ibench.run("probe,cubic", "thin", seeds=2, settings=["probe.level=-1"], **options)
 
 

@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from a2ibench.bench.executors import inline
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.benchmark import benchmark
 
@@ -15,7 +16,9 @@ def test_a_disk_that_fills_up_costs_no_finished_job(tmp_path, monkeypatch: pytes
         '[small]\ntitle = "generated"\nphantom = {size = 32, seed = 1}\nvoxel_size = [15.0, 15.0, 15.0]\n'
         "simulate = {ratio = 2.0}\n"
     )
-    plan = plan_run("cubic", "small", catalogue=catalogue, seeds=2, device="cpu", executor="inline")
+    plan = plan_run(
+        RunOptions("cubic", "small", catalogue=catalogue, seeds=2, device="cpu", executor="inline")
+    )
     run_job = inline.run_job
 
     def run_until_full(job, folder, progress):

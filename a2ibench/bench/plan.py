@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.device import resolve_device
-from a2ibench.bench.executors import EXECUTORS
-from a2ibench.bench.selection import (
-    PRECISIONS,
-    Names,
-    SetTo,
-    choose_datasets,
-    choose_methods,
-    choose_metrics,
-    choose_one,
-    choose_profile,
-    choose_settings,
-)
+from a2ibench.bench.options import RunOptions, check_option
 from a2ibench.bench.specs import Job, dataset_identity, dataset_to_dict
 from a2ibench.contracts import Budget, DatasetSpec
-from a2ibench.errors import InputError
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value
 
@@ -133,45 +119,8 @@ class Plan:
         }
 
 
-def plan_run(
-    methods: Names = "all",
-    datasets: Names | None = None,
-    *,
-    catalogue: Path | None = None,
-    profile: str | None = None,
-    seeds: int | Sequence[int] = 1,
-    device: str = "auto",
-    precision: str = "auto",
-    budget: str | Budget | None = None,
-    settings: Sequence[str | SetTo] = (),
-    metrics: Names | None = None,
-    timeout: float | None = None,
-    executor: str = "process",
-) -> Plan:
-    """Resolve the options of a run, without starting anything.
-
-    Parameters
-    ----------
-    methods : str or sequence of str
-        Names, or ``"all"``.
-    datasets : str or sequence of str, optional
-        Names, or ``"all"``; by default all that need no download.
-    catalogue : Path, optional
-        A datasets.toml instead of the one that ships.
-    profile : str, optional
-        By default ``"full"`` where there is a GPU and ``"quick"`` elsewhere.
-    seeds : int or sequence of int
-        How many, counted from 0, or which.
-    device, precision, executor : str
-        As in the command line.
-    budget : str or Budget, optional
-        Training of learned methods, such as ``"2000steps"`` or ``"300s"``, instead of the profile's.
-    settings : sequence of str or tuple
-        ``METHOD.KEY=VALUE`` or (method, key, value) each; of two for the same key the later counts.
-    metrics : str or sequence of str, optional
-        Names; by default all.
-    timeout : float, optional
-        Seconds that a job may take.
+def plan_run(options: RunOptions) -> Plan:
+    """Check and resolve the options of a run, without starting anything.
 
     Raises
     ------
@@ -180,40 +129,4 @@ def plan_run(
     InputError
         If an option cannot be used.
     """
-    chosen = choose_methods(methods)
-    check_timeout(timeout, executor)
-    return Plan(
-        methods=chosen,
-        datasets=choose_datasets(datasets, catalogue),
-        profile=choose_profile(profile),
-        seeds=_seeds(seeds),
-        device=resolve_device(device),
-        precision=choose_one("precision", precision, PRECISIONS),
-        budget=Budget.parse(budget) if isinstance(budget, str) else budget,
-        settings=choose_settings(settings, chosen),
-        metrics=choose_metrics(metrics),
-        catalogue=None if catalogue is None else Path(catalogue).absolute(),
-        executor=choose_one("executor", executor, EXECUTORS),
-        timeout=timeout,
-    )
-
-
-def check_timeout(timeout: float | None, executor: str) -> None:
-    """Check that an executor can keep a time limit in seconds, if there is one.
-
-    Raises
-    ------
-    InputError
-        If it cannot, or the limit is not positive.
-    """
-    if timeout is not None and not 0 < timeout < math.inf:
-        raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
-    if timeout is not None and executor == "inline":
-        raise InputError("timeout: the inline executor cannot stop a job; use the process executor")
-
-
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
-    if not chosen or min(chosen) < 0:
-        raise InputError(f"seeds: got {seeds}; give a number of at least 1, or seeds of at least 0")
-    return chosen
+    return Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
+from a2ibench.bench.specs import SetTo, method_names
 from a2ibench.documents import read_toml
-from a2ibench.errors import A2IBenchError, InputError, UnknownNameError
+from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
+from a2ibench.registry import host
+from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
-from a2ibench.values import Reader, literal, number, show, whole, within
+from a2ibench.values import Reader, show, within
 
 SETTINGS = "settings"
+
+_OPTIONS: Mapping[str, Option] = {**options_of(RunOptions), **COMMAND_ONLY}
+
+KEYS: Mapping[str, Reader] = {name: one.key for name, one in _OPTIONS.items() if callable(one.key)}
+"""Readers of the keys at the top of a run file, which are called as the options are in Python."""
+
+INSTEAD: Mapping[str, str] = {
+    name.replace("_", "-"): one.key for name, one in _OPTIONS.items() if isinstance(one.key, str) and one.key
+}
+"""Options of the command line that are no keys, and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,7 @@ class RunFile:
     path : Path
         The file.
     options : mapping
-        Options of `plan_run`, and ``out``, by name; paths do not depend on the file's place any more.
+        Of `RunOptions`, by name; paths do not depend on the file's place any more.
     settings : mapping of str to mapping
         Settings by method, as the file has them.
     """
@@ -42,7 +56,7 @@ def read_run_file(path: Path) -> RunFile:
     Parameters
     ----------
     path : Path
-        A TOML file with keys of `OPTIONS` and tables ``[settings.METHOD]``. Paths in it are relative to it.
+        A TOML file with `KEYS` and tables ``[settings.METHOD]``. Paths in it are relative to it.
 
     Raises
     ------
@@ -51,12 +65,58 @@ def read_run_file(path: Path) -> RunFile:
         table and key.
     """
     document = read_toml(path, "a run file")
+    for key in INSTEAD.keys() & document.keys():
+        raise OptionError("{file}: {key} cannot be in a file; " + INSTEAD[key], file=path, key=key)
     with naming(f"{path}: "):
         tables = _tables(document.pop(SETTINGS, {}))
         options = {key: _option(key, value) for key, value in document.items()}
-    for key in _PATHS & options.keys():
-        options[key] = path.parent / options[key]
+    for key, value in options.items():
+        if isinstance(value, Path):
+            options[key] = path.parent / value
     return RunFile(path, options, tables)
+
+
+def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
+    """Return the options of a run; what the command line gives counts before what the file says.
+
+    Parameters
+    ----------
+    file : RunFile
+        The file. What the command line leaves to it is checked here, such that an error can name it.
+    given : mapping
+        Options of the command line by name, with ``settings`` as a list of texts ``METHOD.KEY=VALUE``.
+
+    Returns
+    -------
+    RunOptions
+        Without the file's settings of methods that the command line leaves out.
+
+    Raises
+    ------
+    InputError
+        If a name in the file is unknown, or a value is not allowed; names file, table and key.
+    """
+    options = RunOptions(**{**file.options, **given})
+    # A catalogue that cannot be read is named before the datasets in it.
+    for key in sorted(file.options.keys() - given.keys(), key=lambda key: bool(_OPTIONS[key].needs)):
+        with naming(f"{file.path}: ", key):
+            check_option(key, options)
+    methods = method_names(options.methods)
+    settings = list(_checked_settings(file, methods, strict="methods" not in given))
+    return replace(options, settings=[*settings, *given.get("settings", ())])
+
+
+def _checked_settings(file: RunFile, methods: Sequence[str], *, strict: bool) -> Iterator[SetTo]:
+    for method, table in file.settings.items():
+        place = f"{file.path}: [settings.{method}]: "
+        with naming(place):
+            host().find("method", method)
+            if strict and method not in methods:
+                raise InputError(f"{method} is not run; add it to methods, or remove the table")
+        for key, value in table.items() if method in methods else ():
+            with naming(place, key, before_key=f"{method}."):
+                parse_setting(method, key, value)
+            yield method, key, value
 
 
 @contextmanager
@@ -86,13 +146,11 @@ def naming(place: str, key: str = "", before_key: str = "") -> Iterator[None]:
 
 
 def _option(key: str, value: Any) -> Any:
-    if key in OPTIONS:
-        return within(key, OPTIONS[key], value)
-    if key in FLAGS_ONLY:
-        raise ValueError(f"{key} cannot be in a file; {FLAGS_ONLY[key]}")
+    if key in KEYS:
+        return within(key, KEYS[key], value)
     if isinstance(value, dict):
         raise ValueError(f"unknown table [{_shown(key)}]; settings of a method go into [settings.METHOD]")
-    raise UnknownNameError("key", key, (*OPTIONS, SETTINGS))
+    raise UnknownNameError("key", key, (*KEYS, SETTINGS))
 
 
 def _tables(value: Any) -> dict[str, dict[str, Value]]:
@@ -118,43 +176,3 @@ def _table(method: str, table: Any) -> dict[str, Value]:
 
 def _shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)
-
-
-def _names(value: Any) -> str | list[str]:
-    if isinstance(value, list):
-        return [within(f"[{index}]", literal, item) for index, item in enumerate(value)]
-    if isinstance(value, str):
-        return literal(value)
-    raise ValueError(f'is {show(value)}; give a list of names, or "all"')
-
-
-def _path(value: Any) -> Path:
-    try:
-        return Path(literal(value)).expanduser()
-    except RuntimeError:
-        raise ValueError(f"is {show(value)}, but there is no such home folder; write it out") from None
-
-
-OPTIONS: Mapping[str, Reader] = {
-    "methods": _names,
-    "datasets": _names,
-    "catalogue": _path,
-    "profile": literal,
-    "seeds": whole(1),
-    "device": literal,
-    "precision": literal,
-    "budget": literal,
-    "executor": literal,
-    "timeout": number("a positive number of seconds", lambda value: 0 < value < math.inf),
-    "out": _path,
-}
-"""Keys at the top of a run file, named after the options of the command line."""
-
-FLAGS_ONLY: Mapping[str, str] = {
-    "fresh": "every run of it would start over; give --fresh on the command line",
-    "dry-run": "give --dry-run on the command line",
-    "json": "give --json on the command line",
-}
-"""Options of the command line that are no keys, and what to do instead."""
-
-_PATHS = {"catalogue", "out"}

@@ -1,15 +1,179 @@
-"""A job, and dataset specs, as JSON and back."""
+"""From names to specs, and jobs and specs of datasets as JSON and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
+from a2ibench.data.catalogue import load_catalogue
+from a2ibench.errors import InputError, OptionError, UnknownNameError
 from a2ibench.files import plain
+from a2ibench.registry import host
+from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
+
+Names = str | Sequence[str]
+SetTo = tuple[str, str, Value]
+"""Method, key and value of a setting."""
+Settings = Mapping[str, Mapping[str, Value]] | Sequence[str | SetTo]
+"""Either ``{method: {key: value}}``, or ``METHOD.KEY=VALUE`` or (method, key, value) each."""
+
+ALL = "all"
+_BASELINE = "cubic"
+
+
+def method_names(names: Names = ALL) -> tuple[str, ...]:
+    """Return the names of the wanted methods; for ``"all"`` the baseline comes first.
+
+    Raises
+    ------
+    UnknownNameError
+        If no plugin registers a name.
+    PluginError
+        If the plugin that gives a name does not work.
+    InputError
+        If there is no method at all.
+    """
+    if names == ALL:
+        found = sorted(host().methods, key=lambda name: name != _BASELINE)
+    else:
+        found = _split("methods", names)
+        for name in found:
+            host().find("method", name)
+    if not found:
+        raise InputError("methods: no plugin registers any; see a2ibench doctor for what is wrong")
+    return tuple(found)
+
+
+def known_datasets(catalogue: Path | None = None) -> dict[str, DatasetSpec]:
+    """Return all datasets by name: a catalogue's (by default the one that ships), then those of plugins.
+
+    Where a plugin has a dataset of the same name, the catalogue's is taken.
+
+    Raises
+    ------
+    CatalogueError
+        If the catalogue cannot be read.
+    """
+    listed = load_catalogue(catalogue)
+    registered = {name: entry.spec for name, entry in host().datasets.items() if name not in listed}
+    return listed | registered
+
+
+def find_datasets(names: Names | None = None, catalogue: Path | None = None) -> tuple[DatasetSpec, ...]:
+    """Return the wanted datasets; by default all that need no download.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is neither in the catalogue nor registered by a plugin.
+    InputError
+        If there is no dataset that needs no download.
+    """
+    known = known_datasets(catalogue)
+    if names is None:
+        found = [spec for spec in known.values() if spec.local]
+    elif names == ALL:
+        found = list(known.values())
+    else:
+        found = [known[one_of("dataset", name, known)] for name in _split("datasets", names)]
+    if not found:
+        raise InputError(f"datasets: {catalogue or 'the catalogue'} has none without a download; name some")
+    for spec in found:
+        if spec.simulate is not None:
+            host().find("degradation", spec.simulate.degradation)
+    return tuple(spec if spec.path is None else replace(spec, path=spec.path.absolute()) for spec in found)
+
+
+def metric_names(names: Names | None = None) -> tuple[str, ...]:
+    """Return the names of the wanted metrics, by default all.
+
+    Raises
+    ------
+    UnknownNameError
+        If no plugin registers a name.
+    """
+    found = list(host().metrics) if names is None or names == ALL else _split("metrics", names)
+    for name in found:
+        host().find("metric", name)
+    return tuple(found)
+
+
+def one_of(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+    """Return `name` if it is among `known`.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is not.
+    """
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return name
+
+
+def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str, dict[str, Value]]:
+    """Return checked settings by method; only the methods that have any are imported.
+
+    Parameters
+    ----------
+    given : mapping or sequence, optional
+        As `RunOptions` has them; of two for the same key the later counts.
+    methods : sequence of str
+        The methods of the run.
+
+    Raises
+    ------
+    UnknownNameError
+        If a method or a setting does not exist.
+    InputError
+        If a text has another form, a value is not allowed, or the method is not part of the run.
+    """
+    if isinstance(given, Mapping):
+        given = [f"{method}.{key}={value}" for method, table in given.items() for key, value in table.items()]
+    checked: dict[str, dict[str, Value]] = {}
+    for one in given or ():
+        method, key, value = _split_setting(one) if isinstance(one, str) else one
+        host().find("method", method)
+        if method not in methods:
+            text = one if isinstance(one, str) else f"{method}.{key}={value}"
+            raise OptionError(
+                "{settings}: {text} is for {method}, which is not run; add it to {methods}",
+                text=repr(text),
+                method=method,
+            )
+        checked.setdefault(method, {})[key] = parse_setting(method, key, value)
+    return checked
+
+
+def settings_of_one(
+    given: Mapping[str, Value] | Sequence[str] | None, method: str, planes: str | None
+) -> Mapping[str, Value]:
+    """Return the settings of one method; texts ``KEY=VALUE`` or ``METHOD.KEY=VALUE`` are checked."""
+    if not isinstance(given, Mapping):
+        full = [text if text.startswith(f"{method}.") else f"{method}.{text}" for text in given or ()]
+        given = checked_settings(full, [method]).get(method, {})
+    return given if planes is None else {**given, "planes": parse_setting(method, "planes", planes)}
+
+
+def _split_setting(text: str) -> SetTo:
+    place, equals, value = text.partition("=")
+    method, dot, key = place.strip().rpartition(".")
+    if not (equals and dot and method and key):
+        raise OptionError("{settings}: got {got}; give METHOD.KEY=VALUE", got=repr(text))
+    return method, key, value.strip()
+
+
+def _split(what: str, names: Names) -> list[str]:
+    parts = names.split(",") if isinstance(names, str) else names
+    found = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    if not found:
+        raise InputError(f"{what}: got {names!r}; give names, separated by commas, or all")
+    return found
+
 
 _FOR_PEOPLE = ("title", "licence", "citation", "instructions")
 

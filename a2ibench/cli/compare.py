@@ -137,7 +137,7 @@ def _thresholds(
 def _names(run: RunOutcome, baseline: RunOutcome) -> Names:
     # With what is installed, so that one file of limits serves runs of different methods and datasets.
     from a2ibench.bench.gate.limits import Names
-    from a2ibench.bench.selection import known_datasets
+    from a2ibench.bench.specs import known_datasets
     from a2ibench.registry import host
 
     places = {*run.jobs, *baseline.jobs}

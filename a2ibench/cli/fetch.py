@@ -26,7 +26,7 @@ def fetch_datasets(
     One that fails does not stop the others; the exit code is 3 then. Files that must be got by hand count
     as failed, with the instructions for getting them.
     """
-    from a2ibench.bench.selection import known_datasets
+    from a2ibench.bench.specs import known_datasets
     from a2ibench.data.catalogue import find_dataset
     from a2ibench.data.fetch.datasets import fetch
 

@@ -153,7 +153,7 @@ def entries_of(kind: str, catalogue: Path | None = None) -> list[dict[str, Any]]
     catalogue : Path, optional
         A datasets.toml instead of the one that ships; only datasets are read from it.
     """
-    from a2ibench.bench.selection import known_datasets
+    from a2ibench.bench.specs import known_datasets
     from a2ibench.registry import host
 
     if kind == "datasets":

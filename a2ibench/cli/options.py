@@ -1,54 +1,107 @@
-"""Options that several commands share, and numbers within one option."""
+"""The options of commands, from the tables of `a2ibench.bench.options`, and numbers within one option."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import itertools
 import math
 import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from a2ibench.errors import InputError
+from a2ibench.bench.options import CATALOGUE, Option, options_of
+from a2ibench.cli.errors import flag
+from a2ibench.errors import InputError, OptionError
 
 _BOUND = re.compile(r"(\d*):(\d*)")
 
 
-def numbers(option: str, text: str, form: str, example: str) -> Any:
-    """Return the finite numbers that a text such as ``50,15,15`` holds, as a tuple of float.
+def takes(table: type, **more: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a table, and some more, behind its own parameters.
 
     Parameters
     ----------
-    option, text : str
-        The option's name and value.
-    form, example : str
-        What is expected, such as ``Z,Y,X``, and an example of it.
+    table : type
+        A table of options.
+    **more : Option
+        What only the command line has.
 
-    Raises
-    ------
-    InputError
-        If it holds anything else, or another number of them.
+    Returns
+    -------
+    callable
+        Decorates a function of the command's own parameters and of a dict of the options that were given.
     """
+    options = {name: one for name, one in (options_of(table) | more).items() if not one.in_python_only}
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            given = {name: values.pop(name) for name in [*values] if name not in own}
+            function(**values, given=dict(_read(options, given)))
+
+        own = dict(inspect.signature(function, eval_str=True).parameters)
+        del own["given"]
+        parameters = [*own.values(), *itertools.chain(*itertools.starmap(_parameters, options.items()))]
+        functools.update_wrapper(command, function)
+        del command.__dict__["__wrapped__"]
+        command.__dict__["__signature__"] = inspect.Signature(parameters)
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        return command
+
+    return decorate
+
+
+def _parameters(name: str, one: Option) -> Iterator[inspect.Parameter]:
+    text = OptionError(one.help).named(flag)
+    if one.type is bool:
+        yield _flag(name, flag(name), text)
+        return
+    kind = {tuple: str, slice: str, list: list[str]}.get(one.type, one.type)
+    declared = typer.Option(flag(name), metavar=one.metavar, help=text, show_default=False)
+    yield _parameter(name, Annotated[kind | None, declared], None)
+    if one.off:
+        yield _flag(f"no_{name}", flag(name, "False"), one.off)
+
+
+def _flag(name: str, words: str, text: str) -> inspect.Parameter:
+    return _parameter(name, Annotated[bool, typer.Option(words, help=text)], False)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _read(options: Mapping[str, Option], given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in given.items():
+        if name not in options:
+            on = name.removeprefix("no_")
+            if value and given[on] is not None:
+                raise InputError(f"{flag(on)} and {flag(on, 'False')}: one excludes the other; give one")
+            if value:
+                yield on, False
+        elif value is not None and value is not False:
+            one = options[name]
+            read = {tuple: _numbers, slice: _bounds}.get(one.type)
+            yield name, value if read is None else read(flag(name), value, one)
+
+
+def _numbers(name: str, text: str, one: Option) -> tuple[float, ...]:
     try:
         found = tuple(float(part) for part in text.split(","))
     except ValueError:
         found = ()
-    if len(found) != form.count(",") + 1 or not all(map(math.isfinite, found)):
-        raise InputError(f"{option}: got {text!r}; give {form}, such as {example}")
+    if len(found) != one.metavar.count(",") + 1 or not all(map(math.isfinite, found)):
+        raise InputError(f"{name}: got {text!r}; give {one.metavar}, such as {one.example}")
     return found
 
 
-def bounds(option: str, text: str) -> Any:
-    """Return start and stop along (z, y, x) of a text such as ``0:100,:,512:1024``; None where left out.
-
-    Raises
-    ------
-    InputError
-        If it has another form.
-    """
+def _bounds(name: str, text: str, one: Option) -> tuple[tuple[int | None, ...], ...]:
     parts = [_BOUND.fullmatch(part.strip()) for part in text.split(",")]
     if len(parts) != 3 or None in parts:
-        raise InputError(f"{option}: got {text!r}; give Z0:Z1,Y0:Y1,X0:X1, such as 0:100,:,512:1024")
+        raise InputError(f"{name}: got {text!r}; give {one.metavar}, such as {one.example}")
     return tuple(tuple(int(end) if end else None for end in part.groups()) for part in parts if part)
 
 
@@ -57,4 +110,4 @@ def option(metavar: str, text: str, *names: str) -> Any:
     return typer.Option(*names, metavar=metavar, help=text, show_default=False)
 
 
-Catalogue = Annotated[Path | None, option("FILE", "A datasets.toml instead of the one that ships.")]
+Catalogue = Annotated[Path | None, option(CATALOGUE.metavar, CATALOGUE.help)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from a2ibench.reconstruction.options import MethodOptions, StackOptions
 from a2ibench.reconstruction.reconstruct import reconstruct_between, reconstruct_in_memory
 
-__all__ = ["MethodOptions", "StackOptions", "reconstruct_between", "reconstruct_in_memory"]
+__all__ = ["reconstruct_between", "reconstruct_in_memory"]

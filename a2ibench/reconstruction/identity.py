@@ -11,12 +11,13 @@ import numpy as np
 
 from a2ibench.bench.cache_key import code_of
 from a2ibench.bench.code_digest import core_digest
+from a2ibench.bench.options import ReconstructOptions
 from a2ibench.contracts import Context
 from a2ibench.data.checksums import content_sha256
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.source import find
 from a2ibench.data.prepare import Crop
-from a2ibench.reconstruction.options import MethodOptions, StackOptions
+from a2ibench.reconstruction.options import MethodOptions
 
 _SIDE, _BOXES = 32, 8
 # Voxels are read slower than bytes, so only of crops this much smaller than the volume.
@@ -25,19 +26,19 @@ _TOLD = ("size", "ETag", "etag", "mtime", "LastModified", "last_modified", "upda
 
 
 def identity(
-    content: str, ratio: float, stack: StackOptions, options: MethodOptions, ctx: Context
+    content: str, ratio: float, options: ReconstructOptions, method: MethodOptions, ctx: Context
 ) -> dict[str, Any]:
     """Return all that the voxels of a reconstruction depend on, JSON-able; `content` is the input's."""
-    core = core_digest("a2ibench.reconstruction.stack_to_file", writers=True)
-    return code_of(options.method, core) | {
+    core = core_digest("a2ibench.reconstruction.reconstruct", writers=True)
+    return code_of(method.method, core) | {
         "input": content,
-        "crop": stack.crop,
+        "crop": options.crop,
         "ratio": ratio,
-        "intensity": stack.intensity,
-        "settings": dict(options.settings),
+        "intensity": options.intensity,
+        "settings": dict(method.settings),
         "files": {
             name: content_sha256(Path(value))
-            for name, value in sorted(options.settings.items())
+            for name, value in sorted(method.settings.items())
             if isinstance(value, str) and _is_named(value)
         },
         "size": ctx.size,
@@ -45,7 +46,7 @@ def identity(
         "seed": ctx.seed,
         "device": ctx.device,
         "precision": ctx.precision,
-        "checkpoint": _digest(options.checkpoint),
+        "checkpoint": _digest(method.checkpoint),
     }
 
 

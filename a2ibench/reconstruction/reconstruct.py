@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume
+from a2ibench.bench.options import ReconstructOptions, check_option
+from a2ibench.contracts import AxialGrid, Context, Method, Volume
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled
 from a2ibench.data.prepare import Crop, check_finite
@@ -35,14 +36,21 @@ from a2ibench.reconstruction.checkpoints import (
     trained_method,
 )
 from a2ibench.reconstruction.identity import content, identity
-from a2ibench.reconstruction.options import MethodOptions, Spacings, StackOptions, check_applies
+from a2ibench.reconstruction.options import (
+    MethodOptions,
+    Spacings,
+    check_applies,
+    context,
+    resolve_method,
+    spacings,
+)
 from a2ibench.reconstruction.paths import State, check_apart, files_of, located, places, states
 from a2ibench.reconstruction.streaming import stream, training_volume, unpacked
 from a2ibench.registry import host
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
 
 
-def reconstruct_in_memory(volume: Volume, options: MethodOptions, progress: Progress | None) -> Volume:
+def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume:
     """Train a method on a volume, or load a trained one, and reconstruct it; see `a2ibench.reconstruct`."""
     if not isinstance(volume, Volume):
         raise InputError(f"volume: got {type(volume).__name__}; give a Volume, such as open_volume returns")
@@ -50,23 +58,24 @@ def reconstruct_in_memory(volume: Volume, options: MethodOptions, progress: Prog
         raise InputError(
             f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
         )
-    ctx = options.context(progress)
-    method: Method = host().build("method", options.method, **options.settings)
+    ctx, resolved = context(options), resolve_method(options)
+    checkpoint = resolved.checkpoint
+    method: Method = host().build("method", resolved.method, **resolved.settings)
     volume = replace(volume, data=np.ascontiguousarray(volume.data))
     check_finite(volume.data, volume.name)
-    trained = trained_levels(options.checkpoint, volume)
+    trained = trained_levels(checkpoint, volume)
     if trained is not None:
         found = find_levels(volume.data, volume.name)
         declared = found.intensity != tuple(volume.intensity)
         own = levelled(volume) if declared else replace(volume, **found._asdict())
         volume = applied(trained, own, declared=declared)
-    elif options.checkpoint is None:
+    elif checkpoint is None:
         volume = levelled(volume)
-    check_applies(method, options.method, volume)
-    if options.checkpoint is None:
+    check_applies(method, resolved.method, volume)
+    if checkpoint is None:
         method.fit(volume, ctx)
     else:
-        method.load(options.checkpoint)
+        method.load(checkpoint)
     data = quantise(reconstruct_volume(method, volume, ctx), volume)
     lateral = volume.voxel_size[1]
     return replace(volume, data=data, voxel_size=(lateral, lateral, lateral))
@@ -82,51 +91,43 @@ class Written(NamedTuple):
     figure: Path
 
 
-def reconstruct_between(
-    source: str | Path,
-    target: Path,
-    stack: StackOptions,
-    options: MethodOptions,
-    *,
-    overwrite: bool = False,
-    save_checkpoint: Path | bool = True,
-    progress: Progress | None = None,
-) -> Written:
+def reconstruct_between(source: str | Path, target: Path, options: ReconstructOptions) -> Written:
     """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`."""
     source = located(source)
-    given = None if options.checkpoint is None else options.checkpoint.absolute()
-    options = replace(options, checkpoint=given)
-    _check_checkpoints(given, save_checkpoint)
-    written = places(target, save_checkpoint if given is None else False)
-    ctx = options.context(progress)
-    with open_lazy(source, key=stack.key, level=stack.level, fill_missing=stack.fill_missing) as volume:
+    given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
+    given = None if given is None else given.absolute()
+    _check_checkpoints(given, wanted)
+    written = places(target, wanted if given is None else False)
+    ctx = context(options)
+    resolved = replace(resolve_method(options), checkpoint=given)
+    with open_lazy(source, key=options.key, level=options.level, fill_missing=options.fill_missing) as volume:
         files = files_of(volume)
         check_apart(files if given is None else [*files, given], written)
         if written.checkpoint is not None:
             check_replaceable(written.checkpoint)
-        spacings = stack.spacings(volume.voxel_size, volume.source)
-        crop = Crop(volume, stack.crop)
+        spacing = spacings(options, volume.voxel_size, volume.source)
+        crop = Crop(volume, options.crop)
         if crop.shape[0] < 2:
             raise InputError(f"{volume.source}: has one slice (z) only; give a stack or crop of at least 2")
-        shape = (AxialGrid(crop.shape[0], spacings.ratio).n_out, *crop.shape[1:])
+        shape = (AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:])
         before = states(files)
-        determined = identity(content(volume, crop, files), spacings.ratio, stack, options, ctx)
-        method = built_method(options, ctx.seed)
+        determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
+        method = built_method(resolved, ctx.seed)
         with create(
             written.output,
             shape,
             crop.dtype,
-            spacings.reconstructed,
+            spacing.reconstructed,
             identity=determined,
-            overwrite=overwrite,
+            overwrite=options.overwrite,
             # Around a narrow piece a network restores more than is kept.
             rows=int(method.halo[1]) == 0,
         ) as writer:
             try:
-                if written.checkpoint is not None and not overwrite:
+                if written.checkpoint is not None and not options.overwrite:
                     check_free(written.checkpoint, writer.scratch, method)
                 if not writer.published:
-                    _fill(writer, crop, spacings, stack, options, ctx, Path(volume.source).name)
+                    _fill(writer, crop, spacing, options, resolved, ctx, Path(volume.source).name)
             except A2IBenchError:
                 if not writer.done and not _is_trained(writer.scratch):
                     writer.discard()
@@ -145,7 +146,7 @@ def reconstruct_between(
                     keep(writer.scratch, written.checkpoint)
             figure = written.output.with_name(f"{written.output.name}.png")
             try:
-                _draw(figure, crop, written.output, spacings, options.method)
+                _draw(figure, crop, written.output, spacing, options.method)
             except Exception as error:
                 # The reconstruction is finished; nothing that happens here may take that back.
                 _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
@@ -189,38 +190,38 @@ def _check_unchanged(
 def _fill(
     writer: Writer,
     crop: Crop,
-    spacings: Spacings,
-    stack: StackOptions,
-    options: MethodOptions,
+    spacing: Spacings,
+    options: ReconstructOptions,
+    resolved: MethodOptions,
     ctx: Context,
     name: str,
 ) -> None:
-    bare = Volume(crop, spacings.given, stack.intensity or (0.0, 1.0), name)
+    bare = Volume(crop, spacing.given, options.intensity or (0.0, 1.0), name)
 
     def levels_of_all() -> dict[str, Any]:
-        trained = trained_levels(options.checkpoint, bare)
-        found = find_levels(crop, name, declared=stack.intensity, progress=ctx.progress)
+        trained = trained_levels(resolved.checkpoint, bare)
+        found = find_levels(crop, name, declared=options.intensity, progress=ctx.progress)
         own = replace(bare, **found._asdict())
-        return to_json(applied(trained, own, declared=stack.intensity is not None))
+        return to_json(applied(trained, own, declared=options.intensity is not None))
 
     volume = from_json(read_or_compute(writer.scratch / INTENSITY, levels_of_all), bare)
 
     def sample() -> Volume:
         return training_volume(crop, volume, seed=ctx.seed, progress=ctx.progress)
 
-    method = trained_method(options, volume, sample, ctx, writer.scratch, writer.forget)
+    method = trained_method(resolved, volume, sample, ctx, writer.scratch, writer.forget)
     with ExitStack() as resources:
         volume = unpacked(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)
 
 
-def _draw(path: Path, crop: Crop, target: Path, spacings: Spacings, method: str) -> None:
+def _draw(path: Path, crop: Crop, target: Path, spacing: Spacings, method: str) -> None:
     with open_lazy(target) as written:
         after = middle_planes(written)
-    axial, lateral, _ = spacings.reconstructed
-    given = axial * spacings.ratio
+    axial, lateral, _ = spacing.reconstructed
+    given = axial * spacing.ratio
     draw_planes(
-        middle_planes(crop, spacings.ratio),
+        middle_planes(crop, spacing.ratio),
         after,
         (axial, lateral),
         name=f"{target.name}, {method}",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from a2ibench.errors import InputError, UnknownNameError
 from a2ibench.registry.host import host
-from a2ibench.settings import Setting
+from a2ibench.settings import Setting, Value
 
 TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 """What TOML and JSON call the types of settings."""
@@ -42,6 +44,56 @@ def settings_of(kind: str, name: str) -> Mapping[str, Setting] | None:
         If it cannot be imported.
     """
     return declared_settings(host().load(kind, name))
+
+
+def parse_setting(method: str, key: str, value: Value) -> Value:
+    """Return a setting's value, checked against what the method's class declares.
+
+    Text is read as the declared type.
+
+    Classes without a `settings` table are read by the signature of their constructor.
+
+    Raises
+    ------
+    UnknownNameError
+        If the method has no such setting.
+    InputError
+        If the value is not allowed.
+    """
+    target = host().load("method", method)
+    schema = declared_settings(target)
+    if schema is not None:
+        if key not in schema:
+            raise UnknownNameError(f"setting of {method}", key, schema)
+        return schema[key].parse(f"{method}.{key}", value)
+    return _by_signature(target, method, key, value)
+
+
+def _by_signature(target: Callable[..., Any], method: str, key: str, value: Value) -> Value:
+    parameters = inspect.signature(target).parameters
+    named = {name: p for name, p in parameters.items() if p.kind not in _COLLECTING}
+    if key not in named and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise UnknownNameError(f"setting of {method}", key, named)
+    default = named[key].default if key in named else inspect.Parameter.empty
+    read = _literal(value) if isinstance(value, str) else value
+    if isinstance(default, str):
+        return str(value)
+    if isinstance(default, bool) != isinstance(read, bool) and isinstance(default, bool | int | float):
+        raise InputError(f"{method}.{key}: got {value!r}; give a {type(default).__name__} such as {default}")
+    if isinstance(default, int | float) and isinstance(read, str):
+        raise InputError(f"{method}.{key}: got {value!r}; give a number such as {default}")
+    return read
+
+
+def _literal(value: str) -> Value:
+    words = {"true": True, "false": False}
+    if value.lower() in words:
+        return words[value.lower()]
+    try:
+        read = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+    return read if isinstance(read, bool | int | float | str) else value
 
 
 def constructor_of(kind: str, name: str) -> str:

@@ -40,6 +40,7 @@ def make_run(folder: Path) -> Path:
     import tifffile
 
     from a2ibench.bench.cache_key import job_key
+    from a2ibench.bench.options import RunOptions
     from a2ibench.bench.plan import plan_run
     from a2ibench.bench.provenance import finish, new_record
     from a2ibench.bench.record import JOBS, write_record
@@ -49,7 +50,7 @@ def make_run(folder: Path) -> Path:
     tifffile.imwrite(folder / "texture.tif", scene(1.0, (24, 32, 28))[0].data)
     catalogue = folder / "datasets.toml"
     catalogue.write_text("".join(map(_table, ("texture", "missing"))), encoding="utf-8")
-    plan = plan_run(
+    options = RunOptions(
         ["cubic"],
         ["texture", "missing"],
         catalogue=catalogue,
@@ -58,6 +59,7 @@ def make_run(folder: Path) -> Path:
         metrics=["psnr", "ssim"],
         seeds=2,
     )
+    plan = plan_run(options)
     run = prepare_run_folder(plan, folder / "run")
     for planned in plan.jobs():
         job = replace(planned, key=job_key(planned))

@@ -1,4 +1,4 @@
-"""The command reference, from the application itself: directives ``commands`` and ``exit-codes``."""
+"""The command reference, from the application itself, and the keys of a run file."""
 
 from __future__ import annotations
 
@@ -66,6 +66,27 @@ def _metavar(param: Any) -> str:
     return str(param.metavar or (param.name if param.param_type_name == "option" else param.name.upper()))
 
 
+class RunFileKeys(SphinxDirective):
+    """Lists the keys of a run file and the options of the command line that say the same."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        from a2ibench.bench.options import RunOptions, options_of
+        from a2ibench.bench.run_file import KEYS
+        from a2ibench.cli.errors import flag
+
+        options = options_of(RunOptions)
+        rows = [
+            [
+                nodes.literal("", key),
+                nodes.literal("", f"{flag(key)} {options[key].metavar}"),
+                options[key].help,
+            ]
+            for key in KEYS
+        ]
+        return [table(["key", "option", "meaning"], rows, [15, 35, 50])]
+
+
 class ExitCodes(SphinxDirective):
     """Lists the exit codes with what stands below each in the source."""
 
@@ -89,4 +110,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("reference_objects")
     app.add_directive("commands", Commands)
     app.add_directive("exit-codes", ExitCodes)
+    app.add_directive("run-file-keys", RunFileKeys)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

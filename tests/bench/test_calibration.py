@@ -16,6 +16,7 @@ import torch
 
 from a2ibench.bench import calibration
 from a2ibench.bench.calibration import VERSION, Calibration
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record
 from a2ibench.bench.run_job import run_job
@@ -167,7 +168,9 @@ def test_a_job_records_it_outside_of_its_phases(
             return found
 
     monkeypatch.setattr("a2ibench.bench.run_job.Calibration", Slow)
-    (job,) = plan_run(["nearest"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu").jobs()
+    (job,) = plan_run(
+        RunOptions(["nearest"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu")
+    ).jobs()
     folder = tmp_path / "job"
     folder.mkdir()
     record = run_job(job, folder)
@@ -180,7 +183,9 @@ def test_a_job_records_it_outside_of_its_phases(
 def test_a_job_without_a_result_has_none(
     probe: Path, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (job,) = plan_run(["skips"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu").jobs()
+    (job,) = plan_run(
+        RunOptions(["skips"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu")
+    ).jobs()
     folder = tmp_path / "job"
     folder.mkdir()
     assert run_job(job, folder)["calibration"] is None

@@ -13,6 +13,7 @@ import tifffile
 
 from a2ibench.bench.cache_key import used_by
 from a2ibench.bench.execute import execute
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record, write_record
 from a2ibench.bench.run_folder import prepare_run_folder
@@ -31,7 +32,7 @@ def run(probe: Path, catalogue: Path, tmp_path: Path) -> Callable[[], Any]:
     given = {"metrics": ["spread"], "catalogue": catalogue, "profile": "smoke", "device": "cpu"}
 
     def run_again() -> Any:
-        plan = plan_run(["nearest"], ["thin"], executor="inline", **given)
+        plan = plan_run(RunOptions(["nearest"], ["thin"], executor="inline", **given))
         (record,) = execute(plan, prepare_run_folder(plan, tmp_path / "run"))
         return record
 

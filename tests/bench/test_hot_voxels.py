@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
 
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import Record
 from a2ibench.bench.run_job import run_job
@@ -38,7 +39,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     (folder / "c.toml").write_text("".join(entries))
     records = {}
     given = {"catalogue": folder / "c.toml", "metrics": ["psnr", "ssim"], "device": "cpu"}
-    for job in plan_run("cubic", "all", **given).jobs():
+    for job in plan_run(RunOptions("cubic", "all", **given)).jobs():
         (folder / job.dataset.name).mkdir()
         records[job.dataset.name] = run_job(job, folder / job.dataset.name, silent)
     return records

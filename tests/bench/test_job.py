@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record
 from a2ibench.bench.run_job import run_job
@@ -24,7 +25,7 @@ def run(probe: Path, catalogue: Path, tmp_path: Path) -> Run:
 
     def run_one(method: str, dataset: str = "thin", progress: Any = silent, **options: Any) -> dict[str, Any]:
         given = {"metrics": ["spread"], "catalogue": catalogue, "profile": "smoke", "device": "cpu"} | options
-        (job,) = plan_run([method], [dataset], **given).jobs()
+        (job,) = plan_run(RunOptions([method], [dataset], **given)).jobs()
         (tmp_path / "job").mkdir()
         return run_job(job, tmp_path / "job", progress)
 
@@ -257,7 +258,7 @@ def test_a_hot_voxel_changes_no_score(dtype, tmp_path) -> None:
             f'[{name}]\npath = "{name}.tif"\nvoxel_size = [5.0, 5.0, 5.0]\nsimulate = {{ratio = 3.0}}\n'
         )
         (job,) = plan_run(
-            ["cubic"], [name], catalogue=tmp_path / "d.toml", profile="smoke", device="cpu"
+            RunOptions(["cubic"], [name], catalogue=tmp_path / "d.toml", profile="smoke", device="cpu")
         ).jobs()
         folder = tmp_path / name
         folder.mkdir()

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench import device, selection
+from a2ibench.bench import device
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import Job, Plan, plan_run
-from a2ibench.bench.specs import dataset_from_dict, dataset_to_dict
+from a2ibench.bench.specs import dataset_from_dict, dataset_to_dict, known_datasets
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.errors import CatalogueError, InputError, UnknownNameError
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("probe")
 
 
 def planned(catalogue: Path, **options: Any) -> Plan:
-    return plan_run(**{"methods": ["nearest"], "catalogue": catalogue, "device": "cpu"} | options)
+    return plan_run(RunOptions(**{"methods": ["nearest"], "catalogue": catalogue, "device": "cpu"} | options))
 
 
 def test_datasets_default_to_those_without_download(catalogue: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_catalogues_dataset_goes_before_a_plugins(catalogue: Path, install_plu
                 register(DatasetSpec(name, "from a plugin", (30, 10, 10), path=Path("other.tif")))
     """
     install_plugin("more-data", source)
-    known = selection.known_datasets(catalogue)
+    known = known_datasets(catalogue)
     assert known["thin"].title != "from a plugin"
     (extra,) = planned(catalogue, datasets=["extra"]).datasets
     assert extra.path is not None
@@ -131,8 +132,7 @@ def test_a_catalogues_dataset_goes_before_a_plugins(catalogue: Path, install_plu
 def test_without_a_gpu_the_profile_is_quick_and_cuda_an_error(
     catalogue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (selection, device):
-        monkeypatch.setattr(module, "cuda_present", lambda: False)
+    monkeypatch.setattr(device, "cuda_present", lambda: False)
     plan = planned(catalogue, device="auto")
     assert (plan.profile, plan.device) == ("quick", "cpu")
     with pytest.raises(InputError, match="device: got cuda"):
@@ -140,8 +140,7 @@ def test_without_a_gpu_the_profile_is_quick_and_cuda_an_error(
 
 
 def test_with_a_gpu_the_profile_is_full(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (selection, device):
-        monkeypatch.setattr(module, "cuda_present", lambda: True)
+    monkeypatch.setattr(device, "cuda_present", lambda: True)
     plan = planned(catalogue, device="auto")
     assert (plan.profile, plan.device) == ("full", "cuda")
 
@@ -155,8 +154,10 @@ def test_a_driver_alone_makes_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_planning_imports_no_torch(catalogue: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from a2ibench.bench.plan import plan_run;"
-        f"plan_run(['nearest'], catalogue=Path({str(catalogue)!r}), device='cpu', profile='quick').jobs();"
+        "import sys; from pathlib import Path;"
+        "from a2ibench.bench.options import RunOptions; from a2ibench.bench.plan import plan_run;"
+        f"options = RunOptions(['nearest'], catalogue=Path({str(catalogue)!r}), device='cpu');"
+        "plan_run(options).jobs();"
         "print(sorted({'torch', 'timm', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from a2ibench.bench.execute import execute
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import Job, Plan, plan_run
 from a2ibench.bench.record import Record, read_records
 from a2ibench.bench.run_folder import prepare_run_folder
@@ -47,7 +48,7 @@ def out(tmp_path: Path) -> Path:
 def plan(probe: Path, catalogue: Path) -> Callable[..., Plan]:
     def make(*methods: str, **options: Any) -> Plan:
         given = {"metrics": ["spread"], "catalogue": catalogue, "profile": "smoke", "device": "cpu"} | options
-        return plan_run(list(methods), ["thin"], **given)
+        return plan_run(RunOptions(list(methods), ["thin"], **given))
 
     return make
 
@@ -178,12 +179,13 @@ import signal, sys
 from pathlib import Path
 from a2ibench.bench.execute import execute
 from a2ibench.bench.run_folder import prepare_run_folder
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 
 # A test runner in the background may have SIGINT ignored, which children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-planned = plan_run(["sleeps", "nearest"], ["thin"], catalogue=Path(sys.argv[1]), metrics=["spread"],
-                   profile="smoke", device="cpu")
+planned = plan_run(RunOptions(["sleeps", "nearest"], ["thin"], metrics=["spread"],
+                             catalogue=Path(sys.argv[1]), profile="smoke", device="cpu"))
 execute(planned, prepare_run_folder(planned, Path(sys.argv[2])))
 """
 

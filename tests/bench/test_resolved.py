@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.run_job import run_job
 from a2ibench.protocol.profiles import PROFILES
@@ -18,7 +19,7 @@ def test_a_record_holds_the_resolved_values(probe: Path, catalogue: Path, tmp_pa
             "{ratio = 3.0}", '{ratio = 3.0, degradation = "gaussian", gaussian = 0.01}'
         )
     )
-    plan = plan_run(["nearest"], ["full"], catalogue=catalogue, profile="smoke", device="cpu")
+    plan = plan_run(RunOptions(["nearest"], ["full"], catalogue=catalogue, profile="smoke", device="cpu"))
     (job,) = plan.jobs()
     provenance = run_job(job, tmp_path)["provenance"]
     assert provenance["configuration"] == {"gain": 1.0}
@@ -37,7 +38,9 @@ def test_a_record_holds_the_resolved_values(probe: Path, catalogue: Path, tmp_pa
 def test_a_budget_takes_the_place_of_the_profiles_steps(
     budget: str, steps: int | None, seconds: float | None, probe: Path, catalogue: Path, tmp_path: Path
 ) -> None:
-    plan = plan_run(["raises"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu", budget=budget)
+    plan = plan_run(
+        RunOptions(["raises"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu", budget=budget)
+    )
     (job,) = plan.jobs()
     record = run_job(replace(job, key="k"), tmp_path)
     assert record["status"] == "error"

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from a2ibench.bench.plan import plan_run
-from a2ibench.bench.run_file import FLAGS_ONLY, OPTIONS, SETTINGS, read_run_file
-from a2ibench.bench.run_options import combined_options
+from a2ibench.bench.run_file import INSTEAD, KEYS, SETTINGS, combined_options, read_run_file
 from a2ibench.cli import main
 from a2ibench.cli.app import app
 from a2ibench.errors import InputError
@@ -148,7 +147,7 @@ def test_flags_win_over_the_file(in_file: dict[str, Any], flags: dict[str, Any],
 def test_a_file_can_say_what_every_flag_can() -> None:
     (run,) = (c for name, c in typer.main.get_command(app).commands.items() if name == "run")
     flags = {option.removeprefix("--") for p in run.params for option in p.opts if option.startswith("--")}
-    assert flags - {"help"} == OPTIONS.keys() | FLAGS_ONLY.keys() | {"set"}
+    assert flags - {"help"} == KEYS.keys() | INSTEAD.keys() | {"set"}
 
 
 def test_paths_are_relative_to_the_file(
@@ -169,7 +168,7 @@ def test_names_may_be_one_text(catalogue: Path) -> None:
     file = as_file(
         catalogue.parent, {"methods": "nearest, plain", "datasets": "all", "catalogue": "datasets.toml"}
     )
-    plan = plan_run(**combined_options(read_run_file(file), {}))
+    plan = plan_run(combined_options(read_run_file(file), {}))
     assert plan.methods == ("nearest", "plain")
     assert len(plan.datasets) == 4
 
@@ -177,7 +176,7 @@ def test_names_may_be_one_text(catalogue: Path) -> None:
 def test_numbers_keep_their_type_and_texts_their_blanks(catalogue: Path) -> None:
     tables = {"plain": {"steps": 4, "gain": 0.5, "deep": False, "mode": " wide "}}
     file = as_file(catalogue.parent, {"methods": "plain", "catalogue": "datasets.toml", SETTINGS: tables})
-    plan = plan_run(**combined_options(read_run_file(file), {}))
+    plan = plan_run(combined_options(read_run_file(file), {}))
     assert plan.settings == tables
     assert [type(value) for value in plan.settings["plain"].values()] == [int, float, bool, str]
 
@@ -275,8 +274,7 @@ def test_flags_name_no_file(value: str, catalogue: Path) -> None:
 def test_the_documentation_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "run_files.md").read_text(encoding="utf-8")
-    assert all(f"`{key}`" in page for key in OPTIONS)
-    assert all(f"`--{key}`" in page for key in FLAGS_ONLY)
+    assert all(f"`--{key}`" in page for key in INSTEAD)
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     Path("bench.toml").write_text(example, encoding="utf-8")
     forecast = foretold("bench.toml")
@@ -305,7 +303,7 @@ ANYTHING = st.one_of(
 
 @quietly
 @given(
-    options=st.dictionaries(st.sampled_from([*OPTIONS, *FLAGS_ONLY, "other"]), ANYTHING, max_size=4),
+    options=st.dictionaries(st.sampled_from([*KEYS, *INSTEAD, "other"]), ANYTHING, max_size=4),
     tables=st.dictionaries(
         st.sampled_from(["nearest", "plain", "gone"]), st.dictionaries(st.just("a"), ANYTHING)
     ),

@@ -14,7 +14,7 @@ import typer.main
 
 import a2ibench
 from a2ibench import DatasetSpec, Setting
-from a2ibench.bench.run_file import OPTIONS, SETTINGS
+from a2ibench.bench.run_file import KEYS, SETTINGS
 from a2ibench.cli.app import app
 from a2ibench.cli.errors import ExitCode
 from a2ibench.protocol.profiles import PROFILES
@@ -138,7 +138,7 @@ def test_every_environment_variable(site) -> None:
 
 def test_every_key_of_a_run_file(site) -> None:
     shown = _code(site.page("run_files.html"))
-    assert {*OPTIONS} <= shown
+    assert {*KEYS} <= shown
     assert f"[{SETTINGS}.METHOD]" in shown
 
 

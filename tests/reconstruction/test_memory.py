@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 import tensorstore, zarr
 from a2ibench.registry import host
-from a2ibench.reconstruction import streaming
-from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_between
+from a2ibench.reconstruction import streaming, MethodOptions, StackOptions, reconstruct_between
+from a2ibench.reconstruction.streaming import sampling, sizes
+from a2ibench.bench.options import ReconstructOptions
 
 source, target, method = sys.argv[1:]
 host().load("method", method)
@@ -26,8 +27,10 @@ def highest():
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024
 
 before = highest()
-options = MethodOptions(method, profile="smoke", budget="1steps", device="cpu")
-reconstruct_between(source, Path(target), StackOptions(voxel_size=(40, 10, 10)), options)
+options = ReconstructOptions(
+    method, profile="smoke", budget="1steps", device="cpu", voxel_size=(40, 10, 10)
+)
+reconstruct_between(source, Path(target), options)
 print(highest() - before)
 """
 

@@ -1,0 +1,399 @@
+"""The options of a run and of a reconstruction: what command line, run files, Python and docs share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2ibench.bench.executors import EXECUTORS
+from a2ibench.bench.specs import (
+    ALL,
+    Settings,
+    checked_settings,
+    find_datasets,
+    method_names,
+    metric_names,
+    one_of,
+    settings_of_one,
+)
+from a2ibench.contracts import Budget, Progress
+from a2ibench.data.catalogue import load_catalogue
+from a2ibench.errors import InputError, naming_option
+from a2ibench.protocol.profiles import PROFILES
+from a2ibench.settings import Value
+from a2ibench.values import Reader, literal, number, show, whole, within
+
+if TYPE_CHECKING:
+    from a2ibench.bench.executors.events import Events
+    from a2ibench.data.prepare import Bounds
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option, wherever it is given.
+
+    Parameters
+    ----------
+    help : str
+        What the command line says of it; other options in it are fields, as in `OptionError`.
+    metavar : str
+        What is given on the command line; empty where it is on or off, or where only Python has it.
+    type : type
+        Of the value on the command line: tuple for numbers, slice for start and stop along each axis.
+    doc : str
+        What the documentation of Python says instead of `help`.
+    example : str
+        Of a tuple or slices, for messages.
+    off : str
+        What the command line says of ``--no-NAME``, which gives False; empty where there is none.
+    key : callable or str
+        Reads the value of a run file; or what to do instead, where a run file cannot hold it.
+    check : callable
+        Returns the value to use of what was given, and of the checked values of `needs`.
+    needs : tuple of str
+        Other options that the check depends on.
+    """
+
+    help: str
+    metavar: str = ""
+    type: type = str
+    doc: str = ""
+    example: str = ""
+    off: str = ""
+    key: Reader | str = ""
+    check: Callable[..., Any] = lambda value: value
+    needs: tuple[str, ...] = ()
+
+    @property
+    def in_python_only(self) -> bool:
+        """Whether the command line does not have it."""
+        return not self.metavar and self.type is not bool
+
+    def default(self, value: Any = None, **changes: Any) -> Any:
+        """Return a field of a table with this option, changed where this table differs from others."""
+        return field(default=value, metadata={"option": replace(self, **changes)})
+
+
+def options_of(table: type) -> dict[str, Option]:
+    """Return the options of a table by name, in its order."""
+    return {one.name: one.metadata["option"] for one in fields(table)}
+
+
+def check_option(name: str, options: RunOptions | ReconstructOptions) -> Any:
+    """Return the value to use of one option.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing has a name that it gives.
+    OptionError
+        If it cannot be used.
+    """
+    option = options_of(type(options))[name]
+    others = [check_option(other, options) for other in option.needs]
+    with naming_option(name):
+        return option.check(getattr(options, name), *others)
+
+
+def _profile(name: str | None) -> str:
+    from a2ibench.bench.device import cuda_present
+
+    if name is None:
+        return "full" if cuda_present() else "quick"
+    return one_of("profile", name, PROFILES)
+
+
+def _device(name: str) -> str:
+    from a2ibench.bench.device import resolve_device
+
+    return resolve_device(name)
+
+
+def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
+    if not found or min(found) < 0:
+        raise InputError(f"seeds: got {seeds}; give a number of at least 1, or seeds of at least 0")
+    return found
+
+
+def _seed(seed: int) -> int:
+    if seed < 0:
+        raise InputError(f"seed: got {seed}; give a number of at least 0")
+    return seed
+
+
+def _executor(name: str) -> str:
+    return one_of("executor", name, EXECUTORS)
+
+
+def _timeout(timeout: float | None, executor: str) -> float | None:
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
+    if timeout is not None and executor == "inline":
+        raise InputError("timeout: the inline executor cannot stop a job; use the process executor")
+    return timeout
+
+
+def _budget(budget: str | Budget | None) -> Budget | None:
+    return Budget.parse(budget) if isinstance(budget, str) else budget
+
+
+def _ratio(ratio: float | None) -> float | None:
+    if ratio is not None and not 1 < ratio < math.inf:
+        raise InputError(f"ratio: got {ratio:g}; give a number above 1")
+    return ratio
+
+
+def _folder(path: str | Path | bool | None) -> Path | bool | None:
+    return Path(path) if isinstance(path, str | Path) else path
+
+
+def _catalogue(path: str | Path | None) -> Path | None:
+    if path is None:
+        return None
+    load_catalogue(Path(path))
+    return Path(path).absolute()
+
+
+def _names_key(value: Any) -> str | list[str]:
+    if isinstance(value, list):
+        return [within(f"[{index}]", literal, item) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return literal(value)
+    raise ValueError(f'is {show(value)}; give a list of names, or "all"')
+
+
+def _path_key(value: Any) -> Path:
+    try:
+        return Path(literal(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"is {show(value)}, but there is no such home folder; write it out") from None
+
+
+CATALOGUE = Option(
+    "A datasets.toml instead of the one that ships.", "FILE", Path, key=_path_key, check=_catalogue
+)
+_PROFILE = Option(
+    "Network size and training; full by default with a GPU, else quick.",
+    "|".join(PROFILES),
+    doc='``"smoke"``, ``"quick"`` or ``"full"``; by default full with a GPU and quick without.',
+    key=literal,
+    check=_profile,
+)
+_DEVICE = Option(
+    "Where methods run; auto by default.",
+    "auto|cpu|cuda",
+    doc='``"auto"``, ``"cpu"`` or ``"cuda"``.',
+    key=literal,
+    check=_device,
+)
+_PRECISION = Option(
+    "Of networks; auto by default.",
+    "|".join(PRECISIONS),
+    doc='``"auto"``, ``"fp32"`` or ``"bf16"``.',
+    key=literal,
+    check=lambda name: one_of("precision", name, PRECISIONS),
+)
+_BUDGET = Option(
+    "Training of each learned method, instead of the profile's.",
+    "2000steps|300s",
+    doc='Training of each learned method, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
+    key=literal,
+    check=_budget,
+)
+_SETTINGS = Option(
+    "Change a setting of a method; repeatable.",
+    "METHOD.KEY=VALUE",
+    list,
+    doc="``{method: {key: value}}``, or texts ``METHOD.KEY=VALUE``.",
+    check=checked_settings,
+    needs=("methods",),
+)
+
+
+# Every start of the command line makes these classes, and methods that nobody calls take time.
+@dataclass(frozen=True, repr=False, eq=False)
+class RunOptions:
+    """What a run is asked for; see `a2ibench.run`."""
+
+    methods: str | Sequence[str] = Option(
+        "Methods to compare; all by default.",
+        "all|A,B",
+        doc='Names, or ``"all"``.',
+        key=_names_key,
+        check=method_names,
+    ).default(ALL)
+    datasets: str | Sequence[str] | None = Option(
+        "Datasets; by default every one that needs no download.",
+        "all|D1,D2",
+        doc='Names, or ``"all"``; by default every one that needs no download.',
+        key=_names_key,
+        check=find_datasets,
+        needs=("catalogue",),
+    ).default()
+    _: KW_ONLY
+    catalogue: str | Path | None = CATALOGUE.default()
+    profile: str | None = _PROFILE.default()
+    seeds: int | Sequence[int] = Option(
+        "Repeat each job with seeds 0 to N-1; 1 by default.",
+        "N",
+        int,
+        doc="How many, counted from 0, or which.",
+        key=whole(1),
+        check=_seeds,
+    ).default(1)
+    device: str = _DEVICE.default("auto")
+    precision: str = _PRECISION.default("auto")
+    budget: str | Budget | None = _BUDGET.default()
+    executor: str = Option(
+        "A process for each job (the default), or all in this one.",
+        "process|inline",
+        doc='``"process"``, one for each job, or ``"inline"``, all in this one.',
+        key=literal,
+        check=_executor,
+    ).default("process")
+    settings: Settings | None = _SETTINGS.default()
+    timeout: float | None = Option(
+        "Stop a job that takes longer.",
+        "SECONDS",
+        float,
+        doc="Seconds after which a job is stopped.",
+        key=number("a positive number of seconds", lambda value: 0 < value < math.inf),
+        check=_timeout,
+        needs=("executor",),
+    ).default()
+    out: str | Path | None = Option(
+        "Folder of this run; by default one in reports/ named after the options.",
+        "DIR",
+        Path,
+        key=_path_key,
+        check=_folder,
+    ).default()
+    fresh: bool = Option(
+        "Start over; keep the earlier run as DIR.1.",
+        type=bool,
+        key="every run of it would start over; give {fresh:True} on the command line",
+    ).default(False)
+    metrics: str | Sequence[str] | None = Option("Names; by default all.", check=metric_names).default()
+    events: Events | None = Option("Told how the run goes.").default()
+
+
+COMMAND_ONLY: Mapping[str, Option] = {
+    "dry_run": Option(
+        "Show what would be done and how long it may take; do nothing.",
+        type=bool,
+        key="give {dry_run:True} on the command line",
+    ),
+    "json": Option("With {dry_run:True}: print JSON.", type=bool, key="give {json:True} on the command line"),
+}
+"""What the command line of a run has beyond `RunOptions`."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ReconstructOptions:
+    """What a reconstruction is asked for; see `a2ibench.reconstruct_file`."""
+
+    method: str = Option(
+        "Method to use; a2i-3dem by default.", "M", doc="Name of a registered method."
+    ).default("a2i-3dem")
+    _: KW_ONLY
+    voxel_size: tuple[float, float, float] | None = Option(
+        "Nanometres; by default what the file's metadata say.",
+        "Z,Y,X",
+        tuple,
+        example="50,15,15",
+        doc="Nanometres, (z, y, x); by default what the source's metadata say.",
+    ).default()
+    ratio: float | None = Option(
+        "Axial spacing of INPUT over OUTPUT's; axial over lateral by default.",
+        "R",
+        float,
+        doc="Axial spacing of the input over that of the output; by default axial over lateral spacing.",
+        check=_ratio,
+    ).default()
+    target_spacing: float | None = Option(
+        "Axial spacing of OUTPUT, instead of {ratio}; the lateral by default.",
+        "NM",
+        float,
+        doc="Axial spacing of the output in nm, instead of `ratio`.",
+    ).default()
+    crop: Bounds | None = Option(
+        "Reconstruct these voxels only; a bare : is a whole axis.",
+        "Z0:Z1,Y0:Y1,X0:X1",
+        slice,
+        example="0:100,:,512:1024",
+        doc="The voxels to reconstruct, start and stop along (z, y, x); None for the volume's own end.",
+    ).default()
+    key: str | None = Option(
+        "Dataset or array within an HDF5, Zarr or N5 source that holds several.",
+        "NAME",
+        doc="Dataset or array within the source; by default the only 3D one.",
+    ).default()
+    level: int | None = Option(
+        "Resolution of a multiscale source; 0, the finest, by default.", "N", int
+    ).default()
+    intensity: tuple[float, float] | None = Option(
+        "Grey levels that map to 0 and 1; by default found from the voxels.",
+        "LO,HI",
+        tuple,
+        example="0,4095",
+        doc="Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit "
+        "dtype, of 16-bit integers the range of the fewest bits that hold all voxels, of floats their "
+        "minimum and maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, "
+        "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
+    ).default()
+    planes: str | None = Option(
+        "Axial planes that a network restores; both by default.", "xz|yz|both"
+    ).default()
+    profile: str | None = _PROFILE.default()
+    device: str = _DEVICE.default("auto", help="Where the method runs; auto by default.")
+    precision: str = _PRECISION.default("auto")
+    seed: int = Option(
+        "Seed of the training; 0 by default.", "N", int, doc="Seed of the training.", check=_seed
+    ).default(0)
+    budget: str | Budget | None = _BUDGET.default(
+        help="Training, instead of the profile's.",
+        doc='Training, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
+    )
+    settings: Mapping[str, Value] | Sequence[str] | None = _SETTINGS.default(
+        help="Change a setting of the method; repeatable.",
+        metavar="KEY=VALUE",
+        doc="Settings of the method.",
+        check=settings_of_one,
+        needs=("method", "planes"),
+    )
+    checkpoint: str | Path | None = Option(
+        "Load what a run's job or {save_checkpoint} left there; do not train.",
+        "DIR",
+        Path,
+        doc="Folder that a trained method was saved in; it is loaded and nothing is trained.",
+        check=_folder,
+    ).default()
+    save_checkpoint: str | Path | bool | None = Option(
+        "Keep the trained method there; in OUTPUT.checkpoint by default.",
+        "DIR",
+        Path,
+        off="Do not keep the trained method.",
+        doc="Where the trained method is kept, for other stacks of the same kind: by default in "
+        "``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.",
+        check=lambda folder: _folder(folder or False),
+    ).default(True)
+    fill_missing: bool = Option(
+        "Take missing chunks of INPUT for empty ones.",
+        type=bool,
+        doc="Take chunks that are not there for the value that the metadata state for them; by default an "
+        "error.",
+    ).default(False)
+    overwrite: bool = Option(
+        "Replace OUTPUT if it exists.",
+        type=bool,
+        doc="Replace an output of this name, and its checkpoint, once the new one is complete.",
+    ).default(False)
+    progress: Progress | None = Option(
+        "Told how far reading, training and reconstruction have come."
+    ).default()
