@@ -18,11 +18,12 @@ pytestmark = pytest.mark.alone
 
 CTX = Context(budget=Budget(steps=1), batch=2, patch=24)
 ROUNDS = 3
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pssr", "swinir")]
 TARGET, LEAST = 0.9, 0.75  # the least also holds on a machine that is busy with something else
 
 
 def _volume() -> Volume:
-    data = np.random.default_rng(0).integers(0, 255, (8, 96, 112), np.uint8)
+    data = np.random.default_rng(0).integers(0, 255, (6, 72, 96), np.uint8)
     return Volume(data, (45, 15, 15), (0, 255))
 
 
@@ -32,7 +33,7 @@ def test_cubic_voxels_per_second(benchmark) -> None:
     benchmark.extra_info["voxels per second"] = out.size / benchmark.stats.stats.median
 
 
-@pytest.mark.parametrize("name", ["plain", "srmd", "pssr", "swinir", "a2i-3dem"])
+@pytest.mark.parametrize("name", ["plain", "srmd", "a2i-3dem", *SLOW])
 def test_reconstruction_beside_the_bare_forward(name: str, benchmark) -> None:
     volume = _volume()
     method = Plain() if name == "plain" else host().build("method", name)

@@ -19,7 +19,7 @@ from a2ibench.data.writing import create
 
 pytestmark = pytest.mark.alone
 
-SHAPE = (256, 1024, 1024)
+SHAPE = (256, 512, 1024)
 ROUNDS = 3
 TARGET = 0.8
 # Also on a machine that is busy with something else. The chunks of an HDF5 file are gathered from all over

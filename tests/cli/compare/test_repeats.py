@@ -44,7 +44,7 @@ def verdicts(done: Completed, subject: str) -> dict[str, str]:
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("repeats", [10, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repeats", [3, pytest.param(30, marks=pytest.mark.slow)])
 def test_honest_repeats_in_other_orders_and_with_other_threads_raise_no_alarm(
     repeats: int, bench: Write, catalogue: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,7 +66,7 @@ def test_honest_repeats_in_other_orders_and_with_other_threads_raise_no_alarm(
     left = list(range(repeats))
     for chance in range(CHANCES):
         left = alarms(chance, left) if left else []
-        assert len(left) <= repeats // 10
+        assert len(left) <= max(1, repeats // 10)
     assert left == []
 
 
@@ -79,7 +79,7 @@ def test_a_method_twice_as_slow_is_caught(
 
     def runs(chance: int) -> list[Path]:
         found = []
-        for name, slowness in (("usual", "2"), ("again", "2"), ("slow", "4")):
+        for name, slowness in (("usual", "1"), ("again", "1"), ("slow", "2")):
             monkeypatch.setenv("SLOWNESS", slowness)
             found.append(bench(f"{name}-{chance}", **options))
         return found
