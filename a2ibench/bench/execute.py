@@ -16,7 +16,8 @@ from a2ibench.bench.executors.events import Events, Quiet, Task, checked_report
 from a2ibench.bench.executors.process import run_in_processes
 from a2ibench.bench.files import fresh_folder
 from a2ibench.bench.provenance import failed_record
-from a2ibench.bench.record import JOBS, Record, is_damaged, read_record, write_record
+from a2ibench.bench.record import Record, is_damaged, read_record, write_record
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.bench.run_folder import check_run_folder, lock_run
 from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
@@ -132,8 +133,8 @@ EXECUTORS: Mapping[str, Executor] = MappingProxyType({"process": run_in_processe
 def _tasks(plan: Plan, run_dir: Path) -> list[Task]:
     jobs = plan.jobs()
     # A method may change the working folder.
-    run_dir = run_dir.absolute()
+    files = RunFiles(run_dir.absolute())
     return [
-        Task(replace(job, key=job_key(job)), run_dir / JOBS / job.name, index, len(jobs))
+        Task(replace(job, key=job_key(job)), files.job(job.name).folder, index, len(jobs))
         for index, job in enumerate(jobs, start=1)
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.files import plain
+from a2ibench.bench.run_files import job_name
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.settings import Value
 
@@ -79,7 +80,7 @@ class Job:
     @property
     def name(self) -> str:
         """Name of the job and of its folder."""
-        return f"{self.dataset.name}--{self.method}--s{self.seed}"
+        return job_name(self.dataset.name, self.method, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field, JSON-able."""

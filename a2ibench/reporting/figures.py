@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from a2ibench.bench.record import read_records
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.errors import one_line, printable
 from a2ibench.reporting.canvas import FINE, GAP, TITLE, Page, draw_scale_bar, own_style, png
 from a2ibench.reporting.files import replace_file
@@ -160,7 +161,7 @@ def write_figures(run_dir: Path) -> list[Path]:
     for dataset, records in groupby(ordered(newest, run_dir), key=lambda record: record["dataset"]):
         content = _figure(run_dir, dataset, list(records))
         if content is not None:
-            written.append(replace_file(run_dir / "figures" / f"{dataset}.png", content))
+            written.append(replace_file(RunFiles(run_dir).figure(dataset), content))
     return written
 
 

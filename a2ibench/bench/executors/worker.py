@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a2ibench.bench.files import plain, read_json
-from a2ibench.bench.record import JOB
+from a2ibench.bench.run_files import JobFiles
 from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
 from a2ibench.isolation.endings import ignore_interrupts
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     if hasattr(faulthandler, "register"):
         # A job that is stopped after its time leaves in its log where it hung.
         faulthandler.register(signal.SIGTERM, chain=True)
-    task = read_json(folder / JOB)
+    task = read_json(JobFiles(folder).request)
     sys.path.extend(place for place in task["path"] if place not in sys.path)
     take_over(task["plugins"])
     run_job(Job.from_dict(task["job"]), folder, Reporter(channel))
