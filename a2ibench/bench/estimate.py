@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.cache_key import is_current
 from a2ibench.bench.device import device_name
-from a2ibench.bench.record import FINISHED, JOBS, Record, is_damaged, read_record
-from a2ibench.bench.run_folder import RUN, state_of
+from a2ibench.bench.record import FINISHED, Record, is_damaged, read_record
+from a2ibench.bench.run_files import RUN, RunFiles
+from a2ibench.bench.run_folder import state_of
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.fetch.datasets import local_file
@@ -120,10 +121,10 @@ class History:
 
 def _read(place: Path) -> Iterator[Earlier]:
     for run in sorted(place.glob(f"*/{RUN}")):
-        for folder in sorted((run.parent / JOBS).glob("*")):
-            record = read_record(folder)
+        for job in RunFiles(run.parent).all_jobs():
+            record = read_record(job.folder)
             if record is not None:
-                yield Earlier(folder, record)
+                yield Earlier(job.folder, record)
 
 
 def _finished(earlier: Earlier) -> str:
@@ -293,8 +294,9 @@ def forecast(plan: Plan, out: Path | None = None, fresh: bool = False) -> Foreca
 
 
 def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen:
-    record = None if fresh else read_record(run_dir / JOBS / job.name)
-    if record is not None and is_current(record, job, run_dir / JOBS / job.name):
+    folder = RunFiles(run_dir).job(job.name).folder
+    record = None if fresh else read_record(folder)
+    if record is not None and is_current(record, job, folder):
         return Foreseen(job, "keep", f"finished before: {_outcome(record)}")
     if record is not None and record["status"] not in FINISHED:
         return Foreseen(job, "retry", f"failed before: {_outcome(record)}", history.estimate(job))
@@ -305,7 +307,7 @@ def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen
     changed = ""
     if record is not None:
         changed = f"finished before ({record['status']}), with other code, data, files or libraries"
-    elif not fresh and is_damaged(run_dir / JOBS / job.name):
+    elif not fresh and is_damaged(folder):
         changed = "its record was edited or is damaged"
     if changed:
         reason = f"{changed}; {reason}" if reason else changed

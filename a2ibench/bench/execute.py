@@ -10,7 +10,8 @@ from a2ibench.bench.cache_key import is_current, job_key
 from a2ibench.bench.executors import load_executor
 from a2ibench.bench.executors.events import Events, Quiet, Task
 from a2ibench.bench.plan import Plan
-from a2ibench.bench.record import JOBS, Record, is_damaged, read_record
+from a2ibench.bench.record import Record, is_damaged, read_record
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.bench.run_folder import check_run_folder, lock_run
 from a2ibench.registry import host
 
@@ -67,8 +68,8 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
 def _tasks(plan: Plan, run_dir: Path) -> list[Task]:
     jobs = plan.jobs()
     # A method may change the working folder.
-    run_dir = run_dir.absolute()
+    files = RunFiles(run_dir.absolute())
     return [
-        Task(replace(job, key=job_key(job)), run_dir / JOBS / job.name, index, len(jobs))
+        Task(replace(job, key=job_key(job)), files.job(job.name).folder, index, len(jobs))
         for index, job in enumerate(jobs, start=1)
     ]

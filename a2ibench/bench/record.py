@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.run_files import JobFiles, RunFiles
 from a2ibench.data.checksums import files_below, sha256_of
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError
@@ -16,10 +17,6 @@ from a2ibench.files import plain, write_json
 
 Record = dict[str, Any]
 
-JOBS = "jobs"
-JOB, LOG, RECORD = "job.json", "log.txt", "record.json"
-CHECKPOINT = "checkpoint"
-RESULTS = ("scores.npz", "slices.npz")
 STATUSES = ("ok", "skipped", "error", "oom", "timeout", "interrupted")
 DIGEST, FILES = "digest", "files"
 FINISHED = frozenset({"ok", "skipped"})
@@ -63,7 +60,7 @@ def write_record(folder: Path, record: Record) -> None:
     kept = {name: score for name, score in scores.items() if not _undefined(score["value"])}
     stored = plain(record | {"metrics": kept, FILES: _files(folder)})
     check_record(stored)
-    write_json(folder / RECORD, stored | {DIGEST: _digest(stored)})
+    write_json(JobFiles(folder).record, stored | {DIGEST: _digest(stored)})
 
 
 def restore_record(folder: Path, record: Record) -> None:
@@ -76,7 +73,7 @@ def restore_record(folder: Path, record: Record) -> None:
     OSError
         If the file cannot be written.
     """
-    write_json(folder / RECORD, plain(record))
+    write_json(JobFiles(folder).record, plain(record))
 
 
 def read_record(folder: Path) -> Record | None:
@@ -85,7 +82,7 @@ def read_record(folder: Path) -> Record | None:
     A record of an older release, which has no digest, is taken as it stands.
     """
     try:
-        record = read_json(folder / RECORD)
+        record = read_json(JobFiles(folder).record)
         check_record(record)
         # Releases that wrote no digest told no files either.
         if (DIGEST in record or FILES in record) and record.get(DIGEST) != _digest(record):
@@ -99,12 +96,12 @@ def read_record(folder: Path) -> Record | None:
 
 def is_damaged(folder: Path) -> bool:
     """Whether a job's folder holds a record that was edited, or cannot be read."""
-    return (folder / RECORD).exists() and read_record(folder) is None
+    return JobFiles(folder).record.exists() and read_record(folder) is None
 
 
 def damaged_records(run_dir: Path) -> list[Path]:
     """Return the record.json files of a run that were edited or cannot be read, by the folders' names."""
-    return [folder / RECORD for folder in sorted((run_dir / JOBS).glob("*")) if is_damaged(folder)]
+    return [job.record for job in RunFiles(run_dir).all_jobs() if is_damaged(job.folder)]
 
 
 def belongs(record: Record, folder: Path, name: str) -> bool:
@@ -134,7 +131,7 @@ def read_records(run_dir: Path) -> list[Record]:
     run_dir : Path
         Folder of a run; one without jobs, or none at all, has no records.
     """
-    records = (read_record(folder) for folder in sorted((run_dir / JOBS).glob("*")))
+    records = (read_record(job.folder) for job in RunFiles(run_dir).all_jobs())
     return [record for record in records if record is not None]
 
 
@@ -161,9 +158,10 @@ def check_record(record: Any) -> None:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    places = [folder / name for name in RESULTS if (folder / name).is_file()]
-    if (folder / CHECKPOINT).is_dir():
-        places += sorted(files_below(folder / CHECKPOINT))
+    job = JobFiles(folder)
+    places = [file for file in (job.scores, job.slices) if file.is_file()]
+    if job.checkpoint.is_dir():
+        places += sorted(files_below(job.checkpoint))
     return {place.relative_to(folder).as_posix(): sha256_of(place) for place in places}
 
 

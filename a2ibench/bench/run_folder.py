@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from a2ibench.bench.executors.events import Events, Quiet
-from a2ibench.bench.record import JOBS, RECORD, Record, read_record, restore_record
+from a2ibench.bench.record import Record, read_record, restore_record
+from a2ibench.bench.run_files import RECORD, RUN, RunFiles
 from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json
 from a2ibench.environment import environment
@@ -81,7 +82,7 @@ class Keeping:
                 f"{run_dir}: was damaged while the run went on and cannot be made again: {one_line(error)}"
             ]
         for name, record in self._records.items():
-            folder = run_dir / JOBS / name
+            folder = RunFiles(run_dir).job(name).folder
             if _stands(folder, record):
                 continue
 
@@ -108,7 +109,6 @@ def _again(place: str, what: str, write: Callable[[], None]) -> list[str]:
     return [f"{place}: was removed or changed while the run went on; wrote {what} again"]
 
 
-RUN = "run.json"
 _LOCK = ".lock"
 # What a process that was killed while it made the folder leaves is nobody's work.
 _OURS = re.compile(rf"\.lock|{TEMPORARY.pattern}")
@@ -191,8 +191,8 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
         ) from error
     if not names:
         return "new"
-    damaged = not _is_run(run_dir / RUN)
-    if damaged and not (RUN in names and (run_dir / JOBS).is_dir()):
+    damaged = not _is_run(RunFiles(run_dir).plan)
+    if damaged and not (RUN in names and RunFiles(run_dir).jobs.is_dir()):
         found = printable(", ".join(names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         raise OptionError(
             "{out}: {run} is not empty and holds no run (there is {found}); choose a new or empty folder",
@@ -247,7 +247,7 @@ def check_run_folder(plan: Plan, run_dir: Path) -> None:
     InputError
         If it is missing, damaged, or of a run with other options, which it names.
     """
-    file = run_dir / RUN
+    file = RunFiles(run_dir).plan
     try:
         stored = read_json(file)
         fingerprint, identity = stored["fingerprint"], stored["identity"]
@@ -299,7 +299,7 @@ def write_run(plan: Plan, run_dir: Path) -> None:
         "plan": plan.to_dict(),
         "environment": environment(),
     }
-    write_json(run_dir / RUN, content)
+    write_json(RunFiles(run_dir).plan, content)
 
 
 def _is_run(file: Path) -> bool:

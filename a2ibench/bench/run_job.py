@@ -24,7 +24,8 @@ from a2ibench.bench.provenance import (
     model_of,
     new_record,
 )
-from a2ibench.bench.record import CHECKPOINT, Record, read_record, write_record
+from a2ibench.bench.record import Record, read_record, write_record
+from a2ibench.bench.run_files import JobFiles
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
 from a2ibench.errors import InputError, one_line
@@ -36,8 +37,6 @@ from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.registry import host
 from a2ibench.registry.scoring import measure
-
-SCORES = "scores.npz"
 
 
 @dataclass
@@ -61,7 +60,7 @@ class Scores:
     def save(self, folder: Path) -> None:
         """Write the values of each slice to scores.npz, if there are any."""
         if self.slices:
-            np.savez_compressed(folder / SCORES, **self.slices)  # type: ignore[arg-type]
+            np.savez_compressed(JobFiles(folder).scores, **self.slices)  # type: ignore[arg-type]
 
 
 def score(
@@ -103,9 +102,6 @@ def _locked(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-SLICES = "slices.npz"
-
-
 def save_slices(
     folder: Path, prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume
 ) -> None:
@@ -132,7 +128,7 @@ def save_slices(
     }
     if reference is not None:
         planes["reference"] = reference[:, middle]
-    np.savez_compressed(folder / SLICES, **planes)
+    np.savez_compressed(JobFiles(folder).slices, **planes)
 
 
 _SIDE = 64
@@ -235,7 +231,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     with clock.phase("write"):
         scores.save(folder)
         save_slices(folder, prediction, reference, volume)
-        _save_checkpoint(method, folder / CHECKPOINT)
+        _save_checkpoint(method, JobFiles(folder).checkpoint)
 
 
 def _score(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.run_files import job_name
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError
@@ -243,7 +244,7 @@ class Job:
     @property
     def name(self) -> str:
         """Name of the job and of its folder."""
-        return f"{self.dataset.name}--{self.method}--s{self.seed}"
+        return job_name(self.dataset.name, self.method, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field, JSON-able."""

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from a2ibench.bench.record import read_records
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.errors import one_line, printable
 from a2ibench.files import write_bytes
 from a2ibench.reporting.canvas import FINE, GAP, TITLE, Page, draw_scale_bar, own_style, png
@@ -160,7 +161,7 @@ def write_figures(run_dir: Path) -> list[Path]:
     for dataset, records in groupby(ordered(newest, run_dir), key=lambda record: record["dataset"]):
         content = _figure(run_dir, dataset, list(records))
         if content is not None:
-            file = run_dir / "figures" / f"{dataset}.png"
+            file = RunFiles(run_dir).figure(dataset)
             file.parent.mkdir(exist_ok=True)
             written.append(write_bytes(file, content))
     return written

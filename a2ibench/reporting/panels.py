@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
-from a2ibench.bench.record import JOBS, belongs
-from a2ibench.bench.run_job import SLICES
+from a2ibench.bench.record import belongs
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.reporting.results import BASELINE, Record, number
 from a2ibench.reporting.summary import OK, Sample
 
@@ -118,7 +118,7 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
     samples = {method: Sample.of(_psnr(record) for record in of) for method, of in repeats.items()}
     for record in _nearest_first(records, samples):
         if record["method"] not in found:
-            planes = _read_planes(run_dir / JOBS, record)
+            planes = _read_planes(run_dir, record)
             first = next(iter(found.values()), None)
             if planes and (first is None or planes["prediction"].shape == first[1]["prediction"].shape):
                 found[record["method"]] = record, planes
@@ -189,12 +189,12 @@ def _nearest_first(records: Sequence[Record], samples: Mapping[str, Sample]) -> 
     return [record for of in _by_method(records).values() for record in sorted(of, key=away)]
 
 
-def _read_planes(jobs: Path, record: Record) -> dict[str, Plane] | None:
-    folder = jobs / f"{record['dataset']}--{record['method']}--s{record['seed']}"
-    if not belongs(dict(record), folder, SLICES):
+def _read_planes(run_dir: Path, record: Record) -> dict[str, Plane] | None:
+    file = RunFiles(run_dir).job_of(record).slices
+    if not belongs(dict(record), file.parent, file.name):
         return None
     try:
-        with np.load(folder / SLICES, allow_pickle=False) as stored:
+        with np.load(file, allow_pickle=False) as stored:
             names = [name for name in ("prediction", "interpolated", "reference") if name in stored]
             planes = {name: np.asarray(stored[name], np.float32) for name in names}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):

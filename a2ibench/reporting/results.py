@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.contracts import MetricSpec
 from a2ibench.documents import read_json
 from a2ibench.errors import A2IBenchError, one_line
@@ -199,7 +200,7 @@ def _plan_order(run_dir: Path | None) -> tuple[dict[str, int], dict[str, int]]:
     if run_dir is None:
         return {}, {}
     try:
-        plan = read_json(run_dir / "run.json")["plan"]
+        plan = read_json(RunFiles(run_dir).plan)["plan"]
         datasets = [dataset["name"] for dataset in plan["datasets"]]
         methods = list(plan["methods"])
     except (OSError, ValueError, LookupError, TypeError):

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.bench.record import JOBS, belongs
-from a2ibench.bench.run_job import SCORES
+from a2ibench.bench.record import belongs
+from a2ibench.bench.run_files import JobFiles, RunFiles
 from a2ibench.reporting import results
 from a2ibench.reporting.results import BASELINE, Group, Record, number
 from a2ibench.reporting.summary import OK
@@ -34,7 +34,7 @@ def read_slices(folder: Path) -> Rows:
     Nothing where scores.npz is missing or damaged: a report is made of what there is.
     """
     try:
-        with np.load(folder / SCORES, allow_pickle=False) as stored:
+        with np.load(JobFiles(folder).scores, allow_pickle=False) as stored:
             names = [name for name in stored.files if name.rpartition(".")[2] in AXIAL]
             found = {name: np.asarray(stored[name], np.float64) for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
@@ -208,8 +208,8 @@ def standings(group: Group, run_dir: Path | None) -> Standings:
 
 
 def _slices(run_dir: Path, record: Record) -> Rows:
-    folder = run_dir / JOBS / f"{record['dataset']}--{record['method']}--s{record['seed']}"
-    return read_slices(folder) if belongs(dict(record), folder, SCORES) else {}
+    job = RunFiles(run_dir).job_of(record)
+    return read_slices(job.folder) if belongs(dict(record), job.folder, job.scores.name) else {}
 
 
 def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:

@@ -11,6 +11,7 @@ import pandas as pd
 from rich.table import Table
 
 from a2ibench.bench.record import damaged_records, read_records
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.errors import printable
 from a2ibench.files import write_bytes
 from a2ibench.reporting.layout import make_sheet
@@ -154,11 +155,12 @@ def write_tables(run_dir: Path) -> list[Path]:
     parts = [(part, standings(part, run_dir)) for part in group(records)]
     sheets = [make_sheet(part, found=found) for part, found in parts]
     sheets[-1] = replace(sheets[-1], notes=(*sheets[-1].notes, *_lost(run_dir)))
+    files = RunFiles(run_dir)
     return [
-        write_bytes(run_dir / "table.csv", _csv(summary_columns(parts)).encode()),
-        write_bytes(run_dir / "table.md", markdown(sheets).encode()),
-        write_bytes(run_dir / "table.tex", latex(sheets).encode()),
-        write_bytes(run_dir / "timing.csv", _csv(timing_frame(records)).encode()),
+        write_bytes(files.table("csv"), _csv(summary_columns(parts)).encode()),
+        write_bytes(files.table("md"), markdown(sheets).encode()),
+        write_bytes(files.table("tex"), latex(sheets).encode()),
+        write_bytes(files.timing, _csv(timing_frame(records)).encode()),
     ]
 
 

@@ -43,7 +43,8 @@ def make_run(folder: Path) -> Path:
     from a2ibench.bench.options import RunOptions
     from a2ibench.bench.plan import plan_run
     from a2ibench.bench.provenance import finish, new_record
-    from a2ibench.bench.record import JOBS, write_record
+    from a2ibench.bench.record import write_record
+    from a2ibench.bench.run_files import RunFiles
     from a2ibench.bench.run_folder import prepare_run_folder
     from a2ibench.bench.run_job import run_job
 
@@ -63,7 +64,7 @@ def make_run(folder: Path) -> Path:
     run = prepare_run_folder(plan, folder / "run")
     for planned in plan.jobs():
         job = replace(planned, key=job_key(planned))
-        place = run / JOBS / job.name
+        place = RunFiles(run).job(job.name).folder
         if job.name in (OK, FAILED):
             place.mkdir(parents=True)
             run_job(job, place)
@@ -220,8 +221,10 @@ def _failures_only(trial: Trial) -> None:
 
 
 def _without(run: Path, *jobs: str) -> None:
+    from a2ibench.bench.run_files import RunFiles
+
     for job in jobs:
-        shutil.rmtree(run / "jobs" / job)
+        shutil.rmtree(RunFiles(run).job(job).folder)
     shutil.rmtree(run / "figures", ignore_errors=True)
     for table in [*run.glob("table.*"), *run.glob("timing.*")]:
         table.unlink()

@@ -65,7 +65,7 @@ def reconstruct(
     import tensorstore
     import zarr  # noqa: F401
 
-    from a2ibench.reconstruction import MethodOptions, StackOptions, reconstruct_between
+    from a2ibench import reconstruct_file
     from a2ibench.registry import host
 
     host().load("method", method)
@@ -79,11 +79,9 @@ def reconstruct(
             if time.perf_counter() - begin > limit:
                 raise TimeoutError
 
-    options = MethodOptions(method, profile=profile, budget="3steps", device="cpu")
+    options = {"profile": profile, "budget": "3steps", "device": "cpu", "save_checkpoint": False}
     with contextlib.suppress(TimeoutError):
-        reconstruct_between(
-            source, Path(target), StackOptions(), options, save_checkpoint=False, progress=progress
-        )
+        reconstruct_file(source, target, method, **options, progress=progress)
     seconds = time.perf_counter() - begin
     sys.stdout.write(json.dumps({"seconds": seconds, "share": share, "memory": high_water() - before}))
 

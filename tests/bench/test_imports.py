@@ -11,10 +11,11 @@ import pytest
 from a2ibench.bench import code_digest, imports
 from a2ibench.bench.cache_key import code_of, job_key
 from a2ibench.bench.imports import reached
+from a2ibench.bench.options import ReconstructOptions
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, Context, DatasetSpec, Simulation
 from a2ibench.reconstruction.identity import identity
-from a2ibench.reconstruction.options import MethodOptions, StackOptions
+from a2ibench.reconstruction.options import resolve_method
 
 ROOT = Path(__file__).parents[2]
 SPEC = DatasetSpec("d", "D", (3.0, 1.0, 1.0), phantom={"size": 8}, simulate=Simulation(3.0))
@@ -116,7 +117,8 @@ def test_every_package_has_its_line_above() -> None:
 )
 def test_a_reconstruction_goes_on_only_with_the_code_that_began_it(edit, name: str, counts: bool) -> None:
     def code() -> dict[str, object]:
-        return identity("", 3.0, StackOptions(), MethodOptions("srmd"), Context())
+        options = ReconstructOptions("srmd")
+        return identity("", 3.0, options, resolve_method(options), Context())
 
     before = code()
     edit(name)

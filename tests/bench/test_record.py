@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from a2ibench import files
 from a2ibench.bench import record
 from a2ibench.bench.record import (
-    RECORD,
     belongs,
     damaged_records,
     files_are_whole,
@@ -22,6 +21,7 @@ from a2ibench.bench.record import (
     read_records,
     write_record,
 )
+from a2ibench.bench.run_files import RECORD
 from a2ibench.errors import InputError
 from a2ibench.files import plain, write_json
 

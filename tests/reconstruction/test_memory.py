@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 import tensorstore, zarr
 from a2ibench.registry import host
-from a2ibench.reconstruction import streaming, MethodOptions, StackOptions, reconstruct_between
-from a2ibench.reconstruction.streaming import sampling, sizes
+from a2ibench.reconstruction import streaming, reconstruct_between
 from a2ibench.bench.options import ReconstructOptions
 
 source, target, method = sys.argv[1:]
 host().load("method", method)
 streaming.VOXELS = streaming.AXIAL_VOXELS = 1 << 23
+streaming.BYTES = 1 << 22
 
 def highest():
     text = Path("/proc/self/status").read_text()

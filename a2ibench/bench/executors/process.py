@@ -13,7 +13,8 @@ from typing import Any
 
 from a2ibench.bench.executors.events import Events, Report, Task, parse_report
 from a2ibench.bench.provenance import failed_record
-from a2ibench.bench.record import JOB, LOG, RECORD, Record, read_record, write_record
+from a2ibench.bench.record import Record, read_record, write_record
+from a2ibench.bench.run_files import LOG, RECORD, JobFiles
 from a2ibench.bench.specs import Job
 from a2ibench.errors import one_line
 from a2ibench.files import fresh_folder, write_json
@@ -41,7 +42,7 @@ class Child:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with (folder / LOG).open("ab") as log:
+        with JobFiles(folder).log.open("ab") as log:
             self._process = Supervised(
                 _command(folder), stderr=log, environment=_environment(), patience=_PATIENCE
             )
@@ -186,7 +187,7 @@ def run_in_processes(
         if record is None:
             if refusal:
                 status, kind, message = "error", "RecordRefused", refusal
-            record = failed_record(task.job, status, kind, message, _tail(task.folder / LOG))
+            record = failed_record(task.job, status, kind, message, _tail(JobFiles(task.folder).log))
             # The worker may have removed the folder.
             task.folder.mkdir(parents=True, exist_ok=True)
             write_record(task.folder, record)
@@ -201,7 +202,7 @@ def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, s
     fresh_folder(task.folder)
     places = [str(Path(place).absolute()) for place in sys.path]
     task_file = {"job": task.job.to_dict(), "path": places, "plugins": host().described()}
-    write_json(task.folder / JOB, task_file)
+    write_json(JobFiles(task.folder).request, task_file)
     child = Child(task.folder)
     try:
         for report in child.progress(timeout or math.inf):

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2ibench.bench.record import JOB
+from a2ibench.bench.run_files import JobFiles
 from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> None:
     if hasattr(faulthandler, "register"):
         # A job that is stopped after its time leaves in its log where it hung.
         faulthandler.register(signal.SIGTERM, chain=True)
-    task = read_json(folder / JOB)
+    task = read_json(JobFiles(folder).request)
     sys.path.extend(place for place in task["path"] if place not in sys.path)
     take_over(task["plugins"])
     run_job(Job.from_dict(task["job"]), folder, Reporter(channel))

@@ -16,8 +16,8 @@ from a2ibench.bench.gate.outcome import (
     parse_outcome,
     place_text,
 )
-from a2ibench.bench.record import JOBS, RECORD, Record, check_record, read_record
-from a2ibench.bench.run_folder import RUN
+from a2ibench.bench.record import Record, check_record, read_record
+from a2ibench.bench.run_files import JobFiles, RunFiles
 from a2ibench.documents import read_json
 from a2ibench.errors import A2IBenchError, InputError, one_line, printable
 
@@ -38,7 +38,7 @@ def records_of(run_dir: Path) -> list[tuple[Path, Record]]:
     found: dict[Place, Path] = {}
     records = []
     for folder in _folders(run_dir):
-        file = folder / RECORD
+        file = JobFiles(folder).record
         record = _record(folder, file)
         place = record["dataset"], record["method"], record["seed"]
         if place in found:
@@ -59,7 +59,7 @@ def plan_of(run_dir: Path) -> dict[str, Any]:
     InputError
         If it cannot be read.
     """
-    file = run_dir / RUN
+    file = RunFiles(run_dir).plan
     if not file.exists():
         return {}
     try:
@@ -82,15 +82,16 @@ def places_of(plan: dict[str, Any], run_dir: Path) -> list[Place]:
         # What cannot be looked up is no place.
         return list(dict.fromkeys(jobs))
     except (LookupError, TypeError, AttributeError):
-        raise InputError(f"{printable(str(run_dir / RUN))}: its plan names no jobs; {_AGAIN}") from None
+        raise InputError(
+            f"{printable(str(RunFiles(run_dir).plan))}: its plan names no jobs; {_AGAIN}"
+        ) from None
 
 
 def _folders(run_dir: Path) -> Iterator[Path]:
-    for folder in sorted((run_dir / JOBS).glob("*")):
-        file = folder / RECORD
+    for job in RunFiles(run_dir).all_jobs():
         # A link that leads nowhere is there, too.
-        if file.exists() or file.is_symlink():
-            yield folder
+        if job.record.exists() or job.record.is_symlink():
+            yield job.folder
 
 
 def _record(folder: Path, file: Path) -> Record:
@@ -131,7 +132,8 @@ def distil(run_dir: Path) -> RunOutcome:
         If the folder holds no run, or a record is damaged, edited or double; names the file.
     """
     records = records_of(run_dir)
-    if not records and not ((run_dir / RUN).is_file() and (run_dir / JOBS).is_dir()):
+    files = RunFiles(run_dir)
+    if not records and not (files.plan.is_file() and files.jobs.is_dir()):
         raise InputError(f"{run_dir}: holds no run; give the folder that a2ibench run wrote, or a baseline")
     # Jobs that share a process share its peak, too.
     shared = plan_of(run_dir).get("executor") == "inline"

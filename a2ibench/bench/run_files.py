@@ -1,0 +1,111 @@
+"""Where the files of a run and of its jobs lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RUN, RECORD, LOG = "run.json", "record.json", "log.txt"
+
+
+def job_name(dataset: str, method: str, seed: int) -> str:
+    """Return the name of a job, which is also that of its folder."""
+    return f"{dataset}--{method}--s{seed}"
+
+
+@dataclass(frozen=True)
+class JobFiles:
+    """Files of a job; any of them may be absent.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's folder.
+    """
+
+    folder: Path
+
+    @property
+    def request(self) -> Path:
+        """What the process of the job is asked to do."""
+        return self.folder / "job.json"
+
+    @property
+    def record(self) -> Path:
+        """What came of the job."""
+        return self.folder / RECORD
+
+    @property
+    def log(self) -> Path:
+        """What the process of the job, and the plugins in it, printed."""
+        return self.folder / LOG
+
+    @property
+    def curve(self) -> Path:
+        """Loss and validation of the training, by step."""
+        return self.folder / "train.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of the trained method."""
+        return self.folder / "checkpoint"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of single slices."""
+        return self.folder / "scores.npz"
+
+    @property
+    def slices(self) -> Path:
+        """The axial plane that figures show."""
+        return self.folder / "slices.npz"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Files of a run; any of them may be absent.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    """
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        """The plan, options and environment."""
+        return self.folder / RUN
+
+    @property
+    def jobs(self) -> Path:
+        """Folder of the jobs' folders."""
+        return self.folder / "jobs"
+
+    @property
+    def timing(self) -> Path:
+        """What each job took."""
+        return self.folder / "timing.csv"
+
+    def table(self, suffix: str) -> Path:
+        """Return the table of scores as ``csv``, ``md`` or ``tex``."""
+        return self.folder / f"table.{suffix}"
+
+    def figure(self, dataset: str) -> Path:
+        """Return the figure of a dataset."""
+        return self.folder / "figures" / f"{dataset}.png"
+
+    def job(self, name: str) -> JobFiles:
+        """Return the files of the job of that name."""
+        return JobFiles(self.jobs / name)
+
+    def job_of(self, record: Mapping[str, Any]) -> JobFiles:
+        """Return the files of the job that a record is of."""
+        return self.job(job_name(record["dataset"], record["method"], record["seed"]))
+
+    def all_jobs(self) -> list[JobFiles]:
+        """Return the files of every job whose folder exists, by the folders' names."""
+        return [JobFiles(folder) for folder in sorted(self.jobs.glob("*"))]
