@@ -174,7 +174,8 @@ def in_memory_and_streamed(source: Path, target: Path, method: str) -> tuple[int
     from a2ibench.data.formats import open_lazy
     from a2ibench.data.prepare import Crop
     from a2ibench.data.writing import create
-    from a2ibench.protocol.blocks import quantise, reconstruct_volume
+    from a2ibench.protocol.blocks import reconstruct_volume
+    from a2ibench.protocol.intensity import quantise
     from a2ibench.reconstruction.streaming import stream
     from a2ibench.registry import host
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from a2ibench.bench.record import JOBS, read_records
+from a2ibench.bench.record import read_records
+from a2ibench.bench.run_files import RunFiles
 from a2ibench.reporting.results import BASELINE
 from a2ibench.reporting.standings import Rows, read_slices, shares
 from a2ibench.statistics import block_half_width, independent_half_width, segment_correlation
@@ -38,7 +39,7 @@ def table(run: Path, beside: str) -> Iterator[str]:
     found: dict[tuple[str, str], dict[str, Rows]] = {}
     for record in read_records(run):
         dataset, method, seed = record["dataset"], record["method"], record["seed"]
-        stored = read_slices(run / JOBS / f"{dataset}--{method}--s{seed}")
+        stored = read_slices(RunFiles(run).job_of(record))
         if seed == 0 and stored:
             values = {name: record["metrics"][name]["value"] for name in ("psnr", "ssim")}
             found[dataset, method] = {name: shares(name, value, stored) for name, value in values.items()}

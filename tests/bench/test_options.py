@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import a2ibench
-from a2ibench.bench.execute import EXECUTORS
+from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.options import ReconstructOptions, RunOptions, check_option, options_of
 from a2ibench.errors import OptionError
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from a2ibench import AxialGrid, Degradation, InputError, Volume
-from a2ibench.degradations import base
+from a2ibench.degradations import models
 from a2ibench.registry import host
 
 NAMES = {
-    "slab-average": base.slab_average,
-    "gaussian": lambda grid: base.gaussian_psf(grid, 1.0),
-    "subsample": base.subsample,
+    "slab-average": models.slab_average,
+    "gaussian": lambda grid: models.gaussian_psf(grid, 1.0),
+    "subsample": models.subsample,
 }
 
 
