@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench import __version__
-from a2ibench.bench.code_digest import code_digest, core_digest, tree_digest
+from a2ibench.bench.code_digest import code_digest, core_digest, target_digest, tree_digest
 from a2ibench.bench.record import FINISHED, Record, files_are_whole
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
 from a2ibench.data.checksums import content_sha256
+from a2ibench.data.generators import DEFAULT_TARGET
 from a2ibench.errors import A2IBenchError
 from a2ibench.files import plain
 from a2ibench.registry import host
@@ -221,6 +222,8 @@ def _dataset(spec: DatasetSpec) -> Mapping[str, Any]:
         identity |= {"path": spec.path.name, "content": dataset_content(spec)}
     elif spec.sha256 is not None:
         identity["url"] = None
+    if spec.phantom is not None:
+        identity["generator"] = target_digest(str(spec.phantom.get("target", DEFAULT_TARGET)))
     if spec.simulate is not None:
         simulate = spec.simulate
         identity["degradation"] = degradation_identity(simulate.degradation, simulate.options)

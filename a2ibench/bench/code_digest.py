@@ -64,9 +64,14 @@ def code_digest(registered: Registered) -> str:
     registered : Registered
         A method, degradation or metric.
     """
-    module = registered.spec.target.partition(":")[0]
-    places = [] if module.partition(".")[0] == PROJECT else list(_package_of(module))
     distribution = None if registered.distribution == PROJECT else _distribution(registered.distribution)
+    return target_digest(registered.spec.target, distribution)
+
+
+def target_digest(target: str, distribution: Distribution | None = None) -> str:
+    """Return what `code_digest` does for a target ``"package.module:name"``, registered or not."""
+    module = target.partition(":")[0]
+    places = [] if module.partition(".")[0] == PROJECT else list(_package_of(module))
     if distribution is not None:
         places += _listed(distribution)
         for name in _modules(distribution):

@@ -39,7 +39,7 @@ def table(run: Path, beside: str) -> Iterator[str]:
     found: dict[tuple[str, str], dict[str, Rows]] = {}
     for record in read_records(run):
         dataset, method, seed = record["dataset"], record["method"], record["seed"]
-        stored = read_slices(RunFiles(run).job_of(record))
+        stored = read_slices(RunFiles(run).job_of(record).folder)
         if seed == 0 and stored:
             values = {name: record["metrics"][name]["value"] for name in ("psnr", "ssim")}
             found[dataset, method] = {name: shares(name, value, stored) for name, value in values.items()}

@@ -176,7 +176,7 @@ def test_an_existing_baseline_is_replaced_only_when_asked(run_folder: Write, tmp
     assert path.name == "smoke.json"
     older = '{"format": "a2ibench-baseline", "format_version": 99}'
     path.write_text(older)
-    with pytest.raises(InputError, match=r"smoke\.json: exists already; .* --force"):
+    with pytest.raises(InputError, match=r"smoke\.json: exists already; .* force=True"):
         write_baseline(folder, "smoke", tmp_path)
     assert path.read_text() == older
     write_baseline(folder, "smoke", tmp_path, force=True)
@@ -303,7 +303,7 @@ def test_a_run_that_did_not_finish_is_no_baseline_unless_allowed(run_folder: Wri
     )
     folder = run_folder(record(), failed, seeds=2)
     with pytest.raises(
-        InputError, match=r"cells fails seed 0 ended as error \(and 2 more\); .*--allow-failed"
+        InputError, match=r"cells fails seed 0 ended as error \(and 2 more\); .*allow_failed=True"
     ):
         write_baseline(folder, "smoke", tmp_path)
     path = write_baseline(folder, "smoke", tmp_path, allow_failed=True)

@@ -33,7 +33,7 @@ LONG = {"fit": 30.0}
         ([{"status": "error"}], [{"status": "timeout"}], "no job is ok on both sides"),
         ([{"status": "skipped"}], [{"status": "skipped"}], "no job is ok on both sides"),
         ([{"timings": LONG}], [{"timings": LONG}], "no metric has a value on both sides"),
-        ([{"scores": {"mine": 1.0}}], [{"scores": {"mine": 9.0}}], "no limit for mine; give one with"),
+        ([{"scores": {"mine": 1.0}}], [{"scores": {"mine": 9.0}}], "no limit for mine; give one"),
     ],
 )
 def test_a_comparison_of_nothing_is_an_error_also_from_python(

@@ -113,13 +113,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("psnr", "--max-drop: got 'psnr'; give METRIC=VALUE"),
-        ("=1", "--max-drop: got '=1'; give METRIC=VALUE"),
-        ("psnr=low", "--max-drop: psnr is 'low'; give a number of at least 0"),
-        ("psnr=-1", "--max-drop: psnr is -1.0; give a number of at least 0"),
-        ("psnr=nan", "--max-drop: psnr is nan; give a number of at least 0"),
-        ("pnsr=1", "--max-drop: unknown metric 'pnsr'; did you mean 'psnr'?"),
-        ("slowdown=2", "--max-drop: got 'slowdown=2'; use --max-slowdown 2"),
+        ("psnr", "max_drop: got 'psnr'; give METRIC=VALUE"),
+        ("=1", "max_drop: got '=1'; give METRIC=VALUE"),
+        ("psnr=low", "max_drop: psnr is 'low'; give a number of at least 0"),
+        ("psnr=-1", "max_drop: psnr is -1.0; give a number of at least 0"),
+        ("psnr=nan", "max_drop: psnr is nan; give a number of at least 0"),
+        ("pnsr=1", "max_drop: unknown metric 'pnsr'; did you mean 'psnr'?"),
+        ("slowdown=2", "max_drop: got 'slowdown=2'; use max_slowdown 2"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_named(text: str, message: str) -> None:
