@@ -252,7 +252,7 @@ class RunOptions:
     budget: str | Budget | None = _BUDGET.default()
     executor: str = Option(
         "A process for each job (the default), or all in this one.",
-        "process|inline",
+        "|".join(EXECUTORS),
         doc='``"process"``, one for each job, or ``"inline"``, all in this one.',
         key=literal,
         check=_executor,
