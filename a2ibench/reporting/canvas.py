@@ -99,7 +99,7 @@ def _glyphs() -> frozenset[int]:
 
 
 @dataclass(frozen=True)
-class Page:
+class Canvas:
     """A figure with a heading, and the size of what stands below the heading.
 
     Parameters
@@ -115,13 +115,13 @@ class Page:
     height: float
 
     @classmethod
-    def of(cls, heading: str, about: str, width: float, height: float) -> Page:
-        """Return an empty page for parts that take `width` by `height` inches."""
+    def of(cls, heading: str, about: str, width: float, height: float) -> Canvas:
+        """Return an empty canvas for parts that take `width` by `height` inches."""
         width, height = max(width, 4.6) + 2 * _MARGIN, height + _HEAD + _MARGIN
-        page = cls(Figure(figsize=(width, height), dpi=DPI), width, height)
-        page.text(0, -0.17, heading, size=TEXT + 1, weight="bold")
-        page.text(0, -0.01, about, size=FINE, colour="0.35")
-        return page
+        canvas = cls(Figure(figsize=(width, height), dpi=DPI), width, height)
+        canvas.text(0, -0.17, heading, size=TEXT + 1, weight="bold")
+        canvas.text(0, -0.01, about, size=FINE, colour="0.35")
+        return canvas
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return axes without ticks."""

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from a2ibench.reporting import results
-from a2ibench.reporting.results import BASELINE, METRICS, Group, message, metric_errors
+from a2ibench.reporting.results import CUBIC, METRICS, Group, message, metric_errors
 from a2ibench.reporting.standings import Standing, Standings, standings
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.statistics import Interval
@@ -108,7 +108,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TableContent:
     """A table of results that may be compared.
 
     Parameters
@@ -132,7 +132,7 @@ class Sheet:
     remark: str = ""
 
 
-def make_sheet(group: Group, run_dir: Path | None = None, found: Standings | None = None) -> Sheet:
+def table_content(group: Group, run_dir: Path | None = None, found: Standings | None = None) -> TableContent:
     """Return the table of a group; the metrics of single plane families are left to table.csv.
 
     Parameters
@@ -147,7 +147,7 @@ def make_sheet(group: Group, run_dir: Path | None = None, found: Standings | Non
     rows = summarise(group)
     found = standings(group, run_dir) if found is None else found
     shown = _shown(rows)
-    gains = any(row.method != BASELINE and not math.isnan(row.gain) for row in rows)
+    gains = any(row.method != CUBIC and not math.isnan(row.gain) for row in rows)
     failures = any(row.status != OK for row in rows)
     headings = ["method", *(heading(name) for name in shown)]
     headings += ["gain (dB)"] * gains + ["params", "fit (s)", "reconstruct (s)"]
@@ -161,7 +161,7 @@ def make_sheet(group: Group, run_dir: Path | None = None, found: Standings | Non
         blocks.append(Block(dataset, tuple((*scores, *others) for *scores, others in lines)))
     caption = _caption(group, shown, rows, gains, [of for place in found.values() for of in place.items()])
     remark = _REMARK if any(cell.interval for block in blocks for row in block.rows for cell in row) else ""
-    return Sheet(caption, tuple(headings), tuple(blocks), _notes(group), remark)
+    return TableContent(caption, tuple(headings), tuple(blocks), _notes(group), remark)
 
 
 def _scores(name: str, of: Sequence[tuple[Row, Mapping[str, Standing]]]) -> list[Cell]:
@@ -190,7 +190,7 @@ def _best(name: str, samples: Sequence[Sample]) -> list[bool]:
 def _rest(row: Row, standing: Mapping[str, Standing], gains: bool, failures: bool) -> list[Cell]:
     none = Sample()
     gain = standing.get("psnr", Standing()).gain
-    texts = [gain_text(row.gain, gain, signed=row.method != BASELINE)] * gains
+    texts = [gain_text(row.gain, gain, signed=row.method != CUBIC)] * gains
     texts.append(count_text(row.model.get("params", none).mean))
     texts += [seconds_text(row.seconds.get(phase, none).mean) for phase in ("fit", "reconstruct")]
     return [Cell(text) for text in texts + [row.status] * failures]
@@ -220,7 +220,7 @@ def _caption(
     if gains:
         over = "axial slices and seeds" if seeds else "axial slices"
         known = any(name == "psnr" and standing.gain.known for name, standing in compared)
-        parts.append(f"gain: PSNR above that of {BASELINE}" + f" [95 % interval over {over}]" * known)
+        parts.append(f"gain: PSNR above that of {CUBIC}" + f" [95 % interval over {over}]" * known)
     if shown:
         parts.append("best of each dataset in bold")
     judged = [name for name in shown if any(name == of and standing.lead.known for of, standing in compared)]

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2ibench.errors import one_line
-from a2ibench.reporting.layout import ABSENT, TIED, Block, Cell, Sheet
+from a2ibench.reporting.layout import ABSENT, TIED, Block, Cell, TableContent
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -37,21 +37,21 @@ _INTERVAL = re.compile(r"(\[-?[\d.]+), (-?[\d.]+\])")
 _MARKDOWN = re.compile(r"[\\`*|<&~]|\[(?!95 % interval|-?[\d.]+, -?[\d.]+\](?!\())")
 
 
-def markdown(sheets: Sequence[Sheet]) -> str:
-    """Return all sheets as GitHub Markdown: a heading and a table for each dataset."""
-    return "\n".join(_markdown_sheet(sheet) for sheet in sheets)
+def markdown(contents: Sequence[TableContent]) -> str:
+    """Return all contents as GitHub Markdown: a heading and a table for each dataset."""
+    return "\n".join(_markdown_content(content) for content in contents)
 
 
-def _markdown_sheet(sheet: Sheet) -> str:
-    lines = [_markdown_text(f"{sheet.caption} {sheet.remark}".rstrip()), ""]
-    for block in sheet.blocks:
+def _markdown_content(content: TableContent) -> str:
+    lines = [_markdown_text(f"{content.caption} {content.remark}".rstrip()), ""]
+    for block in content.blocks:
         lines += [f"### {_markdown_text(block.dataset)}", ""]
-        lines.append(_markdown_row([_markdown_text(heading) for heading in sheet.headings]))
-        lines.append(_markdown_row(["---"] + ["---:"] * (len(sheet.headings) - 1)))
+        lines.append(_markdown_row([_markdown_text(heading) for heading in content.headings]))
+        lines.append(_markdown_row(["---"] + ["---:"] * (len(content.headings) - 1)))
         lines += [_markdown_row([_markdown_cell(cell) for cell in row]) for row in block.rows]
         lines.append("")
-    if sheet.notes:
-        lines += [*(f"- {_markdown_text(note)}" for note in sheet.notes), ""]
+    if content.notes:
+        lines += [*(f"- {_markdown_text(note)}" for note in content.notes), ""]
     return "\n".join(lines)
 
 
@@ -69,30 +69,30 @@ def _markdown_text(text: str) -> str:
     return _MARKDOWN.sub(r"\\\g<0>", _line(text))
 
 
-def latex(sheets: Sequence[Sheet]) -> str:
-    """Return all sheets as LaTeX table environments, which need the package booktabs."""
-    tables = [_latex_sheet(sheet, number) for number, sheet in enumerate(sheets, start=1)]
+def latex(contents: Sequence[TableContent]) -> str:
+    """Return all contents as LaTeX table environments, which need the package booktabs."""
+    tables = [_latex_content(content, number) for number, content in enumerate(contents, start=1)]
     return "\n".join(["% needs \\usepackage{booktabs}", *tables])
 
 
-def _latex_sheet(sheet: Sheet, number: int) -> str:
+def _latex_content(content: TableContent, number: int) -> str:
     lines = [
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{latex_text(sheet.caption)}}}",
+        rf"  \caption{{{latex_text(content.caption)}}}",
         rf"  \label{{tab:a2ibench-{number}}}",
-        rf"  \begin{{tabular}}{{l{'r' * (len(sheet.headings) - 1)}}}",
+        rf"  \begin{{tabular}}{{l{'r' * (len(content.headings) - 1)}}}",
         r"    \toprule",
-        f"    {_latex_row([latex_text(heading) for heading in sheet.headings])}",
+        f"    {_latex_row([latex_text(heading) for heading in content.headings])}",
     ]
-    for block in sheet.blocks:
+    for block in content.blocks:
         lines.append(r"    \midrule")
         lines.append(
-            rf"    \multicolumn{{{len(sheet.headings)}}}{{l}}{{\textit{{{latex_text(block.dataset)}}}}} \\"
+            rf"    \multicolumn{{{len(content.headings)}}}{{l}}{{\textit{{{latex_text(block.dataset)}}}}} \\"
         )
         lines += [f"    {_latex_row([_latex_cell(cell) for cell in row])}" for row in block.rows]
     lines += [r"    \bottomrule", r"  \end{tabular}"]
-    lines += [rf"  \par\footnotesize {latex_text(note)}" for note in sheet.notes]
+    lines += [rf"  \par\footnotesize {latex_text(note)}" for note in content.notes]
     return "\n".join([*lines, r"\end{table}", ""])
 
 
@@ -114,22 +114,24 @@ def _line(text: str) -> str:
     return one_line(text, _LONGEST)
 
 
-def terminal(sheets: Sequence[Sheet]) -> Table:
-    """Return one table for the terminal; sheets that may not be compared stand in it one below the other."""
-    if len(sheets) == 1:
-        return _terminal_sheet(sheets[0])
+def terminal(contents: Sequence[TableContent]) -> Table:
+    """Return one table for the terminal; what may not be compared stands in it one below the other."""
+    if len(contents) == 1:
+        return _terminal_content(contents[0])
     stack = Table.grid(padding=(0, 0, 1, 0))
-    for sheet in sheets:
-        stack.add_row(_terminal_sheet(sheet))
+    for content in contents:
+        stack.add_row(_terminal_content(content))
     return stack
 
 
-def _terminal_sheet(sheet: Sheet) -> Table:
-    table = Table(caption=Text("\n".join(map(_line, [sheet.caption, *sheet.notes]))), caption_justify="left")
+def _terminal_content(content: TableContent) -> Table:
+    table = Table(
+        caption=Text("\n".join(map(_line, [content.caption, *content.notes]))), caption_justify="left"
+    )
     table.add_column("dataset")
-    for column, heading in enumerate(sheet.headings):
+    for column, heading in enumerate(content.headings):
         table.add_column(Text(_line(heading)), justify="right" if column else "left")
-    for block in sheet.blocks:
+    for block in content.blocks:
         _terminal_block(table, block)
     return table
 

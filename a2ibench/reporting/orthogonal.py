@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from a2ibench.files import write_bytes
-from a2ibench.reporting.canvas import GAP, TITLE, Page, draw_scale_bar, own_style, png
+from a2ibench.reporting.canvas import GAP, TITLE, Canvas, draw_scale_bar, own_style, png
 
 Triple = tuple[int, int, int]
 Size = tuple[float, float]
@@ -97,17 +97,17 @@ def _drawn(before: Planes, after: Planes, voxel_sizes: tuple[float, float], name
         for shape, up in ((xy, lateral), (xz, axial), (yz, axial))
     ]
     places, across, down = _places(sizes)
-    page = Page.of(name, about, across, 2 * (down + GAP))
+    canvas = Canvas.of(name, about, across, 2 * (down + GAP))
     for row, (title, planes) in enumerate((("input", before), ("reconstruction", after))):
         parts = zip(planes.images, sizes, places, _NAMES, strict=True)
         for image, (width, height), (left, below), plane in parts:
             top = row * (down + GAP) + below + TITLE
-            page.text(left, top, f"{title}, {plane}")
-            axes = page.axes(left, top, width, height)
+            canvas.text(left, top, f"{title}, {plane}")
+            axes = canvas.axes(left, top, width, height)
             axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
             if row == 1 and plane == "xy":
                 draw_scale_bar(axes, (image.shape[0], image.shape[1]), lateral, height, at_right=False)
-    return page.figure
+    return canvas.figure
 
 
 def _places(sizes: list[Size]) -> tuple[list[Size], float, float]:

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
 from a2ibench.bench.record import belongs
 from a2ibench.bench.run_files import RunFiles
-from a2ibench.reporting.results import BASELINE, Record, number
+from a2ibench.reporting.results import CUBIC, Record, number
 from a2ibench.reporting.summary import OK, Sample
 
 Plane = NDArray[np.float32]
@@ -50,7 +50,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Scene:
+class FigureData:
     """Everything a figure of one dataset shows, in grey levels of the volume.
 
     Parameters
@@ -98,7 +98,7 @@ class Scene:
         return any(panel.error is not None for panel in self.panels)
 
 
-def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
+def figure_data(run_dir: Path, records: Sequence[Record]) -> FigureData | None:
     """Collect the planes of one dataset; of each method the seed nearest to its mean.
 
     Parameters
@@ -110,7 +110,7 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
 
     Returns
     -------
-    Scene or None
+    FigureData or None
         None where no job left planes of one shape.
     """
     found: dict[str, tuple[Record, dict[str, Plane]]] = {}
@@ -133,14 +133,14 @@ def make_scene(run_dir: Path, records: Sequence[Record]) -> Scene | None:
         if truth is not None:
             panels.append(Panel(_INPUT, start, start - truth))
     elif truth is None:
-        found.pop(BASELINE)
+        found.pop(CUBIC)
     for method, (record, planes) in found.items():
         image = planes["prediction"]
         sample = samples[method]
         seed = int(record["seed"]) if len(repeats[method]) > 1 else None
         panels.append(Panel(method, image, image - base, sample.mean, sample.std, seed))
     low, high = np.percentile(base, [1, 99])
-    return Scene(
+    return FigureData(
         dataset=str(first_record["dataset"]),
         panels=tuple(panels),
         limits=(float(low), float(max(high, low + 1e-6))),
@@ -207,9 +207,9 @@ def _read_planes(run_dir: Path, record: Record) -> dict[str, Plane] | None:
 
 def _shows_input(found: Mapping[str, tuple[Record, Mapping[str, Plane]]]) -> bool:
     # The baseline method, with its usual settings, is the interpolated input but for rounding.
-    if BASELINE not in found:
+    if CUBIC not in found:
         return False
-    planes = found[BASELINE][1]
+    planes = found[CUBIC][1]
     difference = np.abs(planes["prediction"] - planes["interpolated"]).mean()
     return bool(difference <= 1e-3 * np.ptp(planes["interpolated"]))
 

@@ -33,7 +33,7 @@ def metric_spec(metric: str) -> MetricSpec | None:
 
 Record = Mapping[str, Any]
 
-BASELINE = "cubic"
+CUBIC = "cubic"
 METRICS = ("psnr", "ssim", "ssim_3d")
 PHASES = ("setup", "load", "simulate", "fit", "reconstruct", "score", "write")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from a2ibench.bench.record import belongs
 from a2ibench.bench.run_files import JobFiles, RunFiles
 from a2ibench.reporting import results
-from a2ibench.reporting.results import BASELINE, Group, Record, number
+from a2ibench.reporting.results import CUBIC, Group, Record, number
 from a2ibench.reporting.summary import OK
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
 
@@ -230,7 +230,7 @@ def _stand(metric: str, known: Mapping[str, Repeats]) -> dict[str, Standing]:
     if finite and higher is not None:
         best = (max if higher else min)(finite, key=lambda method: finite[method])
     return {
-        method: Standing(_beside(method, BASELINE, known), _beside(method, best, known), best)
+        method: Standing(_beside(method, CUBIC, known), _beside(method, best, known), best)
         for method in known
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from a2ibench.reporting.results import BASELINE, MODEL, Group, Record, metric_order, number, phase_order
+from a2ibench.reporting.results import CUBIC, MODEL, Group, Record, metric_order, number, phase_order
 from a2ibench.statistics import UNKNOWN, Interval, mean_half_width
 
 OK = "ok"
@@ -90,7 +90,7 @@ def summarise(group: Group) -> list[Row]:
         jobs.setdefault((record["dataset"], record["method"]), []).append(record)
     psnr = {place: Sample.of(_values(records, "metrics", "psnr")).mean for place, records in jobs.items()}
     return [
-        _row(dataset, method, records, psnr[dataset, method] - psnr.get((dataset, BASELINE), math.nan))
+        _row(dataset, method, records, psnr[dataset, method] - psnr.get((dataset, CUBIC), math.nan))
         for (dataset, method), records in jobs.items()
     ]
 

@@ -14,10 +14,10 @@ from a2ibench.bench.record import damaged_records, read_records
 from a2ibench.bench.run_files import RunFiles
 from a2ibench.errors import printable
 from a2ibench.files import write_bytes
-from a2ibench.reporting.layout import make_sheet
+from a2ibench.reporting.layout import table_content
 from a2ibench.reporting.markup import latex, markdown, terminal
 from a2ibench.reporting.results import (
-    BASELINE,
+    CUBIC,
     MODEL,
     Group,
     Record,
@@ -67,7 +67,7 @@ def comparison_columns(metric: str, standing: Standing) -> dict[str, Any]:
         best mean, ``<metric>_above_best``, the difference from it, and in the same way
         ``<metric>_above_best_low``, ``..._high`` and ``..._significant``.
     """
-    out: dict[str, Any] = {f"{metric}_gain_over_{BASELINE}": standing.gain.value}
+    out: dict[str, Any] = {f"{metric}_gain_over_{CUBIC}": standing.gain.value}
     out |= _ends(f"{metric}_gain", standing.gain)
     out |= {f"{metric}_best": standing.best or None, f"{metric}_above_best": standing.lead.value}
     return out | _ends(f"{metric}_above_best", standing.lead)
@@ -118,7 +118,7 @@ def _comparisons(row: Row, standing: Mapping[str, Standing], compared: Sequence[
     for name in compared:
         out |= comparison_columns(name, standing.get(name, Standing()))
     # Scores have a gain also where those of their slices are missing.
-    return out | {f"psnr_gain_over_{BASELINE}": row.gain}
+    return out | {f"psnr_gain_over_{CUBIC}": row.gain}
 
 
 def _costs(row: Row, phases: Sequence[str]) -> dict[str, Any]:
@@ -153,13 +153,13 @@ def write_tables(run_dir: Path) -> list[Path]:
     if not records:
         return []
     parts = [(part, standings(part, run_dir)) for part in group(records)]
-    sheets = [make_sheet(part, found=found) for part, found in parts]
-    sheets[-1] = replace(sheets[-1], notes=(*sheets[-1].notes, *_lost(run_dir)))
+    contents = [table_content(part, found=found) for part, found in parts]
+    contents[-1] = replace(contents[-1], notes=(*contents[-1].notes, *_lost(run_dir)))
     files = RunFiles(run_dir)
     return [
         write_bytes(files.table("csv"), _csv(summary_columns(parts)).encode()),
-        write_bytes(files.table("md"), markdown(sheets).encode()),
-        write_bytes(files.table("tex"), latex(sheets).encode()),
+        write_bytes(files.table("md"), markdown(contents).encode()),
+        write_bytes(files.table("tex"), latex(contents).encode()),
         write_bytes(files.timing, _csv(timing_frame(records)).encode()),
     ]
 
@@ -175,10 +175,10 @@ def console_table(records: Sequence[Record], run_dir: Path | None = None) -> Tab
         Folder of their run: its plan gives the order, which names do otherwise, and its jobs hold the
         scores of the slices, without which there are no intervals of gains.
     """
-    sheets = [make_sheet(part, run_dir) for part in group(ordered(records, run_dir))]
-    if sheets and run_dir is not None:
-        sheets[-1] = replace(sheets[-1], notes=(*sheets[-1].notes, *_lost(run_dir)))
-    return terminal(sheets)
+    contents = [table_content(part, run_dir) for part in group(ordered(records, run_dir))]
+    if contents and run_dir is not None:
+        contents[-1] = replace(contents[-1], notes=(*contents[-1].notes, *_lost(run_dir)))
+    return terminal(contents)
 
 
 def summary_frame(records: Sequence[Record], run_dir: Path | None = None) -> pd.DataFrame:

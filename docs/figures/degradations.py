@@ -21,7 +21,7 @@ from a2ibench.data.opening import open_dataset
 from a2ibench.protocol.resample import interpolation_matrix
 from a2ibench.protocol.sampling import training_grid
 from a2ibench.registry import host
-from a2ibench.reporting.canvas import DPI, FINE, GAP, TITLE, Page
+from a2ibench.reporting.canvas import DPI, FINE, GAP, TITLE, Canvas
 
 PATCH, ACROSS, DRAWS = 96, 4, 8
 SIDE, HEADING = 1.6, 0.22
@@ -108,7 +108,7 @@ def draw(parts: dict[str, list[Panel]], name: str, grid: AxialGrid, output: Path
     """Write the parts below one another."""
     lines = [math.ceil(len(part) / ACROSS) for part in parts.values()]
     step = TITLE + SIDE + GAP
-    page = Page.of(
+    page = Canvas.of(
         "What the degradations do to a lateral patch",
         f"{name}, {grid.n_out} x {grid.n_out} voxels; degraded downwards to {grid.n_in} slices, "
         f"ratio {grid.ratio:.3g}, and interpolated back",

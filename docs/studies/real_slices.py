@@ -14,7 +14,7 @@ import numpy as np
 
 from a2ibench.bench.record import read_records
 from a2ibench.bench.run_files import RunFiles
-from a2ibench.reporting.results import BASELINE
+from a2ibench.reporting.results import CUBIC
 from a2ibench.reporting.standings import Rows, read_slices, shares
 from a2ibench.statistics import block_half_width, independent_half_width, segment_correlation
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
-    parser.add_argument("--beside", default=BASELINE, help="the method to compare with")
+    parser.add_argument("--beside", default=CUBIC, help="the method to compare with")
     chosen = parser.parse_args()
     lines = [
         "| dataset | method | planes | slices | neighbours | segments | gain | independent | a2ibench |",

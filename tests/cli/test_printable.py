@@ -17,7 +17,7 @@ from a2ibench.cli.errors import in_one_line
 from a2ibench.cli.progress import PhaseLines, outcome, values_text
 from a2ibench.cli.table import columns
 from a2ibench.errors import InputError
-from a2ibench.reporting.canvas import Page
+from a2ibench.reporting.canvas import Canvas
 from a2ibench.reporting.markup import latex_text
 
 HOSTILE = [
@@ -67,7 +67,7 @@ def test_bars_show_it_as_it_stands(text):
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_a_figure_takes_it_for_a_text(text):
-    page = Page.of(text, text, 2, 1)
+    page = Canvas.of(text, text, 2, 1)
     page.text(0, 0.5, text)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -26,10 +26,10 @@ from a2ibench.errors import InputError, one_line, printable
 from a2ibench.reporting.canvas import drawable, own_style, png
 from a2ibench.reporting.ci import annotation
 from a2ibench.reporting.figures import draw
-from a2ibench.reporting.layout import Block, Cell, Sheet
+from a2ibench.reporting.layout import Block, Cell, TableContent
 from a2ibench.reporting.markup import latex, latex_text, markdown, terminal
 from a2ibench.reporting.orthogonal import Planes, draw_planes
-from a2ibench.reporting.panels import Panel, Scene
+from a2ibench.reporting.panels import FigureData, Panel
 
 HOSTILE = {
     "colour": "red \x1b[31mtext\x1b[0m",
@@ -65,10 +65,12 @@ def check_line(line: str) -> None:
     assert not COMMAND.search(line), line
 
 
-def sheet_of(text: str) -> Sheet:
-    """Return a sheet that holds a text in every place."""
+def sheet_of(text: str) -> TableContent:
+    """Return a table that holds a text in every place."""
     row = (Cell(text, best=True, interval=text), Cell(text))
-    return Sheet(text, ("method", text), (Block(text, (row, row)),), (f"cubic on d: {text}", text), text)
+    return TableContent(
+        text, ("method", text), (Block(text, (row, row)),), (f"cubic on d: {text}", text), text
+    )
 
 
 @given(texts)
@@ -175,7 +177,7 @@ def test_figures_take_every_name_without_a_warning(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         for text in (HOSTILE["unbalanced formula"], HOSTILE["colour"]):
             with own_style():
-                content = png(draw(Scene(text, panels, (0, 1), 0.5, "error", 8.0)))
+                content = png(draw(FigureData(text, panels, (0, 1), 0.5, "error", 8.0)))
             path = draw_planes(middle, middle, (8.0, 8.0), name=text, about=text, path=tmp_path / "a.png")
             assert image.imread(io.BytesIO(content)).shape[0] > 200
             assert image.imread(path).shape[0] > 200

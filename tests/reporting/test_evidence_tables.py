@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from a2ibench.bench.record import read_records
-from a2ibench.reporting.layout import make_sheet
+from a2ibench.reporting.layout import table_content
 from a2ibench.reporting.results import group
 from a2ibench.reporting.tables import console_table, summary_frame, write_tables
 
@@ -207,7 +207,7 @@ def test_records_alone_have_scores_without_intervals(run):
     assert not [name for name in summary_frame(records) if "gain_low" in name]
     assert summary_frame(records, run)["psnr_gain_low"].notna().sum() == 3
     (part,) = group(records)
-    assert "95 %" not in make_sheet(part).caption
+    assert "95 %" not in table_content(part).caption
 
 
 def test_same_records_give_the_same_bytes(run):

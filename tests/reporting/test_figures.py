@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from a2ibench.bench.record import read_records
 from a2ibench.reporting.canvas import round_length
 from a2ibench.reporting.figures import draw, write_figures
-from a2ibench.reporting.panels import make_scene, textured_window
+from a2ibench.reporting.panels import figure_data, textured_window
 
 
 def planes(shape, *, reference=True, offset=4, seed=0):
@@ -31,7 +31,7 @@ def planes(shape, *, reference=True, offset=4, seed=0):
 
 
 def scene_of(run):
-    return make_scene(run, read_records(run))
+    return figure_data(run, read_records(run))
 
 
 def titles_and_blanks(scene):
@@ -116,7 +116,7 @@ def test_damaged_missing_and_misshapen_planes_are_left_out(make_run):
         job("b", "failed", status="error"),
     )
     (run / "jobs" / "a--damaged--s0" / "slices.npz").write_bytes(b"PK\x03\x04 cut")
-    scene = make_scene(run, [record for record in read_records(run) if record["dataset"] == "a"])
+    scene = figure_data(run, [record for record in read_records(run) if record["dataset"] == "a"])
     assert [panel.title for panel in scene.panels] == ["reference", "cubic input", "good"]
     assert [path.name for path in write_figures(run)] == ["a.png"]
 

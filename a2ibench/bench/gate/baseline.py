@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from a2ibench.bench.gate.outcome import FORMAT, RunOutcome, parse, place_text
-from a2ibench.bench.gate.records import distil, places_of, plan_of, with_directions
+from a2ibench.bench.gate.records import places_of, plan_of, run_outcome, with_directions
 from a2ibench.bench.record import FINISHED
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, one_line
@@ -55,7 +55,7 @@ def write_baseline(
         raise InputError(f"NAME: got {name!r}; give letters, digits, dots, dashes and underscores")
     if not run_dir.is_dir():
         raise InputError(f"{run_dir}: is no folder; give the folder that a2ibench run wrote")
-    run = distil(run_dir)
+    run = run_outcome(run_dir)
     if not any(outcome.ok for outcome in run.jobs.values()):
         raise InputError(f"{run_dir}: no job has a result; run it again before it becomes a baseline")
     unfinished = list(_unfinished(run_dir, run))
@@ -99,7 +99,7 @@ def read_outcome(path: Path) -> RunOutcome:
         If it is neither; names the file, and the field that is wrong.
     """
     if path.is_dir():
-        return distil(path)
+        return run_outcome(path)
     if not path.exists():
         raise InputError(f"{path}: does not exist; give a run's folder or a baseline")
     try:

@@ -120,7 +120,7 @@ _MODEL = ("params", "macs_per_voxel")
 _SCORE_DIGITS, _TIME_DIGITS = 7, 4
 
 
-def distil(run_dir: Path) -> RunOutcome:
+def run_outcome(run_dir: Path) -> RunOutcome:
     """Return what the run in a folder came to, without the directions of its metrics.
 
     Numbers are rounded here and not when they are written, so that a run agrees with its own baseline to
