@@ -36,6 +36,8 @@ from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
     from a2ibench.api import reconstruct, reconstruct_file, run
+    from a2ibench.bench.record import Record, Score
+    from a2ibench.bench.run import Run, read_run
     from a2ibench.data.catalogue import load_catalogue
     from a2ibench.data.noise import noise_level
     from a2ibench.data.opening import open_volume
@@ -68,7 +70,10 @@ __all__ = [
     "Metric",
     "MetricSpec",
     "PluginError",
+    "Record",
     "ReporterSpec",
+    "Run",
+    "Score",
     "Setting",
     "ShiftedWindowAttention",
     "Simulation",
@@ -83,6 +88,7 @@ __all__ = [
     "normalise",
     "open_volume",
     "pad_to_multiple",
+    "read_run",
     "reconstruct",
     "reconstruct_file",
     "run",
@@ -94,6 +100,9 @@ __all__ = [
 # These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
 _LAZY = {
     "AxialDegradation": "a2ibench.degradations.models",
+    "Record": "a2ibench.bench.record",
+    "Run": "a2ibench.bench.run",
+    "Score": "a2ibench.bench.record",
     "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
     "interpolate": "a2ibench.protocol.resample",
@@ -102,6 +111,7 @@ _LAZY = {
     "normalise": "a2ibench.protocol.intensity",
     "open_volume": "a2ibench.data.opening",
     "pad_to_multiple": "a2ibench.layers.window_attention",
+    "read_run": "a2ibench.bench.run",
     "reconstruct": "a2ibench.api",
     "reconstruct_file": "a2ibench.api",
     "run": "a2ibench.api",

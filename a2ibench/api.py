@@ -99,9 +99,8 @@ def run(options: RunOptions) -> pd.DataFrame:
     RuntimeWarning
         For each report that could not be written.
     """
+    from a2ibench.bench.benchmark import benchmark
     from a2ibench.bench.plan import plan_run
-    from a2ibench.benchmark import benchmark
-    from a2ibench.reporting.results import frame
 
     results = benchmark(
         plan_run(options),
@@ -113,7 +112,7 @@ def run(options: RunOptions) -> pd.DataFrame:
         warnings.warn(problem, RuntimeWarning, stacklevel=3)
     if results.interrupted:
         raise KeyboardInterrupt
-    return frame(results.records)
+    return results.run.to_frame()
 
 
 @documented(ReconstructOptions)

@@ -170,7 +170,7 @@ def test_run_tells_events_and_raises_after_ctrl_c(probe: str, catalogue: Path, t
             pass
 
         def job_finished(self, job: Any, record: Any) -> None:
-            told.append(record["status"])
+            told.append(record.status)
 
         def job_cached(self, job: Any, record: Any) -> None:
             told.append("cached")
@@ -203,7 +203,7 @@ def test_a_report_that_fails_is_a_warning(
             register(ReporterSpec("spoils", "spoiler:spoil", "fails"))
             register(ReporterSpec("lost", "spoiler.nowhere:spoil", "cannot be imported"))
 
-        def spoil(folder):
+        def spoil(run):
             raise ValueError
         """,
     )

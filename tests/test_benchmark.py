@@ -4,10 +4,10 @@ import errno
 
 import pytest
 
+from a2ibench.bench.benchmark import benchmark
 from a2ibench.bench.executors import inline
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
-from a2ibench.benchmark import benchmark
 
 
 def test_a_disk_that_fills_up_costs_no_finished_job(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_a_disk_that_fills_up_costs_no_finished_job(tmp_path, monkeypatch: pytes
     assert results.failed
     assert "No space left on device" in results.problems[0]
     assert "the same command continues" in results.problems[0]
-    assert [record["seed"] for record in results.records] == [0]
+    assert [record.seed for record in results.run.records] == [0]
     assert "| cubic |" in (tmp_path / "run" / "table.md").read_text()
     monkeypatch.setattr(inline, "run_job", run_job)
     assert not benchmark(plan, out=tmp_path / "run").failed

@@ -12,7 +12,7 @@ from typing import Any
 
 from a2ibench import __version__
 from a2ibench.bench.code_digest import code_digest, core_digest, target_digest, tree_digest
-from a2ibench.bench.record import FINISHED, Record, files_are_whole
+from a2ibench.bench.record import Record, files_are_whole
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
 from a2ibench.data.checksums import content_sha256
@@ -113,16 +113,16 @@ def is_current(record: Record, job: Job, folder: Path) -> bool:
 
     Parameters
     ----------
-    record : dict
+    record : Record
         As `read_record` gives it; one without digest, of an older release, is not current.
     job : Job
         What would run; need not hold its key.
     folder : Path
         The job's folder, whose files must be those that the record is of.
     """
-    if record["status"] not in FINISHED or not record.get("digest"):
+    if not record.finished or not record.digest:
         return False
-    provenance = record["provenance"]
+    provenance = record.provenance
     if provenance.get("key") != (job.key or job_key(job)):
         return False
     return _used_the_same(provenance, job) and files_are_whole(record, folder)

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from a2ibench.bench import device
+from a2ibench.bench.record import Calibration
 
 VERSION = 2
 """Raised whenever a computation changes: times divided by different ones cannot be compared."""
@@ -40,7 +41,7 @@ _Kernel = Callable[[], object]
 _logger = logging.getLogger(__name__)
 
 
-class Calibration:
+class Calibrator:
     """Measures the computations before a job's work, about once a second during it, and after it.
 
     Another process that comes or goes meanwhile then slows the computations as much as it slows the job. A
@@ -81,16 +82,16 @@ class Calibration:
             self._during += self._measure(1)
         return time.perf_counter() - start
 
-    def end(self) -> dict[str, Any] | None:
+    def end(self) -> Calibration | None:
         """Measure after the work and return what was found.
 
         Returns
         -------
-        dict or None
-            ``version``; ``kernel``, ``"torch"`` or ``"numpy"``; ``seconds`` of the wide and
-            ``serial_seconds`` of the narrow computation, each the mean without the slowest fifth: of what
-            was measured during the work where that is enough, otherwise of everything. None where a
-            measurement failed.
+        Calibration or None
+            Its kernel is ``"torch"`` or ``"numpy"``; its seconds are those of the wide, and its serial
+            seconds those of the narrow computation, each the mean without the slowest fifth: of what was
+            measured during the work where that is enough, otherwise of everything. None where a measurement
+            failed.
         """
         if self._kernels:
             with self._tolerant():
@@ -100,7 +101,7 @@ class Calibration:
         # What is measured at once meets one moment, however long the work took.
         rounds = self._during if len(self._during) >= _ENOUGH else self._rounds + self._during
         wide, narrow = (_usual(times) for times in zip(*rounds, strict=True))
-        return {"version": VERSION, "kernel": self._name, "seconds": wide, "serial_seconds": narrow}
+        return Calibration(VERSION, self._name, wide, narrow)
 
     def _measure(self, most: int) -> list[list[float]]:
         start = time.perf_counter()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.cache_key import is_current
 from a2ibench.bench.device import device_name
-from a2ibench.bench.record import FINISHED, Record, is_damaged, read_record
+from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run_files import RUN, RunFiles
 from a2ibench.bench.run_folder import state_of
 from a2ibench.bench.specs import Job
@@ -81,7 +81,7 @@ class History:
         found: list[tuple[tuple[bool, bool, str], Estimate]] = []
         for earlier in self._records:
             record = earlier.record
-            if record["status"] != "ok" or not _alike(job, record):
+            if not record.ok or not _alike(job, record):
                 continue
             size = self._extent(job.dataset)
             if size is None:
@@ -90,7 +90,7 @@ class History:
                 seconds, scaled = _scaled_seconds(job, size, record)
             except (ArithmeticError, LookupError, TypeError, ValueError):
                 continue
-            rank = (not scaled, record["dataset"] == job.dataset.name, _finished(earlier))
+            rank = (not scaled, record.dataset == job.dataset.name, _finished(earlier))
             found.append((rank, Estimate(seconds, earlier.folder, scaled)))
         return max(found, key=lambda one: one[0])[1] if found else None
 
@@ -102,9 +102,9 @@ class History:
         refusals = [
             earlier
             for earlier in self._records
-            if earlier.record["status"] == "skipped"
+            if earlier.record.status == "skipped"
             and _same_method(job, earlier.record)
-            and earlier.record["provenance"].get("version") == host().find("method", job.method).version
+            and earlier.record.provenance.get("version") == host().find("method", job.method).version
             and _same_size(earlier.record, self._extent(job.dataset), job.dataset.name)
         ]
         return max(refusals, key=_finished, default=None)
@@ -128,16 +128,16 @@ def _read(place: Path) -> Iterator[Earlier]:
 
 
 def _finished(earlier: Earlier) -> str:
-    return str(earlier.record["provenance"].get("finished"))
+    return str(earlier.record.provenance.get("finished"))
 
 
 def _same_method(job: Job, record: Record) -> bool:
-    same: bool = record["provenance"].get("settings") == plain(job.settings)
-    return same and record["method"] == job.method
+    same: bool = record.provenance.get("settings") == plain(job.settings)
+    return same and record.method == job.method
 
 
 def _alike(job: Job, record: Record) -> bool:
-    provenance = record["provenance"]
+    provenance = record.provenance
     same = all(provenance.get(name) == getattr(job, name) for name in ("profile", "device", "precision"))
     if not (same and _same_method(job, record) and isinstance(provenance.get("environment"), dict)):
         return False
@@ -151,8 +151,8 @@ def _machine(device: str) -> tuple[str, int | None]:
 
 
 def _same_size(record: Record, size: DatasetSize | None, dataset: str) -> bool:
-    told = record["provenance"].get("dataset")
-    if size is None or not isinstance(told, dict) or record["dataset"] != dataset:
+    told = record.provenance.get("dataset")
+    if size is None or not isinstance(told, dict) or record.dataset != dataset:
         return False
     return [told.get("input_shape"), told.get("shape")] == [list(shape) for shape in size]
 
@@ -165,11 +165,11 @@ def _scaled_seconds(job: Job, size: DatasetSize, record: Record) -> tuple[float,
     ArithmeticError, LookupError, TypeError, ValueError
         If the record does not tell.
     """
-    timings, provenance = record["timings"], record["provenance"]
+    timings, provenance = record.timings, record.provenance
     factor = size.voxels / math.prod(provenance["dataset"]["shape"])
     seconds = timings["setup"] + factor * sum(timings.get(phase, 0.0) for phase in _PER_VOXEL)
     fit, other_budget = timings["fit"], provenance["budget"] != str(job.budget)
-    learns = record["model"].get("params", 0) > 0
+    learns = record.model.get("params", 0) > 0
     if learns:
         fit = _training_seconds(job, fit, provenance["budget"])
     elif other_budget and fit > _INSTANT:
@@ -298,15 +298,15 @@ def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen
     record = None if fresh else read_record(folder)
     if record is not None and is_current(record, job, folder):
         return Foreseen(job, "keep", f"finished before: {_outcome(record)}")
-    if record is not None and record["status"] not in FINISHED:
+    if record is not None and not record.finished:
         return Foreseen(job, "retry", f"failed before: {_outcome(record)}", history.estimate(job))
     refused = history.skipped(job)
     if refused is not None:
-        return Foreseen(job, "skip", f"{refused.record.get('reason')} ({refused.folder})")
+        return Foreseen(job, "skip", f"{refused.record.reason} ({refused.folder})")
     reason = _obstacle(job.dataset)
     changed = ""
     if record is not None:
-        changed = f"finished before ({record['status']}), with other code, data, files or libraries"
+        changed = f"finished before ({record.status}), with other code, data, files or libraries"
     elif not fresh and is_damaged(folder):
         changed = "its record was edited or is damaged"
     if changed:
@@ -315,8 +315,7 @@ def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen
 
 
 def _outcome(record: Record) -> str:
-    problem = (record["error"] or {}).get("message") or record.get("reason")
-    return f"{record['status']}, {' '.join(str(problem).split())}" if problem else str(record["status"])
+    return f"{record.status}, {record.message}" if record.message else record.status
 
 
 def _obstacle(spec: DatasetSpec) -> str:

@@ -32,8 +32,8 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
 
     Returns
     -------
-    list of dict
-        The records of all jobs, in the plan's order, earlier ones included.
+    list of Record
+        Those of all jobs, in the plan's order, earlier ones included.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
             for task, record in load_executor(plan.executor)(pending, events, plan.timeout):
                 records[task.job.name] = record
                 events.job_finished(task.job, record)
-                host().job_finished(record)
+                host().job_finished(record.to_dict())
         finally:
             host().end_listeners()
     return [records[task.job.name] for task in tasks]

@@ -17,6 +17,7 @@ from a2ibench.bench.specs import (
     method_names,
     metric_names,
     one_of,
+    reporter_names,
     settings_of_one,
 )
 from a2ibench.contracts import Budget, Progress
@@ -266,6 +267,13 @@ class RunOptions:
         key=number("a positive number of seconds", lambda value: 0 < value < math.inf),
         check=_timeout,
         needs=("executor",),
+    ).default()
+    reporters: str | Sequence[str] | None = Option(
+        "What writes about the run in the end; all by default.",
+        "all|A,B",
+        doc='Names of reporters, such as ``"tables"`` and ``"figures"``; by default all.',
+        key=_names_key,
+        check=reporter_names,
     ).default()
     out: str | Path | None = Option(
         "Folder of this run; by default one in reports/ named after the options.",

@@ -48,6 +48,8 @@ class Plan:
         A name in ``EXECUTORS``.
     timeout : float or None
         Seconds that a job may take.
+    reporters : tuple of str
+        What writes about the run in the end.
     """
 
     methods: tuple[str, ...]
@@ -62,6 +64,7 @@ class Plan:
     catalogue: Path | None = None
     executor: str = "process"
     timeout: float | None = None
+    reporters: tuple[str, ...] = ()
 
     def jobs(self) -> list[Job]:
         """Return the jobs in the order in which they run: dataset by dataset, method by method."""
@@ -116,6 +119,7 @@ class Plan:
             "catalogue": None if self.catalogue is None else str(self.catalogue),
             "executor": self.executor,
             "timeout": self.timeout,
+            "reporters": list(self.reporters),
         }
 
 

@@ -6,13 +6,14 @@ import hashlib
 import logging
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from a2ibench import __version__
-from a2ibench.bench.record import Record
+from a2ibench.bench.record import Failure, Record
 from a2ibench.bench.specs import Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
@@ -35,21 +36,7 @@ def new_record(job: Job, status: str = "ok") -> Record:
     status : str
         One of ``STATUSES``.
     """
-    return {
-        "dataset": job.dataset.name,
-        "method": job.method,
-        "seed": job.seed,
-        "status": status,
-        "reason": None,
-        "metrics": {},
-        "metric_errors": {},
-        "timings": {},
-        "calibration": None,
-        "memory": {},
-        "model": {},
-        "provenance": _provenance(job),
-        "error": None,
-    }
+    return Record(job.dataset.name, job.method, job.seed, status, provenance=_provenance(job))
 
 
 def failed_record(job: Job, status: str, kind: str, message: str, trace: str = "") -> Record:
@@ -64,25 +51,24 @@ def failed_record(job: Job, status: str, kind: str, message: str, trace: str = "
     kind, message, trace : str
         Kept as ``error``; the message in one line.
     """
-    failed = {"error": {"type": kind, "message": " ".join(message.split()), "traceback": trace}}
-    record = new_record(job, status) | failed
-    finish(record)
-    return record
+    failure = Failure(kind, " ".join(message.split()), trace)
+    return finished(replace(new_record(job, status), error=failure))
 
 
-def finish(record: Record) -> None:
-    """Note environment and time at the end of a job."""
-    record["provenance"] |= {"environment": environment(), "finished": _now()}
+def finished(record: Record) -> Record:
+    """Return a record that tells of environment and time at the end of its job."""
+    end = {"environment": environment(), "finished": _now()}
+    return replace(record, provenance={**record.provenance, **end})
 
 
-def describe_error(error: BaseException) -> dict[str, Any]:
+def describe_error(error: BaseException) -> tuple[str, Failure]:
     """Return status and error of a record: ``"oom"`` where memory ran out, else ``"error"``."""
     message = " ".join(str(error).split())
     if not isinstance(error, A2IBenchError):
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
     trace = "".join(traceback.format_exception(error))
     status = "oom" if _out_of_memory(error) else "error"
-    return {"status": status, "error": {"type": type(error).__name__, "message": message, "traceback": trace}}
+    return status, Failure(type(error).__name__, message, trace)
 
 
 def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: int) -> dict[str, Any]:

@@ -6,61 +6,189 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.run_files import JobFiles, RunFiles
+from a2ibench import values
+from a2ibench.bench.run_files import JobFiles, job_name
 from a2ibench.data.checksums import files_below, sha256_of
 from a2ibench.documents import read_json
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, one_line
 from a2ibench.files import plain, write_json
-
-Record = dict[str, Any]
+from a2ibench.values import show, text, whole
 
 STATUSES = ("ok", "skipped", "error", "oom", "timeout", "interrupted")
-DIGEST, FILES = "digest", "files"
 FINISHED = frozenset({"ok", "skipped"})
 """Statuses that are not tried again."""
 
-_FIELDS: Mapping[str, type | tuple[type, ...]] = {
-    "dataset": str,
-    "method": str,
-    "seed": int,
-    "status": str,
-    "metrics": dict,
-    "timings": dict,
-    "memory": dict,
-    "model": dict,
-    "provenance": dict,
-    "error": (dict, type(None)),
-}
+_FILES, _DIGEST = "files", "digest"
 
 
-def write_record(folder: Path, record: Record) -> None:
+@dataclass(frozen=True)
+class Score:
+    """Value of a metric (plus infinity where it has no bound) and the metric's version."""
+
+    value: float
+    version: Any
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How fast the machine was in wide and in serial work, see `a2ibench.bench.calibration`."""
+
+    version: int
+    kernel: str
+    seconds: float
+    serial_seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has no result: type of the error, one line that says it, and the traceback or log's end."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What came of a job.
+
+    Parameters
+    ----------
+    dataset, method : str
+        Names.
+    seed : int
+        Seed.
+    status : str
+        One of ``STATUSES``.
+    reason : str or None
+        Why the job was skipped.
+    metrics : mapping of str to Score
+        By metric; absent where it is not defined or failed.
+    metric_errors : mapping of str to str
+        One line by metric that failed.
+    timings : mapping of str to float
+        Seconds by phase.
+    calibration : Calibration or None
+        How fast the machine was meanwhile.
+    memory : mapping of str to float
+        Peak bytes of the ``"process"`` and the ``"device"``.
+    model : mapping of str to float
+        ``"params"``, ``"macs_per_voxel"`` and ``"voxels_per_second"``, where they are known.
+    provenance : mapping
+        Key, plugin, settings, dataset, protocol, machine and times; nested, of JSON's types.
+    error : Failure or None
+        Why the job failed.
+    files : mapping of str to str or None
+        Checksums of the results beside the record, by path; None in one that was not written yet, or by an
+        older release.
+    digest : str or None
+        Of everything else, as it was written.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    status: str = "ok"
+    reason: str | None = None
+    metrics: Mapping[str, Score] = field(default_factory=dict)
+    metric_errors: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    memory: Mapping[str, float] = field(default_factory=dict)
+    model: Mapping[str, float] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    error: Failure | None = None
+    files: Mapping[str, str] | None = None
+    digest: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the job, which is also that of its folder."""
+        return job_name(self.dataset, self.method, self.seed)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it has results."""
+        return self.status == "ok"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job is not tried again: it is ok, or was skipped."""
+        return self.status in FINISHED
+
+    @property
+    def message(self) -> str | None:
+        """Why the job has no result, in one line; None where it has."""
+        failure = self.error or Failure("", "")
+        found = self.reason or failure.message or failure.type
+        return " ".join(found.split()) if found else None
+
+    @property
+    def failed_metrics(self) -> list[str]:
+        """One line for each metric that failed, which begins with its name."""
+        return [one_line(f"{name} failed: {self.metric_errors[name]}") for name in sorted(self.metric_errors)]
+
+    @property
+    def protocol_version(self) -> int | None:
+        """Version of the protocol; None where the record does not tell."""
+        return whole_number(self.provenance.get("protocol_version"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what stands in record.json, with numbers that are not finite as they are."""
+        content = asdict(self)
+        return {name: value for name, value in content.items() if value is not None or name not in _ADDED}
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Record:
+        """Return the record that record.json holds; fields that this release does not know are left out.
+
+        Raises
+        ------
+        InputError
+            If a field is missing or of another type; names it.
+        """
+        try:
+            return cls(**_RECORD(content))
+        except ValueError as error:
+            raise InputError(f"record{error}" if str(error)[0] == "." else f"record: {error}") from None
+
+
+_ADDED = (_FILES, _DIGEST)
+
+
+def write_record(folder: Path, record: Record) -> Record:
     """Write record.json into a job's folder in one piece.
 
     Parameters
     ----------
     folder : Path
         The job's folder, which exists.
-    record : dict
-        See `check_record`. Metric values that are NaN or minus infinity are left out; plus infinity, the
-        PSNR of identical volumes, is stored as the text ``"inf"``. Added are ``files``, the checksums of the
-        results that lie beside it (scores.npz, slices.npz and the checkpoint), and ``digest``, that of
-        everything else in the record.
+    record : Record
+        Metric values that are NaN or minus infinity are left out; plus infinity, the PSNR of identical
+        volumes, is stored as the text ``"inf"``. Added are ``files``, the checksums of the results that lie
+        beside it (scores.npz, slices.npz and the checkpoint), and ``digest``, that of everything else in the
+        record.
+
+    Returns
+    -------
+    Record
+        As `read_record` gives it.
 
     Raises
     ------
     InputError
-        If the record has another form.
+        If a field has a value that it must not have.
     OSError
         If the file cannot be written.
     """
-    scores = record.get("metrics", {})
-    kept = {name: score for name, score in scores.items() if not _undefined(score["value"])}
-    stored = plain(record | {"metrics": kept, FILES: _files(folder)})
-    check_record(stored)
-    write_json(JobFiles(folder).record, stored | {DIGEST: _digest(stored)})
+    content = record.to_dict() | {_FILES: _files(folder)}
+    scores = content["metrics"].items()
+    content["metrics"] = {name: score for name, score in scores if not _undefined(score["value"])}
+    return _write(folder, plain(content))
 
 
 def restore_record(folder: Path, record: Record) -> None:
@@ -73,25 +201,53 @@ def restore_record(folder: Path, record: Record) -> None:
     OSError
         If the file cannot be written.
     """
-    write_json(JobFiles(folder).record, plain(record))
+    _write(folder, plain(record.to_dict()))
+
+
+def _write(folder: Path, content: dict[str, Any]) -> Record:
+    content |= {_DIGEST: content_digest(content)}
+    record = Record.from_dict(content)
+    write_json(JobFiles(folder).record, content)
+    return record
+
+
+class DamagedRecordError(InputError):
+    """A record that cannot be read, or was changed after it was written."""
+
+
+def load_record(folder: Path) -> Record:
+    """Return the record in a job's folder.
+
+    A record of an older release, which has no digest, is taken as it stands.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    DamagedRecordError
+        If it is damaged or was edited.
+    InputError
+        If it is whole, but a field has a value that it must not have.
+    """
+    try:
+        content = read_json(JobFiles(folder).record)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError) as error:
+        raise DamagedRecordError(one_line(error)) from None
+    # Releases that wrote no digest told no files either.
+    told = isinstance(content, dict) and any(name in content for name in _ADDED)
+    if told and content.get(_DIGEST) != content_digest(content):
+        raise DamagedRecordError("it was changed after it was written")
+    return Record.from_dict(content)
 
 
 def read_record(folder: Path) -> Record | None:
-    """Return the record in a job's folder; None where there is none, or it is damaged or was edited.
-
-    A record of an older release, which has no digest, is taken as it stands.
-    """
+    """Return the record in a job's folder; None where there is none, or it is damaged or was edited."""
     try:
-        record = read_json(JobFiles(folder).record)
-        check_record(record)
-        # Releases that wrote no digest told no files either.
-        if (DIGEST in record or FILES in record) and record.get(DIGEST) != _digest(record):
-            return None
-    except (OSError, ValueError):
+        return load_record(folder)
+    except (OSError, InputError):
         return None
-    for score in record["metrics"].values():
-        score["value"] = float(score["value"])
-    return dict(record)
 
 
 def is_damaged(folder: Path) -> bool:
@@ -99,62 +255,37 @@ def is_damaged(folder: Path) -> bool:
     return JobFiles(folder).record.exists() and read_record(folder) is None
 
 
-def damaged_records(run_dir: Path) -> list[Path]:
-    """Return the record.json files of a run that were edited or cannot be read, by the folders' names."""
-    return [job.record for job in RunFiles(run_dir).all_jobs() if is_damaged(job.folder)]
-
-
 def belongs(record: Record, folder: Path, name: str) -> bool:
     """Whether a file in a job's folder is the one that the record is of.
 
     Records of older releases do not tell; any file is taken for theirs.
     """
-    if not isinstance(record.get(FILES), dict):
+    if record.files is None:
         return True
     try:
-        return bool(sha256_of(folder / name) == record[FILES].get(name))
+        return bool(sha256_of(folder / name) == record.files.get(name))
     except (OSError, ValueError):
         return False
 
 
 def files_are_whole(record: Record, folder: Path) -> bool:
     """Whether all files that a record names lie in a job's folder, unchanged."""
-    named = record.get(FILES)
-    return isinstance(named, dict) and all(belongs(record, folder, name) for name in named)
+    return record.files is not None and all(belongs(record, folder, name) for name in record.files)
 
 
-def read_records(run_dir: Path) -> list[Record]:
-    """Return every complete record of a run, in the order of the folders' names.
-
-    Parameters
-    ----------
-    run_dir : Path
-        Folder of a run; one without jobs, or none at all, has no records.
-    """
-    records = (read_record(job.folder) for job in RunFiles(run_dir).all_jobs())
-    return [record for record in records if record is not None]
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Return the digest of what a record.json holds, itself left out."""
+    rest = {name: value for name, value in content.items() if name != _DIGEST}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def check_record(record: Any) -> None:
-    """Check the form of a record as it stands in record.json.
-
-    Raises
-    ------
-    InputError
-        If a field is missing or of another type, or the status is none of `STATUSES`.
-    """
-    if not isinstance(record, dict):
-        raise InputError(f"record: is a {type(record).__name__}; give an object")
-    for field, kind in _FIELDS.items():
-        if field not in record:
-            raise InputError(f"record: field {field!r} is missing; give all of {', '.join(_FIELDS)}")
-        if not isinstance(record[field], kind):
-            raise InputError(f"record: field {field!r} is {record[field]!r}; give another type")
-    if record["status"] not in STATUSES:
-        raise InputError(f"record: status is {record['status']!r}; give one of {', '.join(STATUSES)}")
-    for name, score in record["metrics"].items():
-        if not isinstance(score, dict) or "version" not in score or not _is_score(score.get("value")):
-            raise InputError(f"record: metric {name!r} is {score!r}; give a number as value, and a version")
+def whole_number(value: Any) -> int | None:
+    """Return a value of a record as a whole number; None where it is none."""
+    # Records of other programs, or edited ones, hold texts and NaN too.
+    try:
+        return None if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -165,14 +296,80 @@ def _files(folder: Path) -> dict[str, str]:
     return {place.relative_to(folder).as_posix(): sha256_of(place) for place in places}
 
 
-def _digest(stored: Record) -> str:
-    content = {name: value for name, value in stored.items() if name != DIGEST}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _is_score(value: Any) -> bool:
-    return value == "inf" or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
 def _undefined(value: float) -> bool:
     return math.isnan(value) or value == -math.inf
+
+
+def _or_none(read: values.Reader) -> values.Reader:
+    return lambda value: None if value is None else read(value)
+
+
+def _or_empty(read: values.Reader) -> values.Reader:
+    return lambda value: {} if value is None else read(value)
+
+
+def _amount(value: Any) -> float:
+    # Numbers that are not finite stand as texts in a file.
+    if isinstance(value, str) and value in ("inf", "-inf", "nan"):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"is {show(value)}; give a number")
+
+
+def _score_value(value: Any) -> float:
+    return math.inf if value == "inf" else float(_FINITE(value))
+
+
+def _score_version(value: Any) -> Any:
+    return value if isinstance(value, str) else whole()(value)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"is {show(value)}; give an object")
+    return value
+
+
+_FINITE = values.number("a finite number")
+_POSITIVE = values.number("a positive number", lambda value: 0 < value < math.inf)
+_SCORE = values.fields({"value": _score_value, "version": _score_version})
+_CALIBRATION = values.fields(
+    {"version": whole(), "kernel": text, "seconds": _POSITIVE, "serial_seconds": _POSITIVE}
+)
+_FAILURE = values.fields({one.name: _or_none(text) for one in fields(Failure)})
+
+
+def read_score(value: Any) -> Score:
+    """Read a score as it stands in a file."""
+    return Score(**_SCORE(value))
+
+
+def read_calibration(value: Any) -> Calibration:
+    """Read a calibration as it stands in a file."""
+    return Calibration(**_CALIBRATION(value))
+
+
+def _failure(value: Any) -> Failure:
+    return Failure(**{name: found or "" for name, found in _FAILURE(value).items()})
+
+
+_RECORD = values.fields(
+    {
+        "dataset": text,
+        "method": text,
+        "seed": whole(),
+        "status": values.one_of(STATUSES),
+        "reason": _or_none(text),
+        "metrics": values.each(read_score),
+        "metric_errors": _or_empty(values.each(text)),
+        "timings": values.each(_amount),
+        "calibration": _or_none(read_calibration),
+        "memory": values.each(_amount),
+        "model": values.each(_amount),
+        "provenance": _object,
+        "error": _or_none(_failure),
+        _FILES: _or_none(values.each(text)),
+        _DIGEST: _or_none(text),
+    }
+)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 RUN, RECORD, LOG = "run.json", "record.json", "log.txt"
 
@@ -101,10 +99,6 @@ class RunFiles:
     def job(self, name: str) -> JobFiles:
         """Return the files of the job of that name."""
         return JobFiles(self.jobs / name)
-
-    def job_of(self, record: Mapping[str, Any]) -> JobFiles:
-        """Return the files of the job that a record is of."""
-        return self.job(job_name(record["dataset"], record["method"], record["seed"]))
 
     def all_jobs(self) -> list[JobFiles]:
         """Return the files of every job whose folder exists, by the folders' names."""

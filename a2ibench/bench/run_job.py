@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from a2ibench.bench import device
 from a2ibench.bench.cache_key import dataset_content, used_by
-from a2ibench.bench.calibration import Calibration
+from a2ibench.bench.calibration import Calibrator
 from a2ibench.bench.provenance import (
     configuration_of,
     describe_dataset,
     describe_error,
-    finish,
+    finished,
     model_of,
     new_record,
 )
-from a2ibench.bench.record import Record, read_record, write_record
+from a2ibench.bench.record import Record, Score, write_record
 from a2ibench.bench.run_files import JobFiles
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
@@ -45,15 +45,15 @@ class Scores:
 
     Parameters
     ----------
-    metrics : dict
-        ``{"value", "version"}`` by metric; absent where it is not defined or failed.
+    metrics : dict of Score
+        By metric; absent where it is not defined or failed.
     errors : dict of str
         One line by metric that failed.
     slices : dict of ndarray of float32
         Values of each slice by ``"metric.plane"``.
     """
 
-    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, Score] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     slices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -91,7 +91,7 @@ def score(
             scores.errors[name] = one_line(error)
             continue
         if measured is not None and not math.isnan(measured.value):
-            scores.metrics[name] = {"value": measured.value, "version": measured.version}
+            scores.metrics[name] = Score(measured.value, measured.version)
             scores.slices |= {f"{name}.{plane}": values for plane, values in measured.slices.items()}
     return scores
 
@@ -171,8 +171,8 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
 
     Returns
     -------
-    dict
-        The record, as it is read back from record.json. Timings are seconds, memory is peak bytes.
+    Record
+        As it is read back from record.json. Timings are seconds, memory is peak bytes.
 
     Raises
     ------
@@ -183,21 +183,20 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
     """
     record = new_record(job)
     clock = Clock(job.device, progress)
+    # What becomes known one after another, and stays known where the job fails after that.
+    found: dict[str, Any] = {"provenance": dict(record.provenance)}
     try:
-        _run(job, folder, clock, progress, record)
+        _run(job, folder, clock, progress, found)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
             raise
-        record |= describe_error(error)
-    record["timings"] = clock.seconds
-    record["memory"] = device.peak_memory(job.device)
-    finish(record)
-    write_record(folder, record)
-    return read_record(folder) or record
+        found["status"], found["error"] = describe_error(error)
+    found |= {"timings": clock.seconds, "memory": device.peak_memory(job.device)}
+    return write_record(folder, finished(replace(record, **found)))
 
 
-def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Record) -> None:
-    provenance = record["provenance"]
+def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[str, Any]) -> None:
+    provenance = found["provenance"]
     with clock.phase("setup"):
         method = _set_up(job)
     provenance["device_name"] = device.device_name(job.device)
@@ -209,9 +208,9 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
     provenance["used"] = used | {"dataset": before if same else "changed while it was read"}
     reason = method.skip(volume) if hasattr(method, "skip") else None
     if reason is not None:
-        record |= {"status": "skipped", "reason": " ".join(str(reason).split())}
+        found |= {"status": "skipped", "reason": " ".join(str(reason).split())}
         return
-    calibration = Calibration(job.device)
+    calibration = Calibrator(job.device)
     ctx = _context(job, folder, _sampling(calibration, clock, progress))
     calibration.begin()
     seed_everything(job.seed)
@@ -222,12 +221,12 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, record: Recor
         _warm_up(method, volume, ctx)
     with clock.phase("reconstruct"):
         output = reconstruct_volume(method, volume, ctx)
-    record["calibration"] = calibration.end()
-    record["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
+    found["calibration"] = calibration.end()
+    found["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
         scores = _score(job.metrics, prediction, reference, volume)
-    record |= {"metrics": scores.metrics, "metric_errors": scores.errors}
+    found |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
         scores.save(folder)
         save_slices(folder, prediction, reference, volume)
@@ -287,7 +286,7 @@ def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, N
     return replace(volume, data=np.array(volume.data)), reference
 
 
-def _sampling(calibration: Calibration, clock: Clock, progress: Progress) -> Progress:
+def _sampling(calibration: Calibrator, clock: Clock, progress: Progress) -> Progress:
     def report(phase: str, done: float, total: float, **values: float) -> None:
         clock.excluded += calibration.sample()
         progress(phase, done, total, **values)

@@ -12,6 +12,7 @@ from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError
 from a2ibench.files import plain
+from a2ibench.hookspecs import PROJECT
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
@@ -100,6 +101,25 @@ def metric_names(names: Names | None = None) -> tuple[str, ...]:
     found = list(host().metrics) if names is None or names == ALL else _split("metrics", names)
     for name in found:
         host().find("metric", name)
+    return tuple(found)
+
+
+def reporter_names(names: Names | None = None) -> tuple[str, ...]:
+    """Return the names of the wanted reporters, by default all: tables and figures before those of plugins.
+
+    Raises
+    ------
+    UnknownNameError
+        If no plugin registers a name.
+    PluginError
+        If the plugin that gives a name does not work.
+    """
+    if names is None or names == ALL:
+        reporters = host().reporters
+        return tuple(sorted(reporters, key=lambda name: reporters[name].distribution != PROJECT))
+    found = _split("reporters", names)
+    for name in found:
+        host().find("reporter", name)
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -14,6 +14,7 @@ from rich.text import Text
 from a2ibench.cli.progress import count, duration, label, outcome, title, values_text
 
 if TYPE_CHECKING:
+    from a2ibench.bench.record import Record
     from a2ibench.bench.specs import Job
 
 
@@ -67,13 +68,13 @@ class BarEvents:
                 self._job, total=total, completed=done, count=shown, values=values_text(values)
             )
 
-    def job_finished(self, job: Job, record: Mapping[str, Any]) -> None:
+    def job_finished(self, job: Job, record: Record) -> None:
         """Leave a line above the bars, and count the job."""
         self._say(f"{title(job)}: {outcome(record)}, {duration(time.monotonic() - self._started)}")
         self._count_jobs(self._index)
         self._new_bar("")
 
-    def job_cached(self, job: Job, record: Mapping[str, Any]) -> None:
+    def job_cached(self, job: Job, record: Record) -> None:
         """Leave a line above the bars."""
         self._say(f"{title(job)}: finished before ({outcome(record)})")
 

@@ -15,7 +15,7 @@ from a2ibench.cli.options import option
 from a2ibench.errors import printable
 
 if TYPE_CHECKING:
-    from a2ibench.testing import Outcome
+    from a2ibench.testing import CheckResult
     from a2ibench.testing.check_process import Suite
 
 KINDS = "method|degradation|metric|dataset|reporter"
@@ -52,7 +52,7 @@ def check_plugin(
     from a2ibench.testing.check_process import LIMIT, Suite, judge_apart
 
     suite: Suite | None = None
-    outcomes: list[Outcome] = []
+    outcomes: list[CheckResult] = []
     reports: list[dict[str, Any]] = []
     for found in judge_apart(name, kind, device=device, limit=timeout or LIMIT):
         if isinstance(found, Suite):
@@ -94,25 +94,25 @@ def new_plugin(
     typer.echo(f"\nNext:\n  pip install -e {tested}\n  a2ibench plugin check {name}\n  pytest {project}")
 
 
-def _report(suite: Suite, name: str, device: str, outcomes: list[Outcome]) -> dict[str, Any]:
+def _report(suite: Suite, name: str, device: str, outcomes: list[CheckResult]) -> dict[str, Any]:
     told = {field: suite.about[field] for field in ("plugin", "distribution", "version")}
     return {"kind": suite.kind, "name": name} | told | {"device": device, "ok": True, "checks": outcomes}
 
 
-def _lines(outcome: Outcome, width: int) -> Iterator[str]:
+def _lines(outcome: CheckResult, width: int) -> Iterator[str]:
     status = "FAILED" if outcome.status == "failed" else outcome.status
     yield f"  {status:7}  {outcome.check.name:{width}}  {outcome.message or outcome.check.summary}"
     if outcome.status == "failed":
         yield f"  {'':7}  {'':{width}}  to do: {outcome.check.advice}"
 
 
-def _total(outcomes: list[Outcome]) -> str:
+def _total(outcomes: list[CheckResult]) -> str:
     counts = [(sum(o.status == status for o in outcomes), status) for status in ("ok", "failed", "skipped")]
     text = ", ".join(f"{count} {status}" for count, status in counts if count)
     return f"{len(outcomes)} checks: {text}; {sum(outcome.seconds for outcome in outcomes):.1f} s"
 
 
-def _as_data(outcome: Outcome) -> dict[str, Any]:
+def _as_data(outcome: CheckResult) -> dict[str, Any]:
     return {
         "name": outcome.check.name,
         "summary": outcome.check.summary,

@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from a2ibench.cli.errors import say_progress
 from a2ibench.errors import one_line, printable
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
+    from a2ibench.bench.record import Record
     from a2ibench.bench.specs import Job
 
 _LABEL = 60
@@ -24,18 +25,14 @@ def title(job: Job) -> str:
     return printable(f"{job.dataset.name} {job.method} seed {job.seed}")
 
 
-def outcome(record: Mapping[str, Any]) -> str:
+def outcome(record: Record) -> str:
     """Return status, PSNR where there is one, and the reason or error of a job, in one line."""
-    parts = [printable(str(record["status"]))]
-    if "psnr" in record["metrics"]:
-        parts.append(f"psnr {record['metrics']['psnr']['value']:.2f}")
-    problem = (record["error"] or {}).get("message") or record.get("reason")
-    if problem:
-        parts.append(one_line(str(problem)))
-    errors = record.get("metric_errors")
-    if isinstance(errors, Mapping):
-        parts += [one_line(f"metric {name} failed: {errors[name]}") for name in sorted(errors)]
-    return ", ".join(parts)
+    parts = [record.status]
+    if "psnr" in record.metrics:
+        parts.append(f"psnr {record.metrics['psnr'].value:.2f}")
+    if record.message:
+        parts.append(one_line(record.message))
+    return ", ".join([*parts, *(one_line(f"metric {line}") for line in record.failed_metrics)])
 
 
 def values_text(values: Mapping[str, float]) -> str:
@@ -132,11 +129,11 @@ class PlainEvents:
         if line is not None:
             self._write(f"{self._head}: {line}")
 
-    def job_finished(self, job: Job, record: Mapping[str, Any]) -> None:
+    def job_finished(self, job: Job, record: Record) -> None:
         """Say what came of a job."""
         self._write(f"{self._head}: {outcome(record)}, {duration(self._clock() - self._started)}")
 
-    def job_cached(self, job: Job, record: Mapping[str, Any]) -> None:
+    def job_cached(self, job: Job, record: Record) -> None:
         """Say that a job is not repeated."""
         self._write(f"{title(job)}: finished before ({outcome(record)})")
 

@@ -17,9 +17,9 @@ from a2ibench.cli.table import columns
 from a2ibench.errors import InputError, printable
 
 if TYPE_CHECKING:
+    from a2ibench.bench.benchmark import Results
     from a2ibench.bench.estimate import Forecast, Foreseen
     from a2ibench.bench.plan import Plan
-    from a2ibench.benchmark import Results
 
 _HEADER = ("dataset", "method", "seed", "action", "time", "why")
 
@@ -105,8 +105,8 @@ def run(
     Exit codes: 0 all well, skipped jobs included; 2 bad input; 3 some jobs or reports failed;
     130 interrupted.
     """
+    from a2ibench.bench.benchmark import benchmark
     from a2ibench.bench.plan import plan_run
-    from a2ibench.benchmark import benchmark
 
     dry_run, as_json = (given.pop(name, False) for name in COMMAND_ONLY)
     if as_json and not dry_run:
@@ -155,9 +155,9 @@ def _show(results: Results) -> None:
     from a2ibench.cli.table import show_table
     from a2ibench.reporting.tables import console_table
 
-    if results.records:
-        show_table(console_table(results.records, results.folder))
-    for path in (results.folder, *results.written):
+    if results.run.records:
+        show_table(console_table(results.run))
+    for path in (results.run.folder, *results.written):
         say(path)
     for problem in results.problems:
         say_error(problem)

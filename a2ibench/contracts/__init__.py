@@ -5,6 +5,7 @@ from a2ibench.contracts.grid import AxialGrid
 from a2ibench.contracts.interfaces import Degradation, Degraded, Method, Metric
 from a2ibench.contracts.specs import (
     API_VERSION,
+    REPORTER_API_VERSION,
     DatasetSpec,
     DegradationSpec,
     MethodSpec,
@@ -19,6 +20,7 @@ PROTOCOL_VERSION = 1
 __all__ = [
     "API_VERSION",
     "PROTOCOL_VERSION",
+    "REPORTER_API_VERSION",
     "AxialGrid",
     "Budget",
     "Context",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 API_VERSION = 1
+REPORTER_API_VERSION = 2
 BUCKETS = ("s3", "gs")
 """Schemes of links to volumes that lie in a public bucket."""
 CHUNKED_FORMATS = ("precomputed", "n5", "zarr")
@@ -54,8 +55,14 @@ class MetricSpec(_Spec):
     allowed_drop: float | None = None
 
 
+@dataclass(frozen=True)
 class ReporterSpec(_Spec):
-    """Names a reporter; `target` is a function ``(run_folder: Path) -> list[Path]`` that writes files."""
+    """Names a reporter; `target` is a function ``(run: Run) -> list[Path]`` that writes files.
+
+    Version 1 of this contract, ``(run_folder: Path) -> list[Path]``, is no longer called.
+    """
+
+    api_version: int = REPORTER_API_VERSION
 
 
 @dataclass(frozen=True)

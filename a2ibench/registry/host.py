@@ -240,6 +240,13 @@ class PluginHost:
             raise PluginError(_not_imported(registered, "metric", reason))
         return self._versions[registered.spec.target]
 
+    def higher_is_better(self, metric: str) -> bool | None:
+        """Return whether higher scores of a metric are better; None where no working plugin tells."""
+        try:
+            return bool(self.build("metric", metric).higher_is_better)
+        except (A2IBenchError, AttributeError):
+            return None
+
     def _try_apart(self, registered: Registered) -> str:
         """Import a target where it can do no harm; return what is wrong with it, once a process."""
         target = registered.spec.target

@@ -22,6 +22,7 @@ from a2ibench.isolation.endings import ignore_interrupts
 from a2ibench.isolation.pipes import take_channels
 from a2ibench.registry.loading import Plugin, import_target, load_plugin
 from a2ibench.registry.plugin_process import describe_spec
+from a2ibench.registry.registration import call_reporter
 
 
 def main() -> None:
@@ -67,7 +68,8 @@ def _import(plugin: object, request: Mapping[str, Any]) -> int | None:
 
 
 def _report(plugin: object, request: Mapping[str, Any]) -> list[str]:
-    written = import_target(request["target"])(Path(request["folder"]))
+    report, read = (import_target(request[name]) for name in ("target", "read"))
+    written = call_reporter(report, read(Path(request["folder"])))
     return [os.fspath(path) for path in written]
 
 

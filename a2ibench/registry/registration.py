@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from a2ibench.contracts import (
     API_VERSION,
+    REPORTER_API_VERSION,
     DatasetSpec,
     DegradationSpec,
     MethodSpec,
     MetricSpec,
     ReporterSpec,
 )
-from a2ibench.errors import PluginError, printable
+from a2ibench.errors import PluginError, one_line, printable
 
 Spec = MethodSpec | DegradationSpec | MetricSpec | DatasetSpec | ReporterSpec
 
@@ -28,6 +30,7 @@ KINDS: Final[Mapping[str, type[Spec]]] = {
     "reporter": ReporterSpec,
 }
 
+_TAKE_A_RUN: Final = "let its function take an a2ibench.Run, whose `folder` is what version 1 handed over"
 _MOST_DECIMALS: Final = 12
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
 _SOURCES = ("path", "url", "phantom", "instructions")
@@ -68,10 +71,14 @@ def _check_name(kind: str, name: object) -> None:
 
 
 def _check_importable(kind: str, spec: Any) -> None:
-    if spec.api_version != API_VERSION:
+    supported = REPORTER_API_VERSION if kind == "reporter" else API_VERSION
+    if spec.api_version != supported:
+        hint = "install releases of both that match"
+        if (kind, spec.api_version) == ("reporter", 1):
+            hint = f"{_TAKE_A_RUN}, and leave api_version out"
         raise PluginError(
-            f"{kind} {spec.name!r}: api_version is {spec.api_version!r}, this a2ibench supports {API_VERSION}"
-            "; install releases of both that match"
+            f"{kind} {spec.name!r}: api_version is {spec.api_version!r}, this a2ibench supports {supported}"
+            f"; {hint}"
         )
     module, _, attribute = str(spec.target).partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
@@ -81,6 +88,30 @@ def _check_importable(kind: str, spec: Any) -> None:
             raise PluginError(f"{kind} {spec.name!r}: {field} is {getattr(spec, field)!r}; give a text")
     if isinstance(spec, MetricSpec):
         _check_metric(spec)
+
+
+def call_reporter(report: Callable[[Any], Any], run: Any) -> Any:
+    """Hand a run to a reporter, and return what it returns.
+
+    Raises
+    ------
+    PluginError
+        If it was written for version 1 of the contract, which handed over the folder of the run.
+    """
+    try:
+        parameter = next(iter(inspect.signature(report).parameters.values()))
+    except (StopIteration, TypeError, ValueError):
+        parameter = None
+    if parameter is not None and (
+        parameter.name == "run_folder" or parameter.annotation in (Path, "Path", "pathlib.Path")
+    ):
+        raise PluginError(f"takes {parameter.name}, as version 1 of the contract wanted; {_TAKE_A_RUN}")
+    try:
+        return report(run)
+    except (AttributeError, TypeError) as error:
+        if "'Run'" in str(error):
+            raise PluginError(f"{one_line(error)}; {_TAKE_A_RUN}") from error
+        raise
 
 
 def _check_metric(spec: MetricSpec) -> None:

@@ -13,13 +13,12 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from a2ibench.bench.record import read_records
-from a2ibench.bench.run_files import RunFiles
+from a2ibench.bench.record import Record
+from a2ibench.bench.run import Run
 from a2ibench.errors import one_line, printable
 from a2ibench.files import write_bytes
 from a2ibench.reporting.canvas import FINE, GAP, TITLE, Canvas, draw_scale_bar, own_style, png
 from a2ibench.reporting.panels import FigureData, Plane, figure_data, textured_window
-from a2ibench.reporting.results import Record, group, ordered
 
 _logger = logging.getLogger(__name__)
 
@@ -135,7 +134,7 @@ def _colour_bar(
     bar.set_label(f"{data.error_label}\n(grey levels)", fontsize=FINE)
 
 
-def write_figures(run_dir: Path) -> list[Path]:
+def write_figures(run: Run) -> list[Path]:
     """Write figures/<dataset>.png for every dataset of which a job left its planes.
 
     Each shows an xz plane of the reference, where there is one, of the interpolated input and of every
@@ -144,8 +143,8 @@ def write_figures(run_dir: Path) -> list[Path]:
 
     Parameters
     ----------
-    run_dir : Path
-        Folder of a run.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -158,20 +157,25 @@ def write_figures(run_dir: Path) -> list[Path]:
         If a file cannot be written.
     """
     written = []
-    groups = group(ordered(read_records(run_dir), run_dir))
-    newest = [record for part in groups for record in part.records if part.protocol == groups[-1].protocol]
-    for dataset, records in groupby(ordered(newest, run_dir), key=lambda record: record["dataset"]):
-        content = _figure(run_dir, dataset, list(records))
+    newest = {
+        record.name
+        for part in run.groups
+        for record in part.records
+        if part.protocol == run.groups[-1].protocol
+    }
+    shown = [record for record in run.records if record.name in newest]
+    for dataset, records in groupby(shown, key=lambda record: record.dataset):
+        content = _figure(run, dataset, list(records))
         if content is not None:
-            file = RunFiles(run_dir).figure(dataset)
+            file = run.files.figure(dataset)
             file.parent.mkdir(exist_ok=True)
             written.append(write_bytes(file, content))
     return written
 
 
-def _figure(run_dir: Path, dataset: str, records: list[Record]) -> bytes | None:
+def _figure(run: Run, dataset: str, records: list[Record]) -> bytes | None:
     try:
-        data = figure_data(run_dir, records)
+        data = figure_data(records, run.files_of)
         with own_style():
             return None if data is None else png(draw(data))
     except Exception as error:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
-from a2ibench.reporting import results
-from a2ibench.reporting.results import CUBIC, METRICS, Group, message, metric_errors
-from a2ibench.reporting.standings import Standing, Standings, standings
+from a2ibench.bench.run import CUBIC, METRICS, Group
+from a2ibench.bench.standings import Standing, Standings
+from a2ibench.contracts import MetricSpec
+from a2ibench.registry import host
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.statistics import Interval
 
@@ -62,15 +62,21 @@ def ends_text(name: str, interval: Interval) -> str:
     return f"[{interval.low:{form}}, {interval.high:{form}}]" if interval.known else ""
 
 
+def metric_spec(name: str) -> MetricSpec | None:
+    """Return what is registered as a metric; None where it is no longer installed."""
+    registered = host().metrics.get(name)
+    return None if registered is None else registered.spec
+
+
 def number_form(name: str) -> str:
     """Return how numbers of a metric are formatted, as far as its plugin is installed."""
-    spec = results.metric_spec(name)
+    spec = metric_spec(name)
     return ".4g" if spec is None or spec.decimals is None else f".{spec.decimals}f"
 
 
 def heading(name: str) -> str:
     """Return the heading of a metric's column, with its unit."""
-    spec = results.metric_spec(name)
+    spec = metric_spec(name)
     if spec is None:
         return name
     return f"{spec.heading or name} ({spec.unit})" if spec.unit else spec.heading or name
@@ -132,20 +138,17 @@ class TableContent:
     remark: str = ""
 
 
-def table_content(group: Group, run_dir: Path | None = None, found: Standings | None = None) -> TableContent:
+def table_content(group: Group, found: Standings) -> TableContent:
     """Return the table of a group; the metrics of single plane families are left to table.csv.
 
     Parameters
     ----------
     group : Group
         Records that may be compared.
-    run_dir : Path, optional
-        Folder of their run, with the scores of the slices; without it there is no interval of a gain.
-    found : mapping, optional
-        What `standings` gives for these; otherwise it is asked.
+    found : mapping
+        How the methods compare, as `Run.standings` tells.
     """
     rows = summarise(group)
-    found = standings(group, run_dir) if found is None else found
     shown = _shown(rows)
     gains = any(row.method != CUBIC and not math.isnan(row.gain) for row in rows)
     failures = any(row.status != OK for row in rows)
@@ -154,21 +157,21 @@ def table_content(group: Group, run_dir: Path | None = None, found: Standings | 
     headings += ["status"] * failures
     blocks = []
     for dataset, members in groupby(rows, key=lambda row: row.dataset):
-        of = {row.method: (row, found.get((dataset, row.method), {})) for row in members}
-        columns = [_scores(name, list(of.values())) for name in shown]
-        rest = [_rest(row, standing, gains, failures) for row, standing in of.values()]
-        lines = zip(map(Cell, of), *columns, rest, strict=True)
+        compared = {row.method: (row, found.get((dataset, row.method), {})) for row in members}
+        columns = [_scores(name, list(compared.values())) for name in shown]
+        rest = [_rest(row, standing, gains, failures) for row, standing in compared.values()]
+        lines = zip(map(Cell, compared), *columns, rest, strict=True)
         blocks.append(Block(dataset, tuple((*scores, *others) for *scores, others in lines)))
-    caption = _caption(group, shown, rows, gains, [of for place in found.values() for of in place.items()])
+    caption = _caption(group, shown, rows, gains, [one for place in found.values() for one in place.items()])
     remark = _REMARK if any(cell.interval for block in blocks for row in block.rows for cell in row) else ""
     return TableContent(caption, tuple(headings), tuple(blocks), _notes(group), remark)
 
 
-def _scores(name: str, of: Sequence[tuple[Row, Mapping[str, Standing]]]) -> list[Cell]:
-    samples = [row.metrics.get(name, Sample()) for row, _ in of]
+def _scores(name: str, compared: Sequence[tuple[Row, Mapping[str, Standing]]]) -> list[Cell]:
+    samples = [row.metrics.get(name, Sample()) for row, _ in compared]
     best = _best(name, samples)
     cells = []
-    for sample, leads, (_, standing) in zip(samples, best, of, strict=True):
+    for sample, leads, (_, standing) in zip(samples, best, compared, strict=True):
         lead = standing.get(name, Standing()).lead
         tied = not leads and lead.known and not lead.excludes_zero
         text = f"{TIED} {metric_text(name, sample)}" if tied else metric_text(name, sample)
@@ -180,7 +183,7 @@ def _best(name: str, samples: Sequence[Sample]) -> list[bool]:
     # What is displayed decides: two numbers that look the same are both best, or neither.
     values = [float(f"{sample.mean:{number_form(name)}}") for sample in samples]
     known = [value for value in values if not math.isnan(value)]
-    higher = results.higher_is_better(name)
+    higher = host().higher_is_better(name)
     if higher is None or not known:
         return [False] * len(values)
     best = max(known) if higher else min(known)
@@ -233,9 +236,8 @@ def _caption(
 def _notes(group: Group) -> tuple[str, ...]:
     notes = []
     for record in group.records:
-        job = f"{record['method']} on {record['dataset']} (seed {record['seed']})"
-        if record["status"] != OK:
-            reason = message(record)
-            notes.append(f"{job}: {record['status']}" + (f": {reason}" if reason else ""))
-        notes += [f"{job}: metric {line}" for line in metric_errors(record)]
+        job = f"{record.method} on {record.dataset} (seed {record.seed})"
+        if not record.ok:
+            notes.append(f"{job}: {record.status}" + (f": {record.message}" if record.message else ""))
+        notes += [f"{job}: metric {line}" for line in record.failed_metrics]
     return tuple(notes)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
-from a2ibench.bench.record import belongs
-from a2ibench.bench.run_files import RunFiles
-from a2ibench.reporting.results import CUBIC, Record, number
-from a2ibench.reporting.summary import OK, Sample
+from a2ibench.bench.record import Record, belongs
+from a2ibench.bench.run import CUBIC
+from a2ibench.bench.run_files import JobFiles
+from a2ibench.reporting.summary import Sample
 
 Plane = NDArray[np.float32]
 
@@ -98,15 +96,15 @@ class FigureData:
         return any(panel.error is not None for panel in self.panels)
 
 
-def figure_data(run_dir: Path, records: Sequence[Record]) -> FigureData | None:
+def figure_data(records: Sequence[Record], files_of: Callable[[Record], JobFiles]) -> FigureData | None:
     """Collect the planes of one dataset; of each method the seed nearest to its mean.
 
     Parameters
     ----------
-    run_dir : Path
-        Folder of the run.
-    records : sequence of mapping
-        Records of one dataset, in the order of the panels.
+    records : sequence of Record
+        Of one dataset, in the order of the panels.
+    files_of : callable
+        Returns the files of a record's job.
 
     Returns
     -------
@@ -115,13 +113,13 @@ def figure_data(run_dir: Path, records: Sequence[Record]) -> FigureData | None:
     """
     found: dict[str, tuple[Record, dict[str, Plane]]] = {}
     repeats = _by_method(records)
-    samples = {method: Sample.of(_psnr(record) for record in of) for method, of in repeats.items()}
+    samples = {method: Sample.of(_psnr(record) for record in same) for method, same in repeats.items()}
     for record in _nearest_first(records, samples):
-        if record["method"] not in found:
-            planes = _read_planes(run_dir, record)
+        if record.method not in found:
+            planes = _read_planes(files_of(record), record)
             first = next(iter(found.values()), None)
             if planes and (first is None or planes["prediction"].shape == first[1]["prediction"].shape):
-                found[record["method"]] = record, planes
+                found[record.method] = record, planes
     if not found:
         return None
     found = {method: found[method] for method in samples if method in found}
@@ -137,11 +135,11 @@ def figure_data(run_dir: Path, records: Sequence[Record]) -> FigureData | None:
     for method, (record, planes) in found.items():
         image = planes["prediction"]
         sample = samples[method]
-        seed = int(record["seed"]) if len(repeats[method]) > 1 else None
+        seed = record.seed if len(repeats[method]) > 1 else None
         panels.append(Panel(method, image, image - base, sample.mean, sample.std, seed))
     low, high = np.percentile(base, [1, 99])
     return FigureData(
-        dataset=str(first_record["dataset"]),
+        dataset=first_record.dataset,
         panels=tuple(panels),
         limits=(float(low), float(max(high, low + 1e-6))),
         error_limit=_error_limit(panels),
@@ -173,8 +171,8 @@ def textured_window(image: Plane, side: int) -> tuple[int, int]:
 def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
     methods: dict[str, list[Record]] = {}
     for record in records:
-        if record["status"] == OK:
-            methods.setdefault(record["method"], []).append(record)
+        if record.ok:
+            methods.setdefault(record.method, []).append(record)
     return methods
 
 
@@ -182,19 +180,18 @@ def _nearest_first(records: Sequence[Record], samples: Mapping[str, Sample]) -> 
     """Return the records that are ok, method by method, that with the PSNR nearest to the mean first."""
 
     def away(record: Record) -> tuple[float, int]:
-        apart = abs(_psnr(record) - samples[record["method"]].mean)
+        apart = abs(_psnr(record) - samples[record.method].mean)
         # Of two that are as near but for rounding, the first seed.
-        return (math.inf if math.isnan(apart) else round(apart, 6)), record["seed"]
+        return (math.inf if math.isnan(apart) else round(apart, 6)), record.seed
 
-    return [record for of in _by_method(records).values() for record in sorted(of, key=away)]
+    return [record for same in _by_method(records).values() for record in sorted(same, key=away)]
 
 
-def _read_planes(run_dir: Path, record: Record) -> dict[str, Plane] | None:
-    file = RunFiles(run_dir).job_of(record).slices
-    if not belongs(dict(record), file.parent, file.name):
+def _read_planes(job: JobFiles, record: Record) -> dict[str, Plane] | None:
+    if not belongs(record, job.folder, job.slices.name):
         return None
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with np.load(job.slices, allow_pickle=False) as stored:
             names = [name for name in ("prediction", "interpolated", "reference") if name in stored]
             planes = {name: np.asarray(stored[name], np.float32) for name in names}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
@@ -215,7 +212,7 @@ def _shows_input(found: Mapping[str, tuple[Record, Mapping[str, Plane]]]) -> boo
 
 
 def _psnr(record: Record) -> float:
-    return number(record["metrics"].get("psnr", {}).get("value"))
+    return record.metrics["psnr"].value if "psnr" in record.metrics else math.nan
 
 
 def _error_limit(panels: Sequence[Panel]) -> float:
@@ -225,6 +222,5 @@ def _error_limit(panels: Sequence[Panel]) -> float:
 
 
 def _spacing(record: Record) -> float:
-    provenance: Any = record["provenance"]
-    size = provenance.get("voxel_size") or (provenance.get("dataset") or {}).get("voxel_size")
+    size = record.provenance.get("voxel_size") or (record.provenance.get("dataset") or {}).get("voxel_size")
     return float(size[2]) if size else math.nan

@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from a2ibench.reporting.results import CUBIC, MODEL, Group, Record, metric_order, number, phase_order
+from a2ibench.bench.record import Record
+from a2ibench.bench.run import CUBIC, MODEL, Group, metric_order, phase_order
 from a2ibench.statistics import UNKNOWN, Interval, mean_half_width
 
 OK = "ok"
@@ -38,9 +38,9 @@ class Sample:
     interval: Interval = UNKNOWN
 
     @classmethod
-    def of(cls, values: Iterable[Any]) -> Sample:
+    def of(cls, values: Iterable[float]) -> Sample:
         """Return the sample of the values that are numbers."""
-        known = np.array([v for v in map(number, values) if not math.isnan(v)])
+        known = np.array([value for value in values if not math.isnan(value)], np.float64)
         if not known.size:
             return cls()
         spread = float(known.std(ddof=1)) if known.size > 1 and np.isfinite(known).all() else math.nan
@@ -87,8 +87,8 @@ def summarise(group: Group) -> list[Row]:
     """Return one row for each dataset and method of a group, in the order of its records."""
     jobs: dict[tuple[str, str], list[Record]] = {}
     for record in group.records:
-        jobs.setdefault((record["dataset"], record["method"]), []).append(record)
-    psnr = {place: Sample.of(_values(records, "metrics", "psnr")).mean for place, records in jobs.items()}
+        jobs.setdefault((record.dataset, record.method), []).append(record)
+    psnr = {place: _score("psnr", records).mean for place, records in jobs.items()}
     return [
         _row(dataset, method, records, psnr[dataset, method] - psnr.get((dataset, CUBIC), math.nan))
         for (dataset, method), records in jobs.items()
@@ -96,27 +96,23 @@ def summarise(group: Group) -> list[Row]:
 
 
 def _row(dataset: str, method: str, records: Sequence[Record], gain: float) -> Row:
+    fine = [record for record in records if record.ok]
+    metrics = metric_order({name for record in records for name in record.metrics})
+    phases = phase_order({name for record in records for name in record.timings})
     return Row(
         dataset,
         method,
-        tuple(record["status"] for record in records),
-        {
-            name: Sample.of(_values(records, "metrics", name))
-            for name in metric_order(_names(records, "metrics"))
-        },
-        {
-            name: Sample.of(_values(records, "timings", name))
-            for name in phase_order(_names(records, "timings"))
-        },
-        {name: Sample.of(_values(records, "model", name)) for name in MODEL},
+        tuple(record.status for record in records),
+        {name: _score(name, records) for name in metrics},
+        {name: _sample(name, [record.timings for record in fine]) for name in phases},
+        {name: _sample(name, [record.model for record in fine]) for name in MODEL},
         gain,
     )
 
 
-def _names(records: Sequence[Record], part: str) -> set[str]:
-    return {name for record in records for name in record[part]}
+def _score(name: str, records: Sequence[Record]) -> Sample:
+    return Sample.of(record.metrics[name].value for record in records if record.ok and name in record.metrics)
 
 
-def _values(records: Sequence[Record], part: str, name: str) -> list[Any]:
-    found = [record[part].get(name) for record in records if record["status"] == OK]
-    return [value["value"] if isinstance(value, Mapping) else value for value in found]
+def _sample(name: str, values: Sequence[Mapping[str, float]]) -> Sample:
+    return Sample.of(known[name] for known in values if name in known)

@@ -10,26 +10,13 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from a2ibench.bench.record import damaged_records, read_records
-from a2ibench.bench.run_files import RunFiles
+from a2ibench.bench.run import CUBIC, MODEL, Group, Run, metric_order, phase_order, whole
+from a2ibench.bench.run_files import RECORD
+from a2ibench.bench.standings import Standing, Standings
 from a2ibench.errors import printable
 from a2ibench.files import write_bytes
-from a2ibench.reporting.layout import table_content
+from a2ibench.reporting.layout import TableContent, table_content
 from a2ibench.reporting.markup import latex, markdown, terminal
-from a2ibench.reporting.results import (
-    CUBIC,
-    MODEL,
-    Group,
-    Record,
-    frame,
-    group,
-    metric_errors,
-    metric_order,
-    ordered,
-    phase_order,
-    whole,
-)
-from a2ibench.reporting.standings import Standing, Standings, standings
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.statistics import Interval
 
@@ -42,7 +29,7 @@ def summary_columns(parts: Sequence[tuple[Group, Standings]]) -> pd.DataFrame:
     The columns are those of `a2ibench.reporting.tables.summary_frame`.
     """
     metrics = metric_order({name for part, _ in parts for name in part.versions})
-    phases = phase_order({name for part, _ in parts for record in part.records for name in record["timings"]})
+    phases = phase_order({name for part, _ in parts for record in part.records for name in record.timings})
     compared = metric_order(_compared(found for _, found in parts))
     rows = [
         _identity(part, row)
@@ -82,8 +69,8 @@ def _compared(all_found: Iterable[Standings]) -> set[str]:
     return {
         name
         for found in all_found
-        for of in found.values()
-        for name, standing in of.items()
+        for compared in found.values()
+        for name, standing in compared.items()
         if standing.gain.known or standing.lead.known
     }
 
@@ -95,10 +82,10 @@ def _identity(part: Group, row: Row) -> dict[str, Any]:
 
 def _errors(part: Group, row: Row) -> dict[str, Any]:
     failed = [
-        f"{line} (seed {record['seed']})"
+        f"{line} (seed {record.seed})"
         for record in part.records
-        if (record["dataset"], record["method"]) == (row.dataset, row.method)
-        for line in metric_errors(record)
+        if (record.dataset, record.method) == (row.dataset, row.method)
+        for line in record.failed_metrics
     ]
     return {"metric_errors": "; ".join(failed) or None}
 
@@ -129,15 +116,15 @@ def _costs(row: Row, phases: Sequence[str]) -> dict[str, Any]:
     return out
 
 
-def write_tables(run_dir: Path) -> list[Path]:
+def write_tables(run: Run) -> list[Path]:
     """Write table.csv, table.md, table.tex and timing.csv from the records of a run.
 
     The same records give the same files, byte by byte.
 
     Parameters
     ----------
-    run_dir : Path
-        Folder of a run.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -149,47 +136,25 @@ def write_tables(run_dir: Path) -> list[Path]:
     OSError
         If a file cannot be written.
     """
-    records = ordered(read_records(run_dir), run_dir)
-    if not records:
+    if not run.records:
         return []
-    parts = [(part, standings(part, run_dir)) for part in group(records)]
-    contents = [table_content(part, found=found) for part, found in parts]
-    contents[-1] = replace(contents[-1], notes=(*contents[-1].notes, *_lost(run_dir)))
-    files = RunFiles(run_dir)
+    parts = _compared_groups(run)
+    contents = _contents(run, parts)
     return [
-        write_bytes(files.table("csv"), _csv(summary_columns(parts)).encode()),
-        write_bytes(files.table("md"), markdown(contents).encode()),
-        write_bytes(files.table("tex"), latex(contents).encode()),
-        write_bytes(files.timing, _csv(timing_frame(records)).encode()),
+        write_bytes(run.files.table("csv"), _csv(summary_columns(parts)).encode()),
+        write_bytes(run.files.table("md"), markdown(contents).encode()),
+        write_bytes(run.files.table("tex"), latex(contents).encode()),
+        write_bytes(run.files.timing, _csv(timing_frame(run)).encode()),
     ]
 
 
-def console_table(records: Sequence[Record], run_dir: Path | None = None) -> Table:
-    """Return the table of table.md for the terminal.
-
-    Parameters
-    ----------
-    records : sequence of mapping
-        As ``a2ibench.bench.record.read_records`` gives them.
-    run_dir : Path, optional
-        Folder of their run: its plan gives the order, which names do otherwise, and its jobs hold the
-        scores of the slices, without which there are no intervals of gains.
-    """
-    contents = [table_content(part, run_dir) for part in group(ordered(records, run_dir))]
-    if contents and run_dir is not None:
-        contents[-1] = replace(contents[-1], notes=(*contents[-1].notes, *_lost(run_dir)))
-    return terminal(contents)
+def console_table(run: Run) -> Table:
+    """Return the table of table.md for the terminal."""
+    return terminal(_contents(run, _compared_groups(run)))
 
 
-def summary_frame(records: Sequence[Record], run_dir: Path | None = None) -> pd.DataFrame:
+def summary_frame(run: Run) -> pd.DataFrame:
     """Return one row for each dataset and method, with means over the seeds that are ok.
-
-    Parameters
-    ----------
-    records : sequence of mapping
-        As ``a2ibench.bench.record.read_records`` gives them.
-    run_dir : Path, optional
-        Folder of their run, with the scores of the slices.
 
     Returns
     -------
@@ -202,23 +167,28 @@ def summary_frame(records: Sequence[Record], run_dir: Path | None = None) -> pd.
         metric_errors, the metrics that failed.
         Records of different protocol or metric versions stand in different rows.
     """
-    return summary_columns([(part, standings(part, run_dir)) for part in group(records)])
+    return summary_columns(_compared_groups(run))
 
 
-def timing_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """Return one row for each job with what it took: the columns of `frame` without scores."""
-    scores = {name for record in records for name in record["metrics"]}
-    everything = frame(records)
-    return everything.drop(
-        columns=[*(scores & set(everything.columns)), "metric_errors", "message"], errors="ignore"
-    )
+def timing_frame(run: Run) -> pd.DataFrame:
+    """Return one row for each job with what it took: the columns of `Run.to_frame` without scores."""
+    return run.to_frame().drop(columns=[*run.metrics, "metric_errors", "message"], errors="ignore")
 
 
-def _lost(run_dir: Path) -> list[str]:
-    return [
-        f"{file.parent.name}: record.json is damaged, so this job is left out"
-        for file in damaged_records(run_dir)
+def _compared_groups(run: Run) -> list[tuple[Group, Standings]]:
+    return [(part, run.standings(part)) for part in run.groups]
+
+
+def _contents(run: Run, parts: Sequence[tuple[Group, Standings]]) -> list[TableContent]:
+    contents = [table_content(part, found) for part, found in parts]
+    lost = [
+        f"{file.parent.name}: {RECORD} is damaged, so this job is left out"
+        for file in run.damaged
+        if file.name == RECORD
     ]
+    if contents:
+        contents[-1] = replace(contents[-1], notes=(*contents[-1].notes, *lost))
+    return contents
 
 
 def _csv(table: pd.DataFrame) -> str:

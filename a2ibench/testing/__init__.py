@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from a2ibench.testing.check import Check, CheckFailed, CheckSkipped, Outcome, judge
+from a2ibench.testing.check import Check, CheckFailed, CheckResult, CheckSkipped, judge
 from a2ibench.testing.suite import checks, find_registered
 
-__all__ = ["Check", "CheckFailed", "CheckSkipped", "Outcome", "checks", "find_registered", "judge"]
+__all__ = ["Check", "CheckFailed", "CheckResult", "CheckSkipped", "checks", "find_registered", "judge"]

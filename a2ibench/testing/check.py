@@ -67,7 +67,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """What came of one check.
 
     Parameters
@@ -88,7 +88,7 @@ class Outcome:
     seconds: float
 
 
-def judge(check: Check) -> Outcome:
+def judge(check: Check) -> CheckResult:
     """Run a check and return what came of it; nothing but Ctrl-C stops it."""
     start = time.perf_counter()
     status, message = "ok", ""
@@ -98,7 +98,7 @@ def judge(check: Check) -> Outcome:
         status, message = "failed", str(failed)
     except CheckSkipped as skipped:
         status, message = "skipped", str(skipped)
-    return Outcome(check, status, " ".join(message.split()), time.perf_counter() - start)
+    return CheckResult(check, status, " ".join(message.split()), time.perf_counter() - start)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from a2ibench.errors import InputError, PluginError
 from a2ibench.isolation.endings import how_it_ended
 from a2ibench.isolation.pipes import Lines
 from a2ibench.isolation.supervised import Supervised, python_module
-from a2ibench.testing.check import Check, Outcome
+from a2ibench.testing.check import Check, CheckResult
 
 LIMIT = 900.0
 """Seconds for loading the plugins, and for each check."""
@@ -45,7 +45,7 @@ class Suite:
 
 def judge_apart(
     name: str, kind: str | None = None, *, device: str = "cpu", limit: float = LIMIT
-) -> Iterator[Suite | Outcome]:
+) -> Iterator[Suite | CheckResult]:
     """Judge every check of a name in a process of its own.
 
     Parameters
@@ -61,7 +61,7 @@ def judge_apart(
 
     Yields
     ------
-    Suite or Outcome
+    Suite or CheckResult
         Each suite before the outcomes of its checks, as they come. A check in which the process ends or
         hangs has failed; the checks after it are tried in another process.
 
@@ -90,14 +90,14 @@ def judge_apart(
                 elif "begun" in event:
                     begun = int(event["begun"])
                 elif "number" in event:
-                    yield Outcome(checks[done], event["status"], event["message"], event["seconds"])
+                    yield CheckResult(checks[done], event["status"], event["message"], event["seconds"])
                     done += 1
                 ended = ended or "end" in event
         if ended:
             return
         if begun < done:
             raise PluginError(f"{name}: {child.end} while plugins were loaded; see a2ibench doctor")
-        yield Outcome(checks[done], "failed", f"the plugin {child.end}", child.seconds)
+        yield CheckResult(checks[done], "failed", f"the plugin {child.end}", child.seconds)
         done += 1
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from a2ibench.bench.record import read_records
-from a2ibench.bench.run_files import RunFiles
-from a2ibench.reporting.results import CUBIC
-from a2ibench.reporting.standings import Rows, read_slices, shares
+from a2ibench import read_run
+from a2ibench.bench.run import CUBIC
+from a2ibench.bench.standings import Rows, read_slices, shares
 from a2ibench.statistics import block_half_width, independent_half_width, segment_correlation
 
 
@@ -29,20 +28,21 @@ def main() -> None:
         "| dataset | method | planes | slices | neighbours | segments | gain | independent | a2ibench |",
         "|---|---|---|" + "---:|" * 6,
     ]
-    for run in chosen.runs:
-        lines += table(run, chosen.beside)
+    for folder in chosen.runs:
+        lines += table(folder, chosen.beside)
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def table(run: Path, beside: str) -> Iterator[str]:
+def table(folder: Path, beside: str) -> Iterator[str]:
     """Yield a line for each method, metric and plane family: of its difference from another method."""
     found: dict[tuple[str, str], dict[str, Rows]] = {}
-    for record in read_records(run):
-        dataset, method, seed = record["dataset"], record["method"], record["seed"]
-        stored = read_slices(RunFiles(run).job_of(record).folder)
-        if seed == 0 and stored:
-            values = {name: record["metrics"][name]["value"] for name in ("psnr", "ssim")}
-            found[dataset, method] = {name: shares(name, value, stored) for name, value in values.items()}
+    run = read_run(folder)
+    for record in run.records:
+        rows = read_slices(run.files_of(record).folder)
+        if record.seed == 0 and rows:
+            found[record.dataset, record.method] = {
+                name: shares(name, record.metrics[name].value, rows) for name in ("psnr", "ssim")
+            }
     for (dataset, method), metrics in found.items():
         if method == beside or (dataset, beside) not in found:
             continue

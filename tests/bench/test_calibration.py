@@ -15,18 +15,19 @@ import pytest
 import torch
 
 from a2ibench.bench import calibration
-from a2ibench.bench.calibration import VERSION, Calibration
+from a2ibench.bench.calibration import VERSION, Calibrator
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
-from a2ibench.bench.record import read_record
+from a2ibench.bench.record import Calibration, read_record
 from a2ibench.bench.run_job import run_job
 
 CHILD = """
 import json, sys
-from a2ibench.bench.calibration import Calibration
-calibration = Calibration("cpu")
+from dataclasses import asdict
+from a2ibench.bench.calibration import Calibrator
+calibration = Calibrator("cpu")
 calibration.begin()
-found = calibration.end()
+found = asdict(calibration.end())
 print(json.dumps([found, "torch" in sys.modules]))
 """
 
@@ -41,8 +42,8 @@ def test_where_torch_is_not_loaded_it_stays_so() -> None:
     assert 0 < found["seconds"] < 5
 
 
-def measured(where: str = "cpu") -> dict[str, object] | None:
-    found = Calibration(where)
+def measured(where: str = "cpu") -> Calibration | None:
+    found = Calibrator(where)
     found.begin()
     return found.end()
 
@@ -50,9 +51,9 @@ def measured(where: str = "cpu") -> dict[str, object] | None:
 def test_where_torch_is_loaded_it_is_measured() -> None:
     found = measured()
     assert found is not None
-    assert found["kernel"] == "torch"
-    assert found["seconds"] > 0
-    assert found["serial_seconds"] > 0
+    assert found.kernel == "torch"
+    assert found.seconds > 0
+    assert found.serial_seconds > 0
 
 
 @pytest.fixture
@@ -86,14 +87,14 @@ def test_the_first_and_the_slowest_measurements_are_left_out(
     )
     found = measured()
     assert found is not None
-    assert (found["seconds"], found["serial_seconds"]) == pytest.approx((0.002, 0.0005))
+    assert (found.seconds, found.serial_seconds) == pytest.approx((0.002, 0.0005))
 
 
 def test_on_a_very_busy_machine_it_ends_early(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     planted(monkeypatch, clock, [2.0] * 3 + [0.5] * 10, [0.0] * 13)
     found = measured()
     assert found is not None
-    assert found["seconds"] == 0.5
+    assert found.seconds == 0.5
     assert clock == [11.0]
 
 
@@ -101,7 +102,7 @@ def test_a_busy_time_in_the_middle_of_the_work_counts(
     monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:
     planted(monkeypatch, clock, [0.0] * 3 + [0.01] * 10 + [0.03] * 60 + [0.01] * 10, [0.001] * 83)
-    found = Calibration("cpu")
+    found = Calibrator("cpu")
     found.begin()
     taken = []
     for _ in range(120):
@@ -110,19 +111,19 @@ def test_a_busy_time_in_the_middle_of_the_work_counts(
     assert taken == pytest.approx([0.0, 0.031] * 60)
     result = found.end()
     assert result is not None
-    assert result["seconds"] == pytest.approx(0.03)
+    assert result.seconds == pytest.approx(0.03)
 
 
 def test_of_short_work_everything_counts(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     planted(monkeypatch, clock, [0.0] * 3 + [0.01] * 10 + [0.03] * 5 + [0.01] * 10, [0.001] * 28)
-    found = Calibration("cpu")
+    found = Calibrator("cpu")
     found.begin()
     for _ in range(5):
         clock[0] += 1.1
         found.sample()
     result = found.end()
     assert result is not None
-    assert result["seconds"] == pytest.approx(0.01)
+    assert result.seconds == pytest.approx(0.01)
 
 
 def test_no_random_number_is_drawn_from_a_global_generator() -> None:
@@ -153,9 +154,9 @@ def test_a_calibration_that_fails_is_none(
 def test_a_job_records_it_outside_of_its_phases(
     probe: Path, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = {"version": 1, "kernel": "torch", "seconds": 0.25, "serial_seconds": 0.125}
+    found = Calibration(1, "torch", 0.25, 0.125)
 
-    class Slow(Calibration):
+    class Slow(Calibrator):
         def begin(self) -> None:
             time.sleep(1.0)
 
@@ -163,21 +164,21 @@ def test_a_job_records_it_outside_of_its_phases(
             time.sleep(1.0)
             return 1.0
 
-        def end(self) -> dict[str, object]:
+        def end(self) -> Calibration:
             time.sleep(1.0)
             return found
 
-    monkeypatch.setattr("a2ibench.bench.run_job.Calibration", Slow)
+    monkeypatch.setattr("a2ibench.bench.run_job.Calibrator", Slow)
     (job,) = plan_run(
         RunOptions(["nearest"], ["thin"], catalogue=catalogue, profile="smoke", device="cpu")
     ).jobs()
     folder = tmp_path / "job"
     folder.mkdir()
     record = run_job(job, folder)
-    assert record["status"] == "ok"
-    assert read_record(folder)["calibration"] == found
-    assert max(record["timings"][phase] for phase in ("fit", "reconstruct", "score")) < 0.9
-    assert "calibration" not in record["timings"]
+    assert record.status == "ok"
+    assert read_record(folder).calibration == found
+    assert max(record.timings[phase] for phase in ("fit", "reconstruct", "score")) < 0.9
+    assert "calibration" not in record.timings
 
 
 def test_a_job_without_a_result_has_none(
@@ -188,7 +189,7 @@ def test_a_job_without_a_result_has_none(
     ).jobs()
     folder = tmp_path / "job"
     folder.mkdir()
-    assert run_job(job, folder)["calibration"] is None
+    assert run_job(job, folder).calibration is None
 
 
 def test_a_gpus_peak_of_memory_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +198,7 @@ def test_a_gpus_peak_of_memory_starts_anew(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("a2ibench.bench.device.synchronise", lambda where: None)
     for name in ("empty_cache", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda name=name: calls.append(name))
-    found = Calibration("cuda")
+    found = Calibrator("cuda")
     found.begin()
     assert calls[-2:] == ["empty_cache", "reset_peak_memory_stats"]
     before = len(calls)

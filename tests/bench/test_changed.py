@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_an_edited_score_is_said_and_made_again(
     content = json.loads(file.read_text())
     content["metrics"]["spread"]["value"] = 99.0
     file.write_text(json.dumps(content))
-    assert run()["metrics"] == before["metrics"]
+    assert run().metrics == before.metrics
     assert fits(probe) == 2
     (message,) = caplog.messages
     assert "thin, nearest" in message or "thin--nearest" in message
@@ -88,10 +89,10 @@ def test_a_dataset_that_changes_while_it_is_read_is_not_taken_for_current_later(
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(opening, "open_dataset", replaced_meanwhile)
         before = run()
-    assert before["provenance"]["used"]["dataset"] == "changed while it was read"
+    assert before.provenance["used"]["dataset"] == "changed while it was read"
     after = run()
     assert fits(probe) == 2
-    assert after["metrics"]["spread"]["value"] == pytest.approx(
+    assert after.metrics["spread"].value == pytest.approx(
         np.repeat(tifffile.imread(file), 3, axis=0).std() / 255
     )
     run()
@@ -108,10 +109,11 @@ def test_another_code_of_the_degradation_that_a_method_trains_with_is_another_jo
     record = read_record(folder)
     assert record is not None
     # As a method records it that has such a setting.
-    record["provenance"]["configuration"]["degradation"] = "smear:strength=1"
-    record["provenance"]["used"] |= used_by(record["provenance"]["configuration"])
-    assert record["provenance"]["used"]["degradation"]["distribution"] == "smear"
-    write_record(folder, record)
+    configuration = {**record.provenance["configuration"], "degradation": "smear:strength=1"}
+    used = {**record.provenance["used"], **used_by(configuration)}
+    assert used["degradation"]["distribution"] == "smear"
+    provenance = {**record.provenance, "configuration": configuration, "used": used}
+    write_record(folder, replace(record, provenance=provenance))
     run()
     assert fits(probe) == 1
     module.write_text("class Smear: strength = 2\n")

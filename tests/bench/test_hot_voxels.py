@@ -48,14 +48,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
 @pytest.mark.parametrize("dtype", HOT)
 @pytest.mark.parametrize("name", SIMULATED)
 def test_scores_are_those_without_it(results: dict[str, Record], dtype: str, name: str) -> None:
-    clean, hot = (results[f"{dtype}-{kind}-{name}"]["metrics"] for kind in ("clean", "hot"))
-    assert 15 < clean["psnr"]["value"] < 45
-    assert hot["psnr"]["value"] == pytest.approx(clean["psnr"]["value"], abs=0.05)
-    assert hot["ssim"]["value"] == pytest.approx(clean["ssim"]["value"], abs=0.002)
+    clean, hot = (results[f"{dtype}-{kind}-{name}"].metrics for kind in ("clean", "hot"))
+    assert 15 < clean["psnr"].value < 45
+    assert hot["psnr"].value == pytest.approx(clean["psnr"].value, abs=0.05)
+    assert hot["ssim"].value == pytest.approx(clean["ssim"].value, abs=0.002)
 
 
 @pytest.mark.parametrize("dtype", HOT)
 def test_without_reference_the_contrast_is_that_without_it(results: dict[str, Record], dtype: str) -> None:
-    told = [results[f"{dtype}-{kind}-given"]["provenance"]["dataset"] for kind in ("clean", "hot")]
+    told = [results[f"{dtype}-{kind}-given"].provenance["dataset"] for kind in ("clean", "hot")]
     assert np.ptp(told[1]["intensity"]) > 5 * np.ptp(told[0]["intensity"])
     np.testing.assert_allclose(told[1]["contrast"], told[0]["contrast"], atol=20)

@@ -12,7 +12,7 @@ import tifffile
 
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
-from a2ibench.bench.record import read_record
+from a2ibench.bench.record import Score, read_record
 from a2ibench.bench.run_job import run_job
 from a2ibench.contracts import silent
 
@@ -35,19 +35,19 @@ def run(probe: Path, catalogue: Path, tmp_path: Path) -> Run:
 def test_a_job_is_recorded_in_full(run: Run, tmp_path: Path) -> None:
     record = run("nearest", settings=["nearest.gain=1.5"], precision="fp32")
     assert record == read_record(tmp_path / "job")
-    assert (record["dataset"], record["method"], record["seed"], record["status"]) == (
+    assert (record.dataset, record.method, record.seed, record.status) == (
         "thin",
         "nearest",
         0,
         "ok",
     )
-    assert record["error"] is None
-    assert list(record["timings"]) == ["setup", "load", "fit", "reconstruct", "score", "write"]
-    assert all(seconds >= 0 for seconds in record["timings"].values())
-    assert record["memory"]["process"] > 1e6
+    assert record.error is None
+    assert list(record.timings) == ["setup", "load", "fit", "reconstruct", "score", "write"]
+    assert all(seconds >= 0 for seconds in record.timings.values())
+    assert record.memory["process"] > 1e6
     voxels = 36 * 20 * 16
-    assert record["model"]["voxels_per_second"] == pytest.approx(voxels / record["timings"]["reconstruct"])
-    provenance = record["provenance"]
+    assert record.model["voxels_per_second"] == pytest.approx(voxels / record.timings["reconstruct"])
+    provenance = record.provenance
     assert provenance["configuration"] == {"gain": 1.5}
     assert (provenance["plugin"], provenance["distribution"], provenance["version"]) == (
         "probe",
@@ -72,7 +72,7 @@ def test_scores_are_of_the_quantised_reconstruction(run: Run, tmp_path: Path) ->
     record = run("nearest")
     stored = tifffile.imread(tmp_path / "data" / "thin.tif")
     expected = np.repeat(stored, 3, axis=0)
-    assert record["metrics"] == {"spread": {"value": pytest.approx(expected.std() / 255), "version": 3}}
+    assert record.metrics == {"spread": Score(pytest.approx(expected.std() / 255), 3)}
     slices = np.load(tmp_path / "job" / "scores.npz")["spread.xy"]
     assert slices.dtype == np.float32
     np.testing.assert_allclose(slices, expected.std(axis=(1, 2)), rtol=1e-6)
@@ -80,9 +80,9 @@ def test_scores_are_of_the_quantised_reconstruction(run: Run, tmp_path: Path) ->
 
 def test_without_reference_metrics_that_need_one_are_absent(run: Run, tmp_path: Path) -> None:
     record = run("nearest", metrics=None)
-    assert "spread" in record["metrics"]
-    assert "psnr" not in record["metrics"]
-    assert not any(name.startswith(("psnr", "ssim")) for name in record["metric_errors"])
+    assert "spread" in record.metrics
+    assert "psnr" not in record.metrics
+    assert not any(name.startswith(("psnr", "ssim")) for name in record.metric_errors)
     assert "reference" not in np.load(tmp_path / "job" / "slices.npz")
 
 
@@ -98,9 +98,9 @@ def test_with_simulation_the_reference_is_scored_and_never_handed_over(
     assert (probe / "files.txt").read_text() == ""
     error = np.repeat(seen, 3, axis=0).astype(float) - stored
     expected = 10 * np.log10(255**2 / (error**2).mean())
-    assert record["metrics"]["psnr"]["value"] == pytest.approx(expected, abs=1e-9)
-    assert "simulate" in record["timings"]
-    dataset = record["provenance"]["dataset"]
+    assert record.metrics["psnr"].value == pytest.approx(expected, abs=1e-9)
+    assert "simulate" in record.timings
+    dataset = record.provenance["dataset"]
     assert dataset["voxel_size"] == [10, 10, 10]
     assert dataset["input_voxel_size"] == [30, 10, 10]
     planes = np.load(tmp_path / "job" / "slices.npz")
@@ -132,48 +132,48 @@ def test_a_failure_is_recorded_in_one_line(
     run: Run, method: str, kind: str, message: str, status: str
 ) -> None:
     record = run(method)
-    assert record["status"] == status
-    assert record["error"]["type"] == kind
-    assert message in record["error"]["message"]
-    assert "\n" not in record["error"]["message"]
-    assert "Traceback" in record["error"]["traceback"]
-    assert "load" in record["timings"]
-    assert record["memory"]["process"] > 0
+    assert record.status == status
+    assert record.error.type == kind
+    assert message in record.error.message
+    assert "\n" not in record.error.message
+    assert "Traceback" in record.error.traceback
+    assert "load" in record.timings
+    assert record.memory["process"] > 0
 
 
 def test_a_skipped_job_gives_its_reason(run: Run, probe: Path) -> None:
     record = run("skips")
-    assert (record["status"], record["reason"]) == ("skipped", "not for volumes like this")
-    assert record["metrics"] == {}
+    assert (record.status, record.reason) == ("skipped", "not for volumes like this")
+    assert record.metrics == {}
     assert not (probe / "fits.txt").exists()
 
 
 def test_a_metric_that_fails_costs_only_its_own_score(run: Run) -> None:
     record = run("nearest", metrics=["broken", "undefined", "spread"])
-    assert record["status"] == "ok"
-    assert list(record["metrics"]) == ["spread"]
-    assert list(record["metric_errors"]) == ["broken"]
-    assert "read-only" in record["metric_errors"]["broken"]
+    assert record.status == "ok"
+    assert list(record.metrics) == ["spread"]
+    assert list(record.metric_errors) == ["broken"]
+    assert "read-only" in record.metric_errors["broken"]
 
 
 def test_an_isotropic_volume_without_simulation_is_an_error(run: Run) -> None:
     record = run("nearest", "flat")
-    assert record["status"] == "error"
-    assert "flat: voxel_size (10.0, 10.0, 10.0) is isotropic" in record["error"]["message"]
+    assert record.status == "error"
+    assert "flat: voxel_size (10.0, 10.0, 10.0) is isotropic" in record.error.message
 
 
 def test_a_missing_file_is_an_error_of_the_job(run: Run, tmp_path: Path) -> None:
     (tmp_path / "data" / "thin.tif").unlink()
     record = run("nearest")
-    assert record["status"] == "error"
-    assert "thin.tif" in record["error"]["message"]
+    assert record.status == "error"
+    assert "thin.tif" in record.error.message
 
 
 def test_a_method_without_optional_members_is_run(run: Run) -> None:
     record = run("plain", settings=["plain.gain=0.5"])
-    assert record["status"] == "ok"
-    assert record["provenance"]["configuration"] == {}
-    assert record["provenance"]["settings"] == {"gain": 0.5}
+    assert record.status == "ok"
+    assert record.provenance["configuration"] == {}
+    assert record.provenance["settings"] == {"gain": 0.5}
 
 
 def test_checkpoints_are_kept_where_there_are_any(run: Run, tmp_path: Path) -> None:
@@ -199,18 +199,18 @@ def test_the_phantom_has_a_checksum_of_its_voxels(run: Run, catalogue: Path) -> 
     with catalogue.open("a") as file:
         file.write("[made]\nphantom = {size = 32}\nvoxel_size = [8, 8, 8]\nsimulate = {ratio = 4.0}\n")
     record = run("nearest", "made", metrics=["psnr"])
-    assert record["status"] == "ok", record["error"]
-    assert record["provenance"]["dataset"]["sha256_of"] == "voxels"
-    assert record["metrics"]["psnr"]["value"] > 5
+    assert record.status == "ok", record.error
+    assert record.provenance["dataset"]["sha256_of"] == "voxels"
+    assert record.metrics["psnr"].value > 5
 
 
 def test_what_a_method_fails_to_tell_of_itself_costs_no_result(run: Run) -> None:
     record = run("secretive")
-    assert record["status"] == "ok"
-    assert record["model"]["params"] == 12
-    assert "macs_per_voxel" not in record["model"]
-    assert record["provenance"]["configuration"] == {}
-    assert record["metrics"]["spread"]["value"] > 0
+    assert record.status == "ok"
+    assert record.model["params"] == 12
+    assert "macs_per_voxel" not in record.model
+    assert record.provenance["configuration"] == {}
+    assert record.metrics["spread"].value > 0
 
 
 def test_on_a_gpu_phases_wait_for_the_device_and_start_warm(
@@ -235,11 +235,11 @@ def test_on_a_gpu_phases_wait_for_the_device_and_start_warm(
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr("a2ibench.bench.device.cuda_present", lambda: True)
     record = run("curious", device="cuda")
-    assert record["status"] == "ok", record["error"]
-    assert record["memory"]["device"] == 5
-    assert record["provenance"]["device_name"] == "A GPU"
+    assert record.status == "ok", record.error
+    assert record.memory["device"] == 5
+    assert record.provenance["device_name"] == "A GPU"
     assert calls.index("first optimizer") < calls.index("first work") < calls.index("reset_peak_memory_stats")
-    assert calls.count("synchronize") == 2 * len(record["timings"])
+    assert calls.count("synchronize") == 2 * len(record.timings)
     assert (probe / "shapes.txt").read_text().split("\n")[:-1] == ["(12, 20, 16)", "(12, 20, 16)"]
 
 
@@ -262,7 +262,7 @@ def test_a_hot_voxel_changes_no_score(dtype, tmp_path) -> None:
         ).jobs()
         folder = tmp_path / name
         folder.mkdir()
-        found[name] = run_job(job, folder)["metrics"]
-    assert abs(found["clean"]["psnr"]["value"] - found["hot"]["psnr"]["value"]) < 0.1
-    assert abs(found["clean"]["ssim"]["value"] - found["hot"]["ssim"]["value"]) < 0.005
-    assert found["clean"]["psnr"]["value"] > 10
+        found[name] = run_job(job, folder).metrics
+    assert abs(found["clean"]["psnr"].value - found["hot"]["psnr"].value) < 0.1
+    assert abs(found["clean"]["ssim"].value - found["hot"]["ssim"].value) < 0.005
+    assert found["clean"]["psnr"].value > 10

@@ -15,7 +15,8 @@ import pytest
 from a2ibench.bench.execute import execute
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import Job, Plan, plan_run
-from a2ibench.bench.record import Record, read_records
+from a2ibench.bench.record import Record
+from a2ibench.bench.run import read_run
 from a2ibench.bench.run_folder import prepare_run_folder
 
 
@@ -33,7 +34,7 @@ class Log:
         self.reports.append((job.method, phase, done, total, dict(values)))
 
     def job_finished(self, job: Job, record: Record) -> None:
-        self.lines.append(f"finished {job.method} {record['status']}")
+        self.lines.append(f"finished {job.method} {record.status}")
 
     def job_cached(self, job: Job, record: Record) -> None:
         self.lines.append(f"cached {job.method}")
@@ -76,8 +77,8 @@ def test_one_failure_never_stops_the_others(plan: Callable[..., Plan], probe: Pa
     planned = plan(*methods)
     log = Log()
     records = execute(planned, prepare_run_folder(planned, out), log)
-    assert [record["method"] for record in records] == list(methods)
-    assert [record["status"] for record in records] == [
+    assert [record.method for record in records] == list(methods)
+    assert [record.status for record in records] == [
         "error",
         "error",
         "error",
@@ -88,12 +89,12 @@ def test_one_failure_never_stops_the_others(plan: Callable[..., Plan], probe: Pa
     ]
     assert log.lines[:3] == ["started dies 1/7", "finished dies error", "started exits 2/7"]
     assert log.lines[-1] == "finished nearest ok"
-    assert {record["method"] for record in read_records(out)} == set(methods)
-    killed, exited = records[0]["error"], records[1]["error"]
-    assert killed["message"].startswith("worker was killed by signal 9 (SIGKILL)")
-    assert "about to die" in killed["traceback"]
-    assert exited["message"] == "worker exited with code 7 without a record; see log.txt"
-    assert records[0]["provenance"]["distribution"] == "probe"
+    assert {record.method for record in read_run(out).records} == set(methods)
+    killed, exited = records[0].error, records[1].error
+    assert killed.message.startswith("worker was killed by signal 9 (SIGKILL)")
+    assert "about to die" in killed.traceback
+    assert exited.message == "worker exited with code 7 without a record; see log.txt"
+    assert records[0].provenance["distribution"] == "probe"
     assert (probe / "hook.txt").read_text().splitlines()[-1] == "nearest ok"
     assert not list(out.rglob("*.tmp"))
 
@@ -104,9 +105,9 @@ def test_what_plugins_print_goes_to_the_log_and_progress_arrives(
     planned = plan("nearest")
     log = Log()
     (record,) = execute(planned, prepare_run_folder(planned, out), log)
-    assert record["status"] == "ok"
+    assert record.status == "ok"
     # A worker imports no torch for a method that needs none.
-    assert record["memory"]["process"] < 200e6
+    assert record.memory["process"] < 200e6
     phases = list(dict.fromkeys(report[1] for report in log.reports))
     assert phases == ["setup", "load", "fit", "reconstruct", "score", "write"]
     assert ("nearest", "fit", 1, 2, {"loss": 0.5}) in log.reports
@@ -127,7 +128,7 @@ def test_finished_jobs_are_not_repeated_and_failed_ones_are(
     written = done.stat().st_mtime_ns
     log = Log()
     records = execute(planned, prepare_run_folder(planned, out), log)
-    assert [record["status"] for record in records] == ["ok", "error", "skipped", "error"]
+    assert [record.status for record in records] == ["ok", "error", "skipped", "error"]
     assert log.lines == [
         "cached nearest", "cached skips",
         "started raises 2/4", "finished raises error", "started unsaved 4/4", "finished unsaved error",
@@ -143,7 +144,7 @@ def test_a_half_written_record_is_run_again(plan: Callable[..., Plan], probe: Pa
     done = out / "jobs/thin--nearest--s0/record.json"
     done.write_text(done.read_text()[:100])
     (record,) = execute(planned, prepare_run_folder(planned, out))
-    assert record["status"] == "ok"
+    assert record.status == "ok"
     assert len(fits(probe)) == 2
 
 
@@ -161,16 +162,16 @@ def test_changed_code_of_a_method_is_run_again(plan: Callable[..., Plan], probe:
     module.write_text(module.read_text().replace("nearest = np.clip", "nearest = 0 * np.clip"))
     (record,) = execute(planned, prepare_run_folder(planned, out))
     assert len(fits(probe)) == 2
-    assert record["status"] == "ok"
+    assert record.status == "ok"
 
 
 def test_a_job_that_hangs_is_stopped(plan: Callable[..., Plan], probe: Path, out: Path) -> None:
     (probe / "sleep").touch()
     planned = plan("sleeps", "nearest", timeout=8.0)
     records = execute(planned, prepare_run_folder(planned, out))
-    assert [record["status"] for record in records] == ["timeout", "ok"]
-    assert records[0]["error"]["message"] == "stopped after 8 s; allow more time (timeout)"
-    assert "in fit" in records[0]["error"]["traceback"]
+    assert [record.status for record in records] == ["timeout", "ok"]
+    assert records[0].error.message == "stopped after 8 s; allow more time (timeout)"
+    assert "in fit" in records[0].error.traceback
     assert is_gone(int((probe / "pid.txt").read_text()))
 
 
@@ -213,11 +214,11 @@ def test_a_worker_ends_with_a_killed_parent_and_a_second_run_completes(
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     wait_for(lambda: is_gone(worker))
-    assert read_records(out) == []
+    assert read_run(out).records == ()
     (probe / "sleep").unlink()
     planned = plan("sleeps", "nearest")
     records = execute(planned, prepare_run_folder(planned, out))
-    assert [record["status"] for record in records] == ["ok", "ok"]
+    assert [record.status for record in records] == ["ok", "ok"]
 
 
 def test_ctrl_c_stops_the_job_records_it_and_starts_no_other(
@@ -228,12 +229,12 @@ def test_ctrl_c_stops_the_job_records_it_and_starts_no_other(
     _, stderr = parent.communicate(timeout=30)
     assert "KeyboardInterrupt" in stderr
     assert is_gone(worker)
-    (record,) = read_records(out)
-    assert (record["method"], record["status"]) == ("sleeps", "interrupted")
+    (record,) = read_run(out).records
+    assert (record.method, record.status) == ("sleeps", "interrupted")
     (probe / "sleep").unlink()
     planned = plan("sleeps", "nearest")
     records = execute(planned, prepare_run_folder(planned, out))
-    assert [record["status"] for record in records] == ["ok", "ok"]
+    assert [record.status for record in records] == ["ok", "ok"]
 
 
 def test_ctrl_c_within_this_process_is_recorded_and_passed_on(
@@ -251,8 +252,8 @@ def test_ctrl_c_within_this_process_is_recorded_and_passed_on(
     with pytest.raises(KeyboardInterrupt):
         execute(planned, prepare_run_folder(planned, out), log)
     assert log.lines == ["started nearest 1/2", "finished nearest interrupted"]
-    (record,) = read_records(out)
-    assert record["error"]["type"] == "KeyboardInterrupt"
+    (record,) = read_run(out).records
+    assert record.error.type == "KeyboardInterrupt"
 
 
 def test_the_folder_must_be_the_plans(plan: Callable[..., Plan], out: Path) -> None:
@@ -269,4 +270,4 @@ def test_modules_of_the_working_folder_shadow_nothing(
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place != ""])
     planned = plan("nearest")
     (record,) = execute(planned, prepare_run_folder(planned, out))
-    assert record["status"] == "ok", record["error"]
+    assert record.status == "ok", record.error

@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from a2ibench.bench.provenance import describe_error, failed_record
-from a2ibench.bench.record import check_record
+from a2ibench.bench.record import Failure, Record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.errors import InputError, PluginError
+from a2ibench.files import plain
 
 
 class OutOfMemoryError(RuntimeError):
@@ -34,22 +35,22 @@ def wrapped(cause: Exception) -> Exception:
     ],
 )
 def test_running_out_of_memory_is_told_from_other_errors(error: Exception, status: str) -> None:
-    assert describe_error(error)["status"] == status
+    assert describe_error(error)[0] == status
 
 
 def test_messages_are_one_line_and_our_own_errors_need_no_type() -> None:
-    assert describe_error(InputError("a: b"))["error"]["message"] == "a: b"
-    assert describe_error(KeyError("x\ny"))["error"]["message"] == "KeyError: 'x\\ny'"
-    assert describe_error(MemoryError())["error"]["message"] == "MemoryError"
+    assert describe_error(InputError("a: b"))[1].message == "a: b"
+    assert describe_error(KeyError("x\ny"))[1].message == "KeyError: 'x\\ny'"
+    assert describe_error(MemoryError())[1].message == "MemoryError"
 
 
 def test_the_record_of_a_failed_job_is_complete() -> None:
     job = Job(DatasetSpec("d", "D", (3.0, 1.0, 1.0)), "gone", 0, "smoke", Budget(steps=1), key="k")
     record = failed_record(job, "timeout", "TimeoutError", "too\nlong", "log")
-    check_record(record)
-    assert record["error"] == {"type": "TimeoutError", "message": "too long", "traceback": "log"}
-    assert record["provenance"]["key"] == "k"
-    assert record["provenance"]["environment"]["python"]
+    assert Record.from_dict(plain(record.to_dict())) == record
+    assert record.error == Failure("TimeoutError", "too long", "log")
+    assert record.provenance["key"] == "k"
+    assert record.provenance["environment"]["python"]
 
 
 def test_the_peak_of_a_process_covers_what_it_has_freed_but_not_its_parents() -> None:

@@ -21,7 +21,7 @@ def test_a_record_holds_the_resolved_values(probe: Path, catalogue: Path, tmp_pa
     )
     plan = plan_run(RunOptions(["nearest"], ["full"], catalogue=catalogue, profile="smoke", device="cpu"))
     (job,) = plan.jobs()
-    provenance = run_job(job, tmp_path)["provenance"]
+    provenance = run_job(job, tmp_path).provenance
     assert provenance["configuration"] == {"gain": 1.0}
     smoke = PROFILES["smoke"]
     assert provenance["protocol"] == {
@@ -43,7 +43,7 @@ def test_a_budget_takes_the_place_of_the_profiles_steps(
     )
     (job,) = plan.jobs()
     record = run_job(replace(job, key="k"), tmp_path)
-    assert record["status"] == "error"
-    protocol = record["provenance"]["protocol"]
+    assert record.status == "error"
+    protocol = record.provenance["protocol"]
     assert (protocol["steps"], protocol["seconds"]) == (steps, seconds)
-    assert record["provenance"]["dataset"]["simulation"] is None
+    assert record.provenance["dataset"]["simulation"] is None

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench.record import write_record
+from a2ibench.bench.record import Record, write_record
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Install = Callable[..., Distribution]
@@ -132,7 +132,7 @@ def test_times_come_from_the_records_beside_it(cli: Cli, command: list[str | Pat
     for path in records:
         record = stored[path.parent.name.split("--")[1]]
         record["timings"]["fit"] = 1000.0
-        write_record(path.parent, record)
+        write_record(path.parent, Record.from_dict(record))
     longer = foretold(cli(*command, "--budget", "30steps", "--dry-run", "--json"))
     times = {job["method"]: job["seconds"] for job in longer["jobs"]}
     assert times["learns"] == pytest.approx(3000 + rest)

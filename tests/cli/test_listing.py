@@ -44,7 +44,10 @@ def test_methods_are_those_of_the_host(cli: Cli) -> None:
 
 
 def test_reporters_are_those_of_plugins(cli: Cli, install_plugin: Callable[..., Distribution]) -> None:
-    assert json.loads(cli("list", "reporters", "--json").stdout) == []
+    assert [one["name"] for one in json.loads(cli("list", "reporters", "--json").stdout)] == [
+        "tables",
+        "figures",
+    ]
     install_plugin(
         "scribe",
         """

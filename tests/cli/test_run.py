@@ -52,12 +52,12 @@ class Waits(Cubic):
         ctx.progress("fit", 1, 10, loss=0.5)
         time.sleep(300)
 
-def counts(folder):
-    path = folder / "count.txt"
-    path.write_text(str(len(list(folder.glob("jobs/*/record.json")))))
+def counts(run):
+    path = run.folder / "count.txt"
+    path.write_text(str(len(run.records)))
     return [path]
 
-def stops(folder):
+def stops(run):
     raise SystemExit("reporter stops")
 """
 

@@ -62,12 +62,12 @@ def test_a_plugin_that_does_not_answer_failed_and_the_command_works(
 @pytest.mark.parametrize(
     ("hook", "deep"),
     [
-        ("import os; os._exit(0)", "import os\ndef write(folder): os._exit(0)"),
+        ("import os; os._exit(0)", "import os\ndef write(run): os._exit(0)"),
         pytest.param(
-            "raise KeyboardInterrupt", "def write(folder): raise KeyboardInterrupt", marks=pytest.mark.slow
+            "raise KeyboardInterrupt", "def write(run): raise KeyboardInterrupt", marks=pytest.mark.slow
         ),
-        ("pass", "import shutil\ndef write(folder): shutil.rmtree(folder); return []"),
-        pytest.param("pass", "def write(folder): return [folder / 'never-written']", marks=pytest.mark.slow),
+        ("pass", "import shutil\ndef write(run): shutil.rmtree(run.folder); return []"),
+        pytest.param("pass", "def write(run): return [run.folder / 'never-written']", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_with_a_rough_reporter_keeps_its_records_and_says_so(

@@ -37,8 +37,8 @@ PLUGIN = f"""
     def a2ibench_register_reporters(register):
         register(ReporterSpec("paths", "evil:write", EVIL))
 
-    def write(folder):
-        return [folder / EVIL.replace("/", "")]
+    def write(run):
+        return [run.folder / EVIL.replace("/", "")]
 
     class Fails:
         halo = (0, 0)

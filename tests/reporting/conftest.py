@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from a2ibench.bench.record import write_record
+from a2ibench.bench.record import Record, write_record
+from a2ibench.files import plain
 
 
 def job(
@@ -57,7 +58,7 @@ def make_run(tmp_path):
                 np.savez_compressed(folder / "slices.npz", **planes)
             if slices is not None:
                 np.savez_compressed(folder / "scores.npz", **slices)
-            write_record(folder, record)
+            write_record(folder, Record.from_dict(plain(record)))
         if datasets or methods:
             plan = {"datasets": [{"name": name} for name in datasets], "methods": list(methods)}
             (tmp_path / "run.json").write_text(json.dumps({"plan": plan}))

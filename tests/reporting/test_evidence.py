@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 
-from a2ibench.reporting.standings import Repeats, difference, shares
+from a2ibench.bench.standings import Repeats, difference, shares
 from a2ibench.statistics import block_half_width, mean_half_width
 
 N = 64

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a2ibench.bench.standings import read_slices, shares
 from a2ibench.metrics.psnr import CEILING, PSNR
 from a2ibench.metrics.ssim import SSIM
-from a2ibench.reporting.standings import read_slices, shares
 
 RANGE = 255.0
 

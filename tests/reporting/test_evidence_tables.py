@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
-from a2ibench.bench.record import read_records
+from a2ibench.bench.run import read_run
 from a2ibench.reporting.layout import table_content
-from a2ibench.reporting.results import group
 from a2ibench.reporting.tables import console_table, summary_frame, write_tables
 
 N = {"xz": 80, "yz": 64}
@@ -56,7 +56,7 @@ def table(run):
 
 
 def test_gains_have_intervals_and_what_is_level_with_the_best_is_marked(run):
-    write_tables(run)
+    write_tables(read_run(run))
     rows = cells(run)
     assert rows["clear"]["PSNR (dB)"].startswith("**3")
     assert rows["close"]["PSNR (dB)"].startswith("≈ 3")
@@ -69,7 +69,7 @@ def test_gains_have_intervals_and_what_is_level_with_the_best_is_marked(run):
 
 
 def test_table_csv_tells_gain_and_difference_from_the_best(run):
-    write_tables(run)
+    write_tables(read_run(run))
     found = table(run)
     assert set(found["psnr_best"]) == {"clear"}
     assert found["psnr_gain_over_cubic"].tolist() == pytest.approx(
@@ -97,13 +97,13 @@ def test_table_csv_tells_gain_and_difference_from_the_best(run):
 
 
 def test_latex_and_terminal_show_the_same(run):
-    write_tables(run)
+    write_tables(read_run(run))
     gain = cells(run)["behind"]["gain (dB)"]
     tex = (run / "table.tex").read_text()
     assert f" & {gain} & " in tex
     assert r"$\approx$ 3" in tex
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(console_table(read_records(run), run))
+    console.print(console_table(read_run(run)))
     text = console.export_text()
     assert gain.replace(", ", ",") in text
     assert re.search("│ +≈ 3", text)
@@ -112,7 +112,7 @@ def test_latex_and_terminal_show_the_same(run):
 def test_negative_ends_have_a_minus_in_latex(make_run):
     job = make_run.job
     run = make_run(scored(job, "cubic"), scored(job, "close", noise=-1.0))
-    write_tables(run)
+    write_tables(read_run(run))
     gain = cells(run)["close"]["gain (dB)"]
     assert re.fullmatch(r"-0\.0\d \[-0\.\d\d, 0\.\d\d\]", gain)
     assert f" & {gain.replace('-', '$-$')} & " in (run / "table.tex").read_text()
@@ -127,7 +127,7 @@ def test_seeds_widen_intervals_and_are_averaged(make_run):
         for seed, noise in spread.items()
     ]
     run = make_run(*jobs)
-    write_tables(run)
+    write_tables(read_run(run))
     found, rows = table(run), cells(run)
     half = found["psnr_gain_high"] - found["psnr_gain_over_cubic"]
     # Student's quantile for three seeds.
@@ -157,7 +157,7 @@ def spoil(folder, kind):
 @pytest.mark.parametrize("kind", ["missing", "damaged", "shorter", "another's"])
 def test_unusable_slices_cost_their_own_interval_only(run, kind):
     spoil(run / "jobs" / "cells--close--s0", kind)
-    write_tables(run)
+    write_tables(read_run(run))
     found, rows = table(run), cells(run)
     assert found["psnr_gain_low"].notna().tolist() == [False, True, False, True]
     assert found["psnr_gain_over_cubic"].notna().all()
@@ -168,7 +168,7 @@ def test_unusable_slices_cost_their_own_interval_only(run, kind):
 
 def test_without_the_baseline_methods_are_still_compared(make_run):
     run = make_run(*(scored(make_run.job, method) for method in ("clear", "close")))
-    write_tables(run)
+    write_tables(read_run(run))
     assert cells(run)["close"]["PSNR (dB)"].startswith("≈")
     assert table(run)["psnr_gain_low"].isna().all()
 
@@ -176,7 +176,7 @@ def test_without_the_baseline_methods_are_still_compared(make_run):
 def test_without_slices_nothing_is_claimed(make_run):
     job = make_run.job
     run = make_run(job(scores={"psnr": 30.0}), job(method="net", scores={"psnr": 31.0}))
-    write_tables(run)
+    write_tables(read_run(run))
     assert cells(run)["net"]["gain (dB)"] == "+1.00"
     text = (run / "table.md").read_text()
     assert "≈" not in text
@@ -192,7 +192,7 @@ def test_failed_jobs_and_other_versions_are_not_compared(make_run):
         scored(job, "close", status="error"),
         scored(job, "behind"),
     )
-    write_tables(run)
+    write_tables(read_run(run))
     found = pd.read_csv(run / "table.csv").set_index(["psnr_version", "method"])
     assert found["psnr_best"].dropna().to_dict() == {
         (1, "cubic"): "behind",
@@ -202,14 +202,14 @@ def test_failed_jobs_and_other_versions_are_not_compared(make_run):
     assert pd.isna(found["psnr_gain_low"][2, "clear"])
 
 
-def test_records_alone_have_scores_without_intervals(run):
-    records = read_records(run)
-    assert not [name for name in summary_frame(records) if "gain_low" in name]
-    assert summary_frame(records, run)["psnr_gain_low"].notna().sum() == 3
-    (part,) = group(records)
-    assert "95 %" not in table_content(part).caption
+def test_records_alone_have_scores_without_intervals(run, tmp_path):
+    alone = replace(read_run(run), folder=tmp_path / "elsewhere")
+    assert not [name for name in summary_frame(alone) if "gain_low" in name]
+    assert summary_frame(read_run(run))["psnr_gain_low"].notna().sum() == 3
+    (part,) = alone.groups
+    assert "95 %" not in table_content(part, alone.standings()).caption
 
 
 def test_same_records_give_the_same_bytes(run):
-    first = {path.name: path.read_bytes() for path in write_tables(run)}
-    assert {path.name: path.read_bytes() for path in write_tables(run)} == first
+    first = {path.name: path.read_bytes() for path in write_tables(read_run(run))}
+    assert {path.name: path.read_bytes() for path in write_tables(read_run(run))} == first

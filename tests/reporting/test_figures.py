@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from a2ibench.bench.record import read_records
+from a2ibench.bench.run import read_run
 from a2ibench.reporting.canvas import round_length
 from a2ibench.reporting.figures import draw, write_figures
 from a2ibench.reporting.panels import figure_data, textured_window
@@ -31,7 +31,7 @@ def planes(shape, *, reference=True, offset=4, seed=0):
 
 
 def scene_of(run):
-    return figure_data(run, read_records(run))
+    return figure_data(read_run(run).records, read_run(run).files_of)
 
 
 def titles_and_blanks(scene):
@@ -116,9 +116,10 @@ def test_damaged_missing_and_misshapen_planes_are_left_out(make_run):
         job("b", "failed", status="error"),
     )
     (run / "jobs" / "a--damaged--s0" / "slices.npz").write_bytes(b"PK\x03\x04 cut")
-    scene = figure_data(run, [record for record in read_records(run) if record["dataset"] == "a"])
+    found = read_run(run)
+    scene = figure_data([record for record in found.records if record.dataset == "a"], found.files_of)
     assert [panel.title for panel in scene.panels] == ["reference", "cubic input", "good"]
-    assert [path.name for path in write_figures(run)] == ["a.png"]
+    assert [path.name for path in write_figures(read_run(run))] == ["a.png"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_damaged_missing_and_misshapen_planes_are_left_out(make_run):
 def test_size_follows_shape_and_number_of_planes(make_run, shape, methods, inches):
     job = make_run.job
     run = make_run(*(job(method=f"m{i}", planes=planes(shape, offset=i)) for i in range(methods)))
-    (path,) = write_figures(run)
+    (path,) = write_figures(read_run(run))
     image = matplotlib.image.imread(path)
     width, height = inches[0] + 0.24, inches[1] + 0.52
     assert image.shape[1] == pytest.approx(200 * width, abs=2)
@@ -190,27 +191,27 @@ def test_scale_bar_has_a_round_length(longest):
 def test_tiny_planes_and_an_unknown_voxel_size(make_run, shape):
     record, *arrays = make_run.job(planes=planes(shape))
     record["provenance"] = {"protocol_version": 1}
-    (path,) = write_figures(make_run((record, *arrays)))
+    (path,) = write_figures(read_run(make_run((record, *arrays))))
     assert matplotlib.image.imread(path)[..., :3].std() > 0.01
 
 
 def test_identical_flat_planes_can_be_drawn(make_run):
     flat = np.full((20, 20), 7, np.uint8)
     run = make_run(make_run.job(planes={"prediction": flat, "interpolated": flat, "reference": flat}))
-    assert len(write_figures(run)) == 1
+    assert len(write_figures(read_run(run))) == 1
 
 
 def test_same_run_gives_the_same_bytes(make_run):
     run = make_run(make_run.job(planes=planes((20, 24))))
-    first = write_figures(run)[0].read_bytes()
-    assert write_figures(run)[0].read_bytes() == first
+    first = write_figures(read_run(run))[0].read_bytes()
+    assert write_figures(read_run(run))[0].read_bytes() == first
     assert [path.name for path in (run / "figures").iterdir()] == ["cells.png"]
 
 
 def test_pyplot_is_not_touched(make_run):
     from matplotlib import pyplot
 
-    write_figures(make_run(make_run.job(planes=planes((20, 24)))))
+    write_figures(read_run(make_run(make_run.job(planes=planes((20, 24))))))
     assert pyplot.get_fignums() == []
 
 
@@ -223,5 +224,5 @@ def test_real_planes(make_run, shared_data: Path):
     row, column = textured_window(scene.panels[0].image, 24)
     chosen = truth[row : row + 24, column : column + 24].astype(float)
     assert chosen.std() > truth.std() * 0.8
-    (path,) = write_figures(run)
+    (path,) = write_figures(read_run(run))
     assert matplotlib.image.imread(path).shape[1] > 2000

@@ -36,7 +36,7 @@ def test_counts(count, text):
 
 def test_metrics():
     assert metric_text("psnr", Sample()) == "—"
-    assert metric_text("psnr", Sample.of([30.005, None])) == "30.00"
+    assert metric_text("psnr", Sample.of([30.005, math.nan])) == "30.00"
     assert metric_text("ssim", Sample.of([0.5, 0.7])) == "0.6000 ± 0.1414"
     assert metric_text("blur", Sample.of([1234.5678])) == "1235"
 

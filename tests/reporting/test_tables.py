@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from a2ibench.bench.record import read_records
-from a2ibench.reporting.tables import console_table, frame, timing_frame, write_tables
+from a2ibench.bench.run import Run, read_run
+from a2ibench.registry import PluginHost, host
+from a2ibench.reporting.tables import console_table, timing_frame, write_tables
 
 INTERVAL = re.compile(r"(?<=\d|\*) \[.+, .+\]")
 SEEDED = {0: (30.0, 0.80), 1: (30.5, 0.83), 2: (30.1, 0.81)}
@@ -75,7 +76,12 @@ def latex_tables(text):
 
 
 def test_summary_holds_means_and_sample_spreads(run):
-    assert [path.name for path in write_tables(run)] == ["table.csv", "table.md", "table.tex", "timing.csv"]
+    assert [path.name for path in write_tables(read_run(run))] == [
+        "table.csv",
+        "table.md",
+        "table.tex",
+        "timing.csv",
+    ]
     table = pd.read_csv(run / "table.csv").set_index(["dataset", "method"])
     net = table.loc["b-set", "net"]
     psnr, ssim = np.array(list(SEEDED.values())).T
@@ -95,7 +101,7 @@ def test_summary_holds_means_and_sample_spreads(run):
 
 
 def test_markdown_shows_spread_best_gain_and_failures(run):
-    write_tables(run)
+    write_tables(read_run(run))
     text = (run / "table.md").read_text()
     tables = markdown_tables(text)
     assert list(tables) == ["b-set", "a-set"]
@@ -119,7 +125,7 @@ def test_markdown_shows_spread_best_gain_and_failures(run):
 
 
 def test_latex_has_the_cells_of_markdown(run):
-    write_tables(run)
+    write_tables(read_run(run))
     text = (run / "table.tex").read_text()
     for opening, closing in ((r"\begin{", r"\end{"), ("{", "}")):
         assert text.count(opening) == text.count(closing)
@@ -148,7 +154,7 @@ def test_latex_escapes_names_and_draws_a_minus(make_run):
         job("50%_set", "cubic", scores={"psnr": 30.0}),
         job("50%_set", "a_b&c", scores={"psnr": 29.0}),
     )
-    write_tables(run)
+    write_tables(read_run(run))
     tables = latex_tables((run / "table.tex").read_text())
     assert tables[r"50\%\_set"][r"a\_b\&c"]["gain (dB)"] == "$-$1.00"
 
@@ -156,7 +162,8 @@ def test_latex_escapes_names_and_draws_a_minus(make_run):
 def test_ties_at_displayed_precision_are_both_best(make_run):
     job = make_run.job
     values = {"cubic": 30.001, "one": 30.004, "two": 29.99}
-    write_tables(run := make_run(*(job(method=name, scores={"psnr": v}) for name, v in values.items())))
+    run = make_run(*(job(method=name, scores={"psnr": v}) for name, v in values.items()))
+    write_tables(read_run(run))
     rows = markdown_tables((run / "table.md").read_text())["cells"]
     assert {name: row["PSNR (dB)"].startswith("**") for name, row in rows.items()} == {
         "cubic": True,
@@ -166,24 +173,20 @@ def test_ties_at_displayed_precision_are_both_best(make_run):
 
 
 def test_lower_is_better_is_respected_and_unknown_metrics_have_no_best(make_run, monkeypatch):
-    from a2ibench.reporting import results
-
-    monkeypatch.setattr(results, "higher_is_better", {"error": False, "other": None}.get)
+    monkeypatch.setattr(PluginHost, "higher_is_better", lambda _, name: {"error": False, "other": None}[name])
     job = make_run.job
     run = make_run(
         job(method="one", scores={"error": 0.5, "other": 2.0}),
         job(method="two", scores={"error": 0.25, "other": 1.0}),
     )
-    write_tables(run)
+    write_tables(read_run(run))
     rows = markdown_tables((run / "table.md").read_text())["cells"]
     assert [(row["error"], row["other"]) for row in rows.values()] == [("0.5", "2"), ("**0.25**", "1")]
 
 
 @pytest.mark.parametrize("name", ["psnr", "ssim_3d", "never-registered"])
 def test_sense_of_metrics_comes_from_the_plugins(name):
-    from a2ibench.reporting.results import higher_is_better
-
-    assert higher_is_better(name) is (None if name == "never-registered" else True)
+    assert host().higher_is_better(name) is (None if name == "never-registered" else True)
 
 
 def test_versions_never_share_a_table(make_run):
@@ -194,7 +197,7 @@ def test_versions_never_share_a_table(make_run):
         job(method="old", scores={"psnr": 22.0}, protocol=0),
         job(method="failed", status="oom"),
     )
-    write_tables(run)
+    write_tables(read_run(run))
     parts = re.split(r"(?=Protocol version)", (run / "table.md").read_text())[1:]
     assert [
         re.match(r"Protocol version (\d); metric versions: (.*?)[;.]", part).groups() for part in parts
@@ -217,7 +220,7 @@ def test_seeds_that_ended_differently_are_counted(make_run):
         job(seed=1, scores={"psnr": 31.0}),
         job(seed=2, status="timeout", scores={"psnr": 1.0}),
     )
-    write_tables(run)
+    write_tables(read_run(run))
     row = markdown_tables((run / "table.md").read_text())["cells"]["cubic"]
     assert row["status"] == "2 ok, 1 timeout"
     assert row["PSNR (dB)"] == "**30.50 ± 0.71**"
@@ -226,19 +229,19 @@ def test_seeds_that_ended_differently_are_counted(make_run):
 def test_infinite_scores_are_shown(make_run):
     job = make_run.job
     run = make_run(job(scores={"psnr": math.inf}), job(method="net", scores={"psnr": 40.0}))
-    write_tables(run)
+    write_tables(read_run(run))
     rows = markdown_tables((run / "table.md").read_text())["cells"]
     assert (rows["cubic"]["PSNR (dB)"], rows["net"]["PSNR (dB)"]) == ("**inf**", "40.00")
 
 
 def test_same_records_give_the_same_bytes(run):
-    first = {path.name: path.read_bytes() for path in write_tables(run)}
-    assert {path.name: path.read_bytes() for path in write_tables(run)} == first
+    first = {path.name: path.read_bytes() for path in write_tables(read_run(run))}
+    assert {path.name: path.read_bytes() for path in write_tables(read_run(run))} == first
     assert not list(run.glob(".*.tmp"))
 
 
 def test_timing_has_one_row_for_each_job(run):
-    write_tables(run)
+    write_tables(read_run(run))
     table = pd.read_csv(run / "timing.csv")
     assert table[["dataset", "method", "seed"]].values.tolist()[:4] == [
         ["b-set", "net", 0],
@@ -254,9 +257,8 @@ def test_timing_has_one_row_for_each_job(run):
 
 
 def test_frame_has_one_row_for_each_record(run):
-    records = read_records(run)
-    table = frame(records)
-    assert len(table) == len(records) == 7
+    table = read_run(run).to_frame()
+    assert len(table) == 7
     assert table.columns[:6].tolist() == ["dataset", "method", "seed", "status", "psnr", "ssim"]
     failed = table[table["status"] == "error"].iloc[0]
     assert failed["message"] == "no 8x8 | window"
@@ -264,20 +266,20 @@ def test_frame_has_one_row_for_each_record(run):
     skipped = table[table["status"] == "skipped"].iloc[0]
     assert skipped["message"] == "needs isotropic voxels"
     assert table.loc[table["method"] == "net", "psnr"].dropna().tolist() == [30.0, 30.5, 30.1]
-    assert len(timing_frame(records)) == 7
+    assert len(timing_frame(read_run(run))) == 7
 
 
 def test_no_records_give_an_empty_frame_and_no_files(tmp_path):
-    assert frame([]).empty
-    assert write_tables(tmp_path) == []
+    assert Run(tmp_path).to_frame().empty
+    assert write_tables(Run(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_console_shows_the_same_content(run):
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(console_table(read_records(run), run))
+    console.print(console_table(read_run(run)))
     text = console.export_text()
-    for rows in markdown_tables((write_tables(run)[1]).read_text()).values():
+    for rows in markdown_tables((write_tables(read_run(run))[1]).read_text()).values():
         for row in rows.values():
             line = next(
                 line for line in text.splitlines() if all(c.replace("*", "") in line for c in row.values())
@@ -290,7 +292,7 @@ def test_console_puts_versions_below_each_other(make_run):
     job = make_run.job
     run = make_run(job(scores={"psnr": 20.0}), job(method="old", protocol=0, scores={"psnr": 21.0}))
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(console_table(read_records(run)))
+    console.print(console_table(read_run(run)))
     text = console.export_text()
     assert text.index("Protocol version 0") < text.index("Protocol version 1")
 
@@ -311,7 +313,8 @@ def test_a_metric_of_another_distribution_looks_like_ours(make_run, install_plug
         """,
     )
     job = make_run.job
-    write_tables(run := make_run(job(method="one", scores={"isotropy": 1.0, "unknown": 1.23456})))
+    run = make_run(job(method="one", scores={"isotropy": 1.0, "unknown": 1.23456}))
+    write_tables(read_run(run))
     (row,) = markdown_tables((run / "table.md").read_text())["cells"].values()
     assert (row["Isotropy (oct)"], row["unknown"]) == ("1.000", "1.235")
     assert Thresholds().limit("cells", "one", "isotropy") == default_limit("isotropy") == 0.25

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.testing import Outcome, checks, judge
+from a2ibench.testing import CheckResult, checks, judge
 
 HOOKS = """
 {head}
@@ -127,24 +127,20 @@ class Sound:
         return {"xz": np.sqrt(np.mean(self.error(prediction, reference) ** 2, axis=(0, 2))) / data_range}
 """,
     "reporter": """
-import json
-
-
-def sound(run_folder):
+def sound(run):
     '''Writes what came of each job.'''
     lines = []
-    for file in sorted(run_folder.glob("jobs/*/record.json")):
-        record = json.loads(file.read_text())
-        scores = {name: score["value"] for name, score in record["metrics"].items()}
-        lines.append(f"{file.parent.name} {record['status']} {scores}")
-    target = run_folder / "planted.txt"
+    for record in run.records:
+        scores = {name: score.value for name, score in record.metrics.items()}
+        lines.append(f"{record.name} {record.status} {scores}")
+    target = run.folder / "planted.txt"
     target.write_text("\\n".join(lines))
     return [target]
 """,
     "dataset": "",
 }
 
-Plant = Callable[..., dict[str, Outcome]]
+Plant = Callable[..., dict[str, CheckResult]]
 
 
 @pytest.fixture
@@ -166,7 +162,7 @@ def install(install_plugin: Callable[..., Distribution]) -> Callable[..., Distri
         spec: str | None = None,
     ) -> Distribution:
         given = spec or SPEC.format(kind=kind.capitalize(), summary=summary, citation=citation)
-        start = "def Planted(run_folder):\n" if kind == "reporter" else "class Planted(Sound):\n"
+        start = "def Planted(run):\n" if kind == "reporter" else "class Planted(Sound):\n"
         files = {"sound.py": SOUND[kind], "deep.py": f"from planted.sound import *\n\n\n{start}{body}\n"}
         hooks = HOOKS.format(head=head, kind=kind, spec=given)
         distribution = install_plugin("planted", hooks, files=files)
@@ -182,7 +178,7 @@ def install(install_plugin: Callable[..., Distribution]) -> Callable[..., Distri
 def plant(install: Callable[..., Distribution]) -> Plant:
     """Install a plugin as `install` does, and return what came of each of its checks by name."""
 
-    def judged(kind: str, body: str = "    pass", **options: str) -> dict[str, Outcome]:
+    def judged(kind: str, body: str = "    pass", **options: str) -> dict[str, CheckResult]:
         install(kind, body, **options)
         return {check.name: judge(check) for check in checks(kind, "planted")}
 
@@ -190,6 +186,6 @@ def plant(install: Callable[..., Distribution]) -> Plant:
 
 
 @pytest.fixture
-def failed() -> Callable[[dict[str, Outcome]], set[str]]:
+def failed() -> Callable[[dict[str, CheckResult]], set[str]]:
     """Return a function that gives the names of the checks that failed."""
     return lambda outcomes: {name for name, outcome in outcomes.items() if outcome.status == "failed"}

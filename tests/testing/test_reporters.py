@@ -12,36 +12,36 @@ FAULTS = {
     "texts for paths": (
         {"returns-paths"},
         "not a list of paths",
-        "    return [str(path) for path in sound(run_folder)]",
+        "    return [str(path) for path in sound(run)]",
     ),
     "a file that is not there": (
         {"returns-paths"},
         "it returned gone.txt, which is no file",
-        "    return [*sound(run_folder), run_folder / 'gone.txt']",
+        "    return [*sound(run), run.folder / 'gone.txt']",
     ),
     "an untold file": (
         {"returns-paths"},
         "it wrote planted.txt without returning the path",
-        "    sound(run_folder)\n    return []",
+        "    sound(run)\n    return []",
     ),
     "into the working directory": (
         {"inside-the-run"},
         "room/work/notes.txt",
-        "    open('notes.txt', 'w').close()\n    return sound(run_folder)",
+        "    open('notes.txt', 'w').close()\n    return sound(run)",
     ),
     "beside the run": (
         {"inside-the-run"},
         "notes.txt",
-        "    path = run_folder.parent / 'notes.txt'\n    path.touch()\n    return [path, *sound(run_folder)]",
+        "    path = run.folder.parent / 'notes.txt'\n    path.touch()\n    return [path, *sound(run)]",
     ),
     "a table altered": (
         {"records-unchanged"},
         "it altered or removed table.csv",
         """
-    table = run_folder / "table.csv"
+    table = run.folder / "table.csv"
     if table.exists():
         table.unlink()
-    return sound(run_folder)
+    return sound(run)
 """,
     ),
     "the time": (
@@ -49,7 +49,7 @@ FAULTS = {
         "two calls on the same run differ in planted.txt",
         """
     import time
-    (target,) = sound(run_folder)
+    (target,) = sound(run)
     target.write_text(str(time.time_ns()))
     return [target]
 """,
@@ -57,15 +57,14 @@ FAULTS = {
     "once only": (
         {"once-more"},
         "the plugin raised FileExistsError",
-        "    (run_folder / 'planted.txt').touch(exist_ok=False)\n    return sound(run_folder)",
+        "    (run.folder / 'planted.txt').touch(exist_ok=False)\n    return sound(run)",
     ),
     "successes only": (
         {"failures-only"},
         "the plugin raised IndexError",
         """
-    records = [json.loads(file.read_text()) for file in sorted(run_folder.glob("jobs/*/record.json"))]
-    [record for record in records if record["status"] == "ok"][0]
-    return sound(run_folder)
+    [record for record in run.records if record.ok][0]
+    return sound(run)
 """,
     ),
 }
@@ -96,7 +95,7 @@ def test_a_fault_fails_its_check_and_no_other(fault, judged, failed, tmp_path, m
 
 
 def test_a_sound_reporter_passes(judged) -> None:
-    assert {outcome.status for outcome in judged("    return sound(run_folder)").values()} == {"ok"}
+    assert {outcome.status for outcome in judged("    return sound(run)").values()} == {"ok"}
 
 
 def test_a_reporter_that_crashes_fails_once(judged, failed) -> None:

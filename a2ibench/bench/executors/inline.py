@@ -35,8 +35,7 @@ def run_inline(
                 record = run_job(task.job, task.folder, _progress_of(task.job, events))
         except KeyboardInterrupt:
             record = failed_record(task.job, "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C")
-            write_record(task.folder, record)
-            yield task, record
+            yield task, write_record(task.folder, record)
             raise
         yield task, record
 

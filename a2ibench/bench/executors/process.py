@@ -6,17 +6,16 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from a2ibench.bench.executors.events import Events, Report, Task, parse_report
 from a2ibench.bench.provenance import failed_record
-from a2ibench.bench.record import Record, read_record, write_record
+from a2ibench.bench.record import DamagedRecordError, Record, load_record, write_record
 from a2ibench.bench.run_files import LOG, RECORD, JobFiles
 from a2ibench.bench.specs import Job
-from a2ibench.errors import one_line
+from a2ibench.errors import InputError, one_line
 from a2ibench.files import fresh_folder, write_json
 from a2ibench.isolation.endings import signal_name
 from a2ibench.isolation.pipes import Lines
@@ -103,63 +102,40 @@ def _environment() -> dict[str, str]:
     return dict(os.environ) | given
 
 
-_NUMBERS = ("timings", "memory", "model")
-
-
 def claimed_record(task: Task) -> tuple[Record | None, str]:
     """Return the record in a job's folder and an empty text, or None and why it is refused.
 
     The text is empty where there is no record, or none that is complete.
     """
     try:
-        record = read_record(task.folder)
-        refusal = "" if record is None else _refusal(record, task.job)
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-        record, refusal = None, one_line(error)
+        record = load_record(task.folder)
+        refusal = _refusal(record, task.job)
+    except (OSError, DamagedRecordError):
+        return None, ""
+    except InputError as error:
+        refusal = one_line(error, 200)
     if refusal:
         return None, f"the worker left a {RECORD} that is not this job's: {refusal}"
     return record, ""
 
 
 def _refusal(record: Record, job: Job) -> str:
-    provenance = record["provenance"]
     claims = {
-        "dataset": (record["dataset"], job.dataset.name),
-        "method": (record["method"], job.method),
-        "seed": (record["seed"], job.seed),
-        "key": (provenance.get("key"), job.key),
-        "profile": (provenance.get("profile"), job.profile),
+        "dataset": (record.dataset, job.dataset.name),
+        "method": (record.method, job.method),
+        "seed": (record.seed, job.seed),
+        "key": (record.provenance.get("key"), job.key),
+        "profile": (record.provenance.get("profile"), job.profile),
     }
     for field, (claimed, true) in claims.items():
-        if claimed != true or type(claimed) is not type(true):
+        if claimed != true:
             return one_line(f"{field} is {claimed!r} instead of {true!r}", 200)
-    if unknown := set(record["metrics"]) - set(job.metrics):
+    if unknown := set(record.metrics) - set(job.metrics):
         return one_line(f"holds the metric {min(unknown)!r}, which was not asked for", 200)
-    for name, score in record["metrics"].items():
-        if type(score["version"]) is not int:
-            return one_line(f"version of {name!r} is {score['version']!r}, which is no whole number", 200)
-    for field in _NUMBERS:
-        for name, value in record[field].items():
-            if not _is_number(value):
-                return one_line(f"{field}: {name!r} is {value!r}, which is no number", 200)
-    if not _are_texts(record.get("metric_errors", {})) or not _is_error(record["error"]):
-        return "its errors are no texts"
+    for name, score in record.metrics.items():
+        if type(score.version) is not int:
+            return one_line(f"version of {name!r} is {score.version!r}, which is no whole number", 200)
     return ""
-
-
-def _is_number(value: Any) -> bool:
-    # Numbers that are not finite stand as texts in a record.
-    if isinstance(value, str):
-        return value in ("inf", "-inf", "nan")
-    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
-
-
-def _is_error(value: Any) -> bool:
-    return value is None or (_are_texts(value) and {"type", "message", "traceback"} <= set(value))
 
 
 _TAIL = 4000
@@ -190,8 +166,7 @@ def run_in_processes(
             record = failed_record(task.job, status, kind, message, _tail(JobFiles(task.folder).log))
             # The worker may have removed the folder.
             task.folder.mkdir(parents=True, exist_ok=True)
-            write_record(task.folder, record)
-            record = read_record(task.folder) or record
+            record = write_record(task.folder, record)
         yield task, record
         if status == "interrupted":
             raise KeyboardInterrupt

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from a2ibench.bench.gate.outcome import FORMAT, RunOutcome, parse, place_text
-from a2ibench.bench.gate.records import places_of, plan_of, run_outcome, with_directions
+from a2ibench.bench.gate.records import places_of, run_outcome, whole_run, with_directions
 from a2ibench.bench.record import FINISHED
+from a2ibench.bench.run import Run
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, one_line
 from a2ibench.files import write_json
@@ -53,12 +54,11 @@ def write_baseline(
     name = name.removesuffix(".json")
     if not _NAME.fullmatch(name):
         raise InputError(f"NAME: got {name!r}; give letters, digits, dots, dashes and underscores")
-    if not run_dir.is_dir():
-        raise InputError(f"{run_dir}: is no folder; give the folder that a2ibench run wrote")
-    run = run_outcome(run_dir)
+    source = whole_run(run_dir)
+    run = run_outcome(source)
     if not any(outcome.ok for outcome in run.jobs.values()):
         raise InputError(f"{run_dir}: no job has a result; run it again before it becomes a baseline")
-    unfinished = list(_unfinished(run_dir, run))
+    unfinished = list(_unfinished(source, run))
     if unfinished and not allow_failed:
         more = f" (and {len(unfinished) - 1} more)" if len(unfinished) > 1 else ""
         raise OptionError(
@@ -99,7 +99,7 @@ def read_outcome(path: Path) -> RunOutcome:
         If it is neither; names the file, and the field that is wrong.
     """
     if path.is_dir():
-        return run_outcome(path)
+        return run_outcome(whole_run(path))
     if not path.exists():
         raise InputError(f"{path}: does not exist; give a run's folder or a baseline")
     try:
@@ -119,12 +119,12 @@ def _is_baseline(path: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-def _unfinished(run_dir: Path, run: RunOutcome) -> Iterator[str]:
+def _unfinished(source: Run, run: RunOutcome) -> Iterator[str]:
     for place, outcome in run.jobs.items():
         if outcome.status not in FINISHED:
             yield f"{place_text(place)} ended as {outcome.status}"
         for metric, error in sorted(outcome.metric_errors.items()):
             yield f"{place_text(place)}: metric {one_line(metric)} failed ({error})"
-    for place in places_of(plan_of(run_dir), run_dir):
+    for place in places_of(source):
         if place not in run.jobs:
             yield f"{place_text(place)} has no record"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from a2ibench.bench.record import STATUSES
+from a2ibench.bench.record import STATUSES, Calibration, Score, read_calibration, read_score
 from a2ibench.errors import InputError, one_line
 from a2ibench.values import Reader, boolean, each, fields, number, one_of, show, text, whole, within
 
@@ -19,24 +19,6 @@ _LONGEST = 80
 
 Place = tuple[str, str, int]
 """Dataset, method and seed of a job."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """Value of a metric (plus infinity where it has no bound) and the metric's version."""
-
-    value: float
-    version: Any
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How fast the machine was in wide and in serial work, see `a2ibench.bench.calibration`."""
-
-    version: int
-    kernel: str
-    seconds: float
-    serial_seconds: float
 
 
 @dataclass(frozen=True)
@@ -164,7 +146,10 @@ def parse(content: Any) -> RunOutcome:
             f"format_version is {show(version)}, and this a2ibench reads "
             f"{' and '.join(map(str, READABLE))}; write the baseline again"
         )
-    jobs = [parse_outcome(f"jobs[{index}]", _of_2(job, version)) for index, job in enumerate(head["jobs"])]
+    jobs = [
+        Outcome(**_read(f"jobs[{index}]", _OUTCOME, _of_2(job, version)))
+        for index, job in enumerate(head["jobs"])
+    ]
     run = RunOutcome.of(jobs, {name: metric["higher_is_better"] for name, metric in head["metrics"].items()})
     if len(run.jobs) < len(jobs):
         places = [outcome.place for outcome in jobs]
@@ -173,22 +158,16 @@ def parse(content: Any) -> RunOutcome:
     return run
 
 
-def parse_outcome(where: str, entry: Any) -> Outcome:
-    """Return what one job came to.
-
-    Parameters
-    ----------
-    where : str
-        What the entry is called in messages.
-    entry : object
-        One of the jobs of a baseline of format 2.
+def amounts(where: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Return values that all are finite and at least 0.
 
     Raises
     ------
     InputError
-        If a field is missing or of another form.
+        If one is not; names it.
     """
-    return Outcome(**_read(where, _OUTCOME, entry))
+    amounts: dict[str, float] = _read(where, each(_AMOUNT), values)
+    return amounts
 
 
 def _read(where: str, read: Reader, value: Any) -> Any:
@@ -210,21 +189,8 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _score(value: Any) -> Score:
-    return Score(**_SCORE(value))
-
-
-def _score_value(value: Any) -> float:
-    # A record that was read holds the number, a file the text.
-    return math.inf if value in ("inf", math.inf) else float(_FINITE(value))
-
-
-def _score_version(value: Any) -> Any:
-    return value if isinstance(value, str) else whole()(value)
-
-
 def _calibration(value: Any) -> Calibration | None:
-    return None if value is None else Calibration(**_CALIBRATION(value))
+    return None if value is None else read_calibration(value)
 
 
 def _nested(value: Any, depth: int = 1) -> Any:
@@ -236,11 +202,7 @@ def _nested(value: Any, depth: int = 1) -> Any:
     return value
 
 
-_FINITE = number("a finite number")
 _AMOUNT = number("a number of at least 0", lambda value: 0 <= value < math.inf)
-_POSITIVE = number("a positive number", lambda value: 0 < value < math.inf)
-_SCORE = fields({"value": _score_value, "version": _score_version})
-_CALIBRATION = fields({"version": whole(), "kernel": text, "seconds": _POSITIVE, "serial_seconds": _POSITIVE})
 _HEAD = fields(
     {
         "format": one_of((FORMAT,)),
@@ -255,7 +217,7 @@ _OUTCOME = fields(
         "method": text,
         "seed": whole(),
         "status": one_of(STATUSES),
-        "metrics": each(_score),
+        "metrics": each(read_score),
         "metric_errors": each(lambda value: one_line(text(value))),
         "timings": each(_AMOUNT),
         "calibration": _calibration,

@@ -1,113 +1,43 @@
-"""The records of a run for the gate, which overlooks none, and what they come to."""
+"""What the records of a run come to for the gate, which overlooks none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from a2ibench.bench.gate.outcome import (
-    Calibration,
-    Outcome,
-    Place,
-    RunOutcome,
-    Score,
-    parse_outcome,
-    place_text,
-)
-from a2ibench.bench.record import Record, check_record, read_record
-from a2ibench.bench.run_files import JobFiles, RunFiles
-from a2ibench.documents import read_json
-from a2ibench.errors import A2IBenchError, InputError, one_line, printable
+from a2ibench.bench.gate.outcome import Outcome, Place, RunOutcome, amounts
+from a2ibench.bench.record import Calibration, Record, Score
+from a2ibench.bench.run import Run, read_run
+from a2ibench.errors import InputError, one_line, printable
+from a2ibench.registry import host
 
 _AGAIN = "run it again, or take the folder away"
 
 
-def records_of(run_dir: Path) -> list[tuple[Path, Record]]:
-    """Return every record of a run with its file, in the order of the folders' names.
-
-    A folder without record.json is a job that has not ended, and has none.
+def whole_run(run_dir: Path) -> Run:
+    """Return the run in a folder, of which nothing may be missing.
 
     Raises
     ------
     InputError
-        If a record is damaged, was edited, or is the second of its dataset, method and seed; names the
-        file.
+        If the folder holds no run, or a record is damaged, was edited, or is another job's, or run.json
+        cannot be read; names the file.
     """
-    found: dict[Place, Path] = {}
-    records = []
-    for folder in _folders(run_dir):
-        file = JobFiles(folder).record
-        record = _record(folder, file)
-        place = record["dataset"], record["method"], record["seed"]
-        if place in found:
-            raise InputError(
-                f"{printable(str(found[place]))} and {printable(str(file))}: "
-                f"both are {place_text(place)}; keep one"
-            )
-        found[place] = file
-        records.append((file, record))
-    return records
+    if not run_dir.is_dir():
+        raise InputError(f"{run_dir}: is no folder; give the folder that a2ibench run wrote")
+    run = read_run(run_dir)
+    for file, problem in run.damaged.items():
+        raise InputError(f"{printable(str(file))}: is damaged or was edited ({problem}); {_AGAIN}")
+    return run
 
 
-def plan_of(run_dir: Path) -> dict[str, Any]:
-    """Return the plan in a run's run.json; nothing where there is no such file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    file = RunFiles(run_dir).plan
-    if not file.exists():
-        return {}
-    try:
-        return dict(read_json(file)["plan"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{printable(str(file))}: is damaged ({one_line(error)}); {_AGAIN}") from None
-
-
-def places_of(plan: dict[str, Any], run_dir: Path) -> list[Place]:
-    """Return the places of all jobs of a plan.
-
-    Raises
-    ------
-    InputError
-        If the plan has another form.
-    """
-    try:
-        names = [dataset["name"] for dataset in plan.get("datasets", [])]
-        jobs = [(d, m, s) for d in names for m in plan.get("methods", []) for s in plan.get("seeds", [])]
-        # What cannot be looked up is no place.
-        return list(dict.fromkeys(jobs))
-    except (LookupError, TypeError, AttributeError):
-        raise InputError(
-            f"{printable(str(RunFiles(run_dir).plan))}: its plan names no jobs; {_AGAIN}"
-        ) from None
-
-
-def _folders(run_dir: Path) -> Iterator[Path]:
-    for job in RunFiles(run_dir).all_jobs():
-        # A link that leads nowhere is there, too.
-        if job.record.exists() or job.record.is_symlink():
-            yield job.folder
-
-
-def _record(folder: Path, file: Path) -> Record:
-    try:
-        record = read_record(folder)
-    except ArithmeticError:
-        record = None
-    if record is not None:
-        return record
-    try:
-        check_record(read_json(file))
-    except (OSError, ValueError, RecursionError) as error:
-        problem = one_line(error)
-    else:
-        problem = "it was changed after it was written"
-    raise InputError(f"{printable(str(file))}: is damaged or was edited ({problem}); {_AGAIN}")
+def places_of(run: Run) -> list[Place]:
+    """Return the places of all jobs that a run was planned to have."""
+    datasets = [dataset["name"] for dataset in run.options.get("datasets", ())]
+    methods, seeds = (run.options.get(name, ()) for name in ("methods", "seeds"))
+    return [(dataset, method, seed) for dataset in datasets for method in methods for seed in seeds]
 
 
 _PROVENANCE = ("protocol_version", "profile", "budget", "device", "precision")
@@ -120,8 +50,8 @@ _MODEL = ("params", "macs_per_voxel")
 _SCORE_DIGITS, _TIME_DIGITS = 7, 4
 
 
-def run_outcome(run_dir: Path) -> RunOutcome:
-    """Return what the run in a folder came to, without the directions of its metrics.
+def run_outcome(run: Run) -> RunOutcome:
+    """Return what a run came to, without the directions of its metrics.
 
     Numbers are rounded here and not when they are written, so that a run agrees with its own baseline to
     the last digit.
@@ -129,15 +59,11 @@ def run_outcome(run_dir: Path) -> RunOutcome:
     Raises
     ------
     InputError
-        If the folder holds no run, or a record is damaged, edited or double; names the file.
+        If a time or another amount of a record is none; names the file.
     """
-    records = records_of(run_dir)
-    files = RunFiles(run_dir)
-    if not records and not (files.plan.is_file() and files.jobs.is_dir()):
-        raise InputError(f"{run_dir}: holds no run; give the folder that a2ibench run wrote, or a baseline")
     # Jobs that share a process share its peak, too.
-    shared = plan_of(run_dir).get("executor") == "inline"
-    return RunOutcome.of(_outcome(file, record, shared) for file, record in records)
+    shared = run.options.get("executor") == "inline"
+    return RunOutcome.of(_outcome(run.files_of(record).record, record, shared) for record in run.records)
 
 
 def with_directions(run: RunOutcome) -> RunOutcome:
@@ -146,44 +72,35 @@ def with_directions(run: RunOutcome) -> RunOutcome:
     Installed plugins are asked for what it does not know yet.
     """
     unknown = sorted(run.metrics - set(run.higher_is_better))
-    found = {name: up for name in unknown if (up := _higher_is_better(name)) is not None}
+    found = {name: up for name in unknown if (up := host().higher_is_better(name)) is not None}
     return replace(run, higher_is_better={**run.higher_is_better, **found})
 
 
 def _outcome(file: Path, record: Record, shared: bool) -> Outcome:
-    memory = record["memory"]
-    entry = {
-        **{name: record[name] for name in ("dataset", "method", "seed", "status", "metrics", "timings")},
-        "metric_errors": record.get("metric_errors") or {},
-        "calibration": record.get("calibration"),
-        "memory": {name: peak for name, peak in memory.items() if not (shared and name == "process")},
-        "model": {name: record["model"][name] for name in _MODEL if name in record["model"]},
-        "identity": _identity(record["provenance"]),
-        "information": _information(record["provenance"]),
-    }
+    memory = {name: peak for name, peak in record.memory.items() if not (shared and name == "process")}
+    model = {name: record.model[name] for name in _MODEL if name in record.model}
     try:
-        outcome = parse_outcome("record", entry)
+        timings = amounts("record.timings", record.timings)
+        memory, model = amounts("record.memory", memory), amounts("record.model", model)
     except InputError as error:
         raise InputError(f"{printable(str(file))}: {error}") from None
-    return replace(
-        outcome,
+    return Outcome(
+        record.dataset,
+        record.method,
+        record.seed,
+        record.status,
         metrics={
             name: Score(_rounded(score.value, _SCORE_DIGITS), score.version)
-            for name, score in outcome.metrics.items()
+            for name, score in record.metrics.items()
         },
-        timings={name: _rounded(seconds, _TIME_DIGITS) for name, seconds in outcome.timings.items()},
-        calibration=_round_calibration(outcome.calibration),
-        model={name: _rounded(value, _SCORE_DIGITS) for name, value in outcome.model.items()},
+        metric_errors={name: one_line(error) for name, error in record.metric_errors.items()},
+        timings={name: _rounded(seconds, _TIME_DIGITS) for name, seconds in timings.items()},
+        calibration=_round_calibration(record.calibration),
+        memory=memory,
+        model={name: _rounded(value, _SCORE_DIGITS) for name, value in model.items()},
+        identity=_identity(record.provenance),
+        information=_information(record.provenance),
     )
-
-
-def _higher_is_better(metric: str) -> bool | None:
-    from a2ibench.registry import host
-
-    try:
-        return bool(host().load("metric", metric).higher_is_better)
-    except (A2IBenchError, AttributeError):
-        return None
 
 
 def _round_calibration(found: Calibration | None) -> Calibration | None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from a2ibench.bench.gate.difference import Difference, Verdict
 from a2ibench.bench.gate.limits import Limit
-from a2ibench.bench.gate.outcome import Calibration, Outcome
-from a2ibench.bench.record import FINISHED
+from a2ibench.bench.gate.outcome import Outcome
+from a2ibench.bench.record import FINISHED, Calibration
 from a2ibench.errors import one_line
 
 LEAST_SECONDS = 1.0

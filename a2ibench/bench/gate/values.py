@@ -20,8 +20,9 @@ from a2ibench.bench.gate.limits import (
     is_learned,
     score_limit,
 )
-from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome
+from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.bench.gate.rules import LEAST_SECONDS, judge_failed_metric, judge_ratio, judge_score, judge_time
+from a2ibench.bench.record import Calibration
 from a2ibench.errors import InputError, one_line
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
+from a2ibench.bench.gate.outcome import Outcome, RunOutcome
+from a2ibench.bench.record import Calibration, Score
 
 USUAL = Calibration(1, "torch", 0.01, 0.005)
 DIRECTIONS = {"psnr": True, "ssim": True, "error": False}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from a2ibench.bench.gate.compare import Comparison, find_differences
 from a2ibench.bench.gate.limits import Thresholds
-from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome
+from a2ibench.bench.gate.outcome import Outcome, RunOutcome
+from a2ibench.bench.record import Calibration
 
 Job = Callable[..., Outcome]
 Run = Callable[..., RunOutcome]

@@ -10,7 +10,8 @@ import pytest
 
 from a2ibench.bench.gate.compare import compare
 from a2ibench.bench.gate.limits import Thresholds
-from a2ibench.bench.gate.outcome import Outcome, RunOutcome, Score
+from a2ibench.bench.gate.outcome import Outcome, RunOutcome
+from a2ibench.bench.record import Score
 
 Job = Callable[..., Outcome]
 Run = Callable[..., RunOutcome]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.gate.outcome import Calibration, Outcome, RunOutcome, Score
+from a2ibench.bench.gate.outcome import Outcome, RunOutcome
+from a2ibench.bench.record import Calibration, Score
 from a2ibench.files import write_json
 
 Completed = subprocess.CompletedProcess[str]

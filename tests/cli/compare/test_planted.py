@@ -119,7 +119,7 @@ def is_refused_when_tampered_with(runs: Path, cli: Cli) -> None:
     copy = shutil.copytree(whole / "jobs" / "full--learner--s0", whole / "jobs" / "full--learner--s1")
     double = cli("compare", whole, runs / "faulty")
     assert (double.returncode, double.stdout) == (2, "")
-    assert "both are full learner seed 0; keep one" in double.stderr
+    assert "it is that of full--learner--s0" in double.stderr
     (copy / "record.json").write_text('{"dataset": "full", "dataset": "thin"}')
     damaged = cli("compare", runs / "faulty", whole)
     assert (damaged.returncode, damaged.stdout) == (2, "")

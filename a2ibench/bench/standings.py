@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.bench.record import belongs
-from a2ibench.bench.run_files import JobFiles, RunFiles
-from a2ibench.reporting import results
-from a2ibench.reporting.results import CUBIC, Group, Record, number
-from a2ibench.reporting.summary import OK
+from a2ibench.bench.record import Record, belongs
+from a2ibench.bench.run import CUBIC, Group
+from a2ibench.bench.run_files import JobFiles
+from a2ibench.registry import host
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
 
 Rows = Mapping[str, NDArray[np.float64]]
@@ -181,50 +180,46 @@ Standings = Mapping[tuple[str, str], Mapping[str, Standing]]
 """By dataset and method, then by metric."""
 
 
-def standings(group: Group, run_dir: Path | None) -> Standings:
+def standings(group: Group, files_of: Callable[[Record], JobFiles]) -> Standings:
     """Compare the methods of every dataset by each metric.
 
     Parameters
     ----------
     group : Group
         Records that may be compared.
-    run_dir : Path or None
-        Folder of their run, with the scores of the slices; without it, and where they are missing, values
+    files_of : callable
+        Returns the files of a record's job, with the scores of the slices; where they are missing, values
         have no intervals.
     """
     jobs: dict[str, dict[str, list[tuple[Record, Rows]]]] = {}
     for record in group.records:
-        if record["status"] == OK:
-            rows = _slices(run_dir, record) if run_dir else {}
-            methods = jobs.setdefault(record["dataset"], {})
-            methods.setdefault(record["method"], []).append((record, rows))
+        if record.ok:
+            methods = jobs.setdefault(record.dataset, {})
+            methods.setdefault(record.method, []).append((record, _slices(files_of(record), record)))
     found: dict[tuple[str, str], dict[str, Standing]] = {}
     for dataset, methods in jobs.items():
         for metric in group.versions:
-            known = {method: repeats for method, of in methods.items() if (repeats := _repeats(metric, of))}
+            known = {
+                method: repeats for method, scored in methods.items() if (repeats := _repeats(metric, scored))
+            }
             for method, standing in _stand(metric, known).items():
                 found.setdefault((dataset, method), {})[metric] = standing
     return found
 
 
-def _slices(run_dir: Path, record: Record) -> Rows:
-    job = RunFiles(run_dir).job_of(record)
-    return read_slices(job.folder) if belongs(dict(record), job.folder, job.scores.name) else {}
+def _slices(job: JobFiles, record: Record) -> Rows:
+    return read_slices(job.folder) if belongs(record, job.folder, job.scores.name) else {}
 
 
 def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:
-    scored = [
-        (number(record["metrics"][metric]["value"]), rows)
-        for record, rows in jobs
-        if metric in record["metrics"]
-    ]
+    scored = [(record.metrics[metric].value, rows) for record, rows in jobs if metric in record.metrics]
     if not scored:
         return None
     return Repeats.of([value for value, _ in scored], [shares(metric, value, rows) for value, rows in scored])
 
 
 def _stand(metric: str, known: Mapping[str, Repeats]) -> dict[str, Standing]:
-    higher = results.higher_is_better(metric)
+    higher = host().higher_is_better(metric)
     finite = {method: repeats.mean for method, repeats in known.items() if math.isfinite(repeats.mean)}
     best = ""
     if finite and higher is not None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from a2ibench.bench.executors.events import Events
-    from a2ibench.bench.plan import Plan
-    from a2ibench.bench.record import Record
+from a2ibench.bench.execute import execute
+from a2ibench.bench.executors.events import Events
+from a2ibench.bench.plan import Plan
+from a2ibench.bench.run import Run, read_run
+from a2ibench.bench.run_folder import Keeping, prepare_run_folder
+from a2ibench.environment import environment
+from a2ibench.errors import PluginError, one_line
+from a2ibench.hookspecs import PROJECT
+from a2ibench.isolation.endings import is_ctrl_c
+from a2ibench.registry import Registered, host
+from a2ibench.registry.registration import call_reporter
 
 
 @dataclass(frozen=True)
@@ -20,20 +25,17 @@ class Results:
 
     Parameters
     ----------
-    folder : Path
-        Folder of the run.
-    records : list of dict
-        One for each job that has ended, now or earlier.
+    run : Run
+        With a record for each job that has ended, now or earlier.
     written : list of Path
-        Tables, figures and what reporters of plugins wrote.
+        Tables, figures and whatever else reporters wrote.
     problems : list of str
         One line for each report that could not be written.
     interrupted : bool
         Whether the run was stopped with Ctrl-C before its end.
     """
 
-    folder: Path
-    records: list[Record]
+    run: Run
     written: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     interrupted: bool = False
@@ -41,10 +43,8 @@ class Results:
     @property
     def failed(self) -> bool:
         """Whether a job, one of its metrics or a report failed; a skipped job did not."""
-        from a2ibench.bench.record import FINISHED
-
         return bool(self.problems) or any(
-            record["status"] not in FINISHED or record.get("metric_errors") for record in self.records
+            not record.finished or record.metric_errors for record in self.run.records
         )
 
 
@@ -69,10 +69,6 @@ def benchmark(
     InputError
         If the folder cannot be used.
     """
-    from a2ibench.bench.execute import execute
-    from a2ibench.bench.run_folder import Keeping, prepare_run_folder
-    from a2ibench.errors import one_line
-
     folder = prepare_run_folder(plan, out, fresh)
     # Plugins may change the working folder, or remove this one.
     place, kept = folder.absolute(), Keeping(events)
@@ -85,22 +81,26 @@ def benchmark(
         # A full disk, most likely: what was recorded until then still deserves its tables.
         problems = [f"the run stopped: {one_line(error)}; finished jobs are kept, the same command continues"]
     problems += kept.restore(plan, place)
-    written, failed = write_reports(folder)
+    written, failed = write_reports(folder, plan.reporters)
     damaged = kept.restore(plan, place)
     if damaged or not all(path.exists() for path in written):
         problems += damaged or [f"{folder}: a reporter removed files of the run; wrote them again"]
-        written, more = _write_ours(folder)
+        ours = [name for name in plan.reporters if host().find("reporter", name).distribution == PROJECT]
+        written, more = write_reports(folder, ours)
         failed += [line for line in more if line not in failed]
-    return Results(folder, kept.records(plan), written, problems + failed, interrupted)
+    run = Run(folder, plan.to_dict(), environment(), tuple(kept.records(plan)))
+    return Results(run, written, problems + failed, interrupted)
 
 
-def write_reports(folder: Path) -> tuple[list[Path], list[str]]:
-    """Write the tables and figures of a run, then what reporters of plugins add.
+def write_reports(folder: Path, names: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Let reporters write what they make of a run, one after another.
 
     Parameters
     ----------
     folder : Path
         Folder of a run.
+    names : sequence of str
+        Registered reporters.
 
     Returns
     -------
@@ -109,48 +109,30 @@ def write_reports(folder: Path) -> tuple[list[Path], list[str]]:
     problems : list of str
         One line for each reporter that failed; the others are not affected.
     """
-    from a2ibench.registry import host
-
-    written, problems = _write_ours(folder)
-    for name in host().reporters:
-        more, failed = _attempt(f"reporter {name}", partial(_report, name), folder)
-        written += more
-        problems += failed
+    written: list[Path] = []
+    problems = []
+    for name in names:
+        try:
+            # Each reads the run for itself, since another one may have changed it.
+            written += map(Path, _report(host().find("reporter", name), folder))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
+                raise
+            problems.append(f"reporter {name}: {one_line(error)}")
     return written, problems
 
 
-def _write_ours(folder: Path) -> tuple[list[Path], list[str]]:
-    from a2ibench.reporting.figures import write_figures
-    from a2ibench.reporting.tables import write_tables
-
-    tables, no_tables = _attempt("tables", write_tables, folder)
-    figures, no_figures = _attempt("figures", write_figures, folder)
-    return tables + figures, no_tables + no_figures
-
-
-def _attempt(
-    name: str, write: Callable[[Path], Iterable[Path | str]], folder: Path
-) -> tuple[list[Path], list[str]]:
-    from a2ibench.errors import one_line
-    from a2ibench.isolation.endings import is_ctrl_c
-
-    try:
-        return list(map(Path, write(folder))), []
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
-            raise
-        return [], [f"{name}: {one_line(error)}"]
-
-
-def _report(name: str, folder: Path) -> Iterable[Path | str]:
-    from a2ibench.errors import PluginError
-    from a2ibench.registry import host
-
-    registered = host().find("reporter", name)
+def _report(registered: Registered, folder: Path) -> Iterable[Path | str]:
     if not host().is_apart(registered):
-        paths: Iterable[Path | str] = host().load("reporter", name)(folder)
+        report = host().load("reporter", registered.spec.name)
+        paths: Iterable[Path | str] = call_reporter(report, read_run(folder))
         return paths
-    request = {"do": "report", "target": registered.spec.target, "folder": str(folder)}
+    request = {
+        "do": "report",
+        "target": registered.spec.target,
+        "read": f"{read_run.__module__}:{read_run.__name__}",
+        "folder": str(folder),
+    }
     written = host().ask(registered, request, "while it wrote its report", "report")
     missing = [path for path in written if not Path(path).exists()]
     if missing:
