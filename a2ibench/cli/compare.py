@@ -94,7 +94,7 @@ def compare_runs(
     else:
         _show(comparison, everything)
     if annotated:
-        from a2ibench.reporting.ci import github_lines
+        from a2ibench.reporting.comparison import github_lines
 
         for line in github_lines(comparison):
             # GitHub reads both streams; whoever asks for JSON wants nothing else on stdout.
@@ -160,7 +160,7 @@ def _show(comparison: Comparison, everything: bool) -> None:
 
 
 def _check_junit(path: Path) -> None:
-    from a2ibench.reporting.ci import is_junit
+    from a2ibench.reporting.comparison import is_junit
 
     if path.is_dir():
         raise InputError(f"--junit: {path}: is a folder; give a file")
@@ -170,7 +170,7 @@ def _check_junit(path: Path) -> None:
 
 def _write_junit(path: Path, comparison: Comparison, baseline: Path) -> None:
     from a2ibench.files import write_bytes
-    from a2ibench.reporting.ci import junit
+    from a2ibench.reporting.comparison import junit
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, junit(comparison, _suite_name(baseline)))
@@ -184,7 +184,7 @@ def _told_as_junit(path: Path | None, baseline: Path) -> Iterator[None]:
     except Exception as error:
         if path is not None:
             from a2ibench.files import write_bytes
-            from a2ibench.reporting.ci import junit_of_error
+            from a2ibench.reporting.comparison import junit_of_error
 
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,6 +197,6 @@ def _suite_name(baseline: Path) -> str:
 
 
 def _annotate_error(error: Exception) -> None:
-    from a2ibench.reporting.ci import annotation
+    from a2ibench.reporting.comparison import annotation
 
     typer.echo(annotation("error", in_one_line(error), "a2ibench compare"), err=True)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from a2ibench.bench.benchmark import execute
 from a2ibench.bench.cache_key import used_by
-from a2ibench.bench.execute import execute
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.record import read_record, write_record

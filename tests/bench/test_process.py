@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from a2ibench.bench.execute import execute
+from a2ibench.bench.benchmark import execute
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import Job, Plan, plan_run
 from a2ibench.bench.record import Record
@@ -178,7 +178,7 @@ def test_a_job_that_hangs_is_stopped(plan: Callable[..., Plan], probe: Path, out
 PARENT = """
 import signal, sys
 from pathlib import Path
-from a2ibench.bench.execute import execute
+from a2ibench.bench.benchmark import execute
 from a2ibench.bench.run_folder import prepare_run_folder
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run

@@ -24,7 +24,7 @@ from a2ibench.cli.table import columns, plain_table
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.errors import InputError, one_line, printable
 from a2ibench.reporting.canvas import drawable, own_style, png
-from a2ibench.reporting.ci import annotation
+from a2ibench.reporting.comparison import annotation
 from a2ibench.reporting.figures import draw
 from a2ibench.reporting.layout import Block, Cell, TableContent
 from a2ibench.reporting.markup import latex, latex_text, markdown, terminal

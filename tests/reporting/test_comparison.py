@@ -11,10 +11,17 @@ from xml.etree import ElementTree
 import pytest
 
 from a2ibench.bench.gate.compare import Comparison
-from a2ibench.bench.gate.difference import Difference
+from a2ibench.bench.gate.rules import Difference
 from a2ibench.cli.table import plain_table
-from a2ibench.reporting.ci import annotation, github_lines, is_junit, junit, junit_of_error
-from a2ibench.reporting.comparison import comparison_table, conclusion
+from a2ibench.reporting.comparison import (
+    annotation,
+    comparison_table,
+    conclusion,
+    github_lines,
+    is_junit,
+    junit,
+    junit_of_error,
+)
 
 GONE = Difference("cells", "srmd", "seed 0", "job", "worse", "missing; it was ok", excess=math.inf)
 DROP = Difference("cells", "cubic", "psnr", "metric", "worse", "down 0.34", 29.74, 29.4, -0.34, 0.1, 3.4)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from a2ibench.bench.gate.difference import Difference
 from a2ibench.bench.gate.limits import (
     CUBIC,
     MACS,
@@ -21,7 +20,14 @@ from a2ibench.bench.gate.limits import (
     score_limit,
 )
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.gate.rules import LEAST_SECONDS, judge_failed_metric, judge_ratio, judge_score, judge_time
+from a2ibench.bench.gate.rules import (
+    LEAST_SECONDS,
+    Difference,
+    judge_failed_metric,
+    judge_ratio,
+    judge_score,
+    judge_time,
+)
 from a2ibench.bench.record import Calibration
 from a2ibench.errors import InputError, one_line
 

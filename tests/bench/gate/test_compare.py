@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2ibench.bench.gate.compare import Comparison, find_differences
-from a2ibench.bench.gate.difference import Difference
 from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
+from a2ibench.bench.gate.rules import Difference
 from a2ibench.bench.record import Calibration, Score
 from a2ibench.errors import InputError
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from a2ibench.bench.gate.baseline import read_outcome
 from a2ibench.bench.gate.compare import Comparison, find_differences
-from a2ibench.bench.gate.difference import Difference
 from a2ibench.bench.gate.limits import Names, Thresholds, read_thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
+from a2ibench.bench.gate.rules import Difference
 from a2ibench.bench.record import Score
 
 REFERENCE = Path(__file__).parents[3] / "reports" / "reference"

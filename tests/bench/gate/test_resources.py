@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2ibench.bench.gate.compare import Comparison, compare, find_differences
-from a2ibench.bench.gate.difference import Difference
 from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.gate.rules import judge_ratio
+from a2ibench.bench.gate.rules import Difference, judge_ratio
 from a2ibench.bench.gate.values import MEMORY_SLACK
 
 Job = Callable[..., Outcome]

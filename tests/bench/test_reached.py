@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench import code_digest, imports
+from a2ibench.bench import code_digest
 from a2ibench.bench.cache_key import code_of, job_key
-from a2ibench.bench.imports import reached
+from a2ibench.bench.code_digest import reached
 from a2ibench.bench.options import ReconstructOptions
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, Context, DatasetSpec, Simulation
@@ -145,8 +145,8 @@ def test_the_fast_way_finds_what_parsing_finds() -> None:
     assert len(files) > 150
     # What a2ibench lends, it names in a table, too.
     for file in set(files) - {ROOT / "a2ibench/__init__.py"}:
-        extra = imports._names(file) - imported(file)
-        assert imported(file) <= imports._names(file)
+        extra = code_digest._names(file) - imported(file)
+        assert imported(file) <= code_digest._names(file)
         assert len(extra) <= 8, (file, extra)
 
 
@@ -190,8 +190,8 @@ def test_a_public_name_does_not_bring_the_others() -> None:
 
 @pytest.mark.alone
 def test_finding_them_is_fast() -> None:
-    imports._imports.cache_clear()
-    imports._located.cache_clear()
+    code_digest._imports.cache_clear()
+    code_digest._located.cache_clear()
     start = time.perf_counter()
     code_of("a2i-3dem", code_digest.core_digest("a2ibench.bench.run_job"))
     assert time.perf_counter() - start < 0.5
