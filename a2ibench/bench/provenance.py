@@ -100,16 +100,16 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         ``simulation`` is how the input was made, with every setting of the degradation, or None.
     """
     lateral = volume.voxel_size[1]
-    checksum, of = spec.sha256, _guarded(spec)
+    checksum, subject = spec.sha256, _guarded(spec)
     if checksum is None and spec.path is not None and spec.path.is_file():
         checksum = sha256_of(spec.path)
     elif checksum is None:
-        checksum, of = hashlib.sha256(np.ascontiguousarray(stored.data).data).hexdigest(), "voxels"
+        checksum, subject = hashlib.sha256(np.ascontiguousarray(stored.data).data).hexdigest(), "voxels"
     return {
         "name": spec.name,
         "title": spec.title,
         "sha256": checksum,
-        "sha256_of": of,
+        "sha256_of": subject,
         "shape": [n_out, *volume.shape[1:]],
         "voxel_size": [lateral, lateral, lateral],
         "input_shape": list(volume.shape),

@@ -22,7 +22,10 @@ from a2ibench.reconstruction.options import MethodOptions
 _SIDE, _BOXES = 32, 8
 # Voxels are read slower than bytes, so only of crops this much smaller than the volume.
 _SMALL, _VOXELS = 8, 1 << 24
-_TOLD = ("size", "ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "md5Hash", "generation")
+_VERSION_FIELDS = (
+    *("size", "ETag", "etag", "mtime", "LastModified", "last_modified"),
+    *("updated", "md5Hash", "generation"),
+)
 
 
 def identity(
@@ -58,57 +61,57 @@ def _is_named(value: str) -> bool:
         return False
 
 
-def content(stored: LazyVolume, window: Crop, files: list[Path]) -> str:
+def content(volume: LazyVolume, crop: Crop, files: list[Path]) -> str:
     """Return a digest that changes whenever what is read of the input does.
 
     Of local volumes it is that of all bytes of their files; of a small crop that of its voxels. Of remote
     ones it is what the server tells of the file, and a few boxes.
     """
-    part, whole = math.prod(window.shape), math.prod(stored.shape)
+    part, whole = math.prod(crop.shape), math.prod(volume.shape)
     if files and part * _SMALL < whole:
-        return _voxels(window)
+        return _voxels(crop)
     if not files:
-        return fingerprint(window) + _told(stored.source)
-    key = files[0] / (stored.key or "")
-    if stored.key and files[0].is_dir() and key.is_dir():
+        return fingerprint(crop) + _source_version(volume.source)
+    key = files[0] / (volume.key or "")
+    if volume.key and files[0].is_dir() and key.is_dir():
         # Of a container with much else in it, the array and the metadata above it.
         above = [folder for folder in key.parents if folder == files[0] or files[0] in folder.parents]
         read = [key, *(file for folder in above for file in sorted(folder.iterdir()) if file.is_file())]
     else:
         read = files
-    digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
+    digest = hashlib.sha256(f"{crop.shape} {crop.dtype.name}".encode())
     for path in read:
         digest.update(content_sha256(path).encode())
     return digest.hexdigest()
 
 
-def _voxels(window: Crop) -> str:
-    digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
-    for box in window.boxes(_VOXELS):
-        digest.update(window[box].data)
+def _voxels(crop: Crop) -> str:
+    digest = hashlib.sha256(f"{crop.shape} {crop.dtype.name}".encode())
+    for box in crop.boxes(_VOXELS):
+        digest.update(crop[box].data)
     return digest.hexdigest()
 
 
-def _told(source: str) -> str:
+def _source_version(source: str) -> str:
     """Return what a server tells of a file: its size, its time of change, its entity tag."""
     place = find(source)
     try:
         info = place.filesystem.info(place.place)
     except Exception:  # servers that cannot tell of a folder raise almost anything
         return ""
-    return hashlib.sha256(repr([str(info.get(name)) for name in _TOLD]).encode()).hexdigest()
+    return hashlib.sha256(repr([str(info.get(name)) for name in _VERSION_FIELDS]).encode()).hexdigest()
 
 
-def fingerprint(window: Crop) -> str:
+def fingerprint(crop: Crop) -> str:
     """Return a digest of a few small boxes of a volume, from its first voxel to its last."""
-    digest = hashlib.sha256(f"{window.shape} {window.dtype.name}".encode())
+    digest = hashlib.sha256(f"{crop.shape} {crop.dtype.name}".encode())
     for part in np.linspace(0, 1, _BOXES):
         z, y, x = (
             slice(first, first + _SIDE)
-            for size in window.shape
+            for size in crop.shape
             for first in [round(float(part) * max(0, size - _SIDE))]
         )
-        digest.update(window[z, y, x].tobytes())
+        digest.update(crop[z, y, x].tobytes())
     return digest.hexdigest()
 
 

@@ -226,7 +226,8 @@ def _caption(
         parts.append(f"gain: PSNR above that of {CUBIC}" + f" [95 % interval over {over}]" * known)
     if shown:
         parts.append("best of each dataset in bold")
-    judged = [name for name in shown if any(name == of and standing.lead.known for of, standing in compared)]
+    known = {metric for metric, standing in compared if standing.lead.known}
+    judged = [name for name in shown if name in known]
     if judged:
         names = " and ".join(judged)
         parts.append(f"{TIED} in {names}: the 95 % interval of the difference from the best contains 0")

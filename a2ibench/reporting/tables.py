@@ -32,7 +32,7 @@ def summary_columns(parts: Sequence[tuple[Group, Standings]]) -> pd.DataFrame:
     phases = phase_order({name for part, _ in parts for record in part.records for name in record.timings})
     compared = metric_order(_compared(found for _, found in parts))
     rows = [
-        _identity(part, row)
+        _jobs(part, row)
         | _scores(part, row, metrics)
         | _comparisons(row, found.get((row.dataset, row.method), {}), compared)
         | _costs(row, phases)
@@ -75,7 +75,7 @@ def _compared(all_found: Iterable[Standings]) -> set[str]:
     }
 
 
-def _identity(part: Group, row: Row) -> dict[str, Any]:
+def _jobs(part: Group, row: Row) -> dict[str, Any]:
     out: dict[str, Any] = {"protocol_version": part.protocol, "dataset": row.dataset, "method": row.method}
     return out | {"status": row.status, "jobs": len(row.statuses), "jobs_ok": row.statuses.count(OK)}
 
