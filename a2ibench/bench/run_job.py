@@ -255,7 +255,7 @@ def _set_up(job: Job) -> Method:
 
 
 def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
-    from a2ibench.data.fetch.datasets import fetch
+    from a2ibench.data.fetch import fetch
     from a2ibench.data.opening import open_dataset
 
     spec = job.dataset

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
 from a2ibench.data.checksums import CROP_KEY
-from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.metadata import VoxelSize
 from a2ibench.data.formats.volume import RawVolume, native
