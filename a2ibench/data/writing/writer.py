@@ -10,9 +10,8 @@ from collections.abc import Set
 from pathlib import Path
 from types import TracebackType
 
-from a2ibench.data.writing.journal import Journal
 from a2ibench.data.writing.layout import ZYX, Layout, Notes, Target, Voxels, parts, starts
-from a2ibench.data.writing.partial import Partial
+from a2ibench.data.writing.partial import Journal, Partial
 from a2ibench.errors import InputError, OptionError
 from a2ibench.files import disk_errors
 
