@@ -132,7 +132,7 @@ def _attempt(
     name: str, write: Callable[[Path], Iterable[Path | str]], folder: Path
 ) -> tuple[list[Path], list[str]]:
     from a2ibench.errors import one_line
-    from a2ibench.isolation.endings import is_ctrl_c
+    from a2ibench.isolation import is_ctrl_c
 
     try:
         return list(map(Path, write(folder))), []

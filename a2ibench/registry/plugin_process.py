@@ -20,10 +20,8 @@ from typing import Any, Final
 from a2ibench.contracts import Simulation
 from a2ibench.documents import parse_json
 from a2ibench.errors import InputError, PluginError, one_line
-from a2ibench.isolation.endings import how_it_ended
-from a2ibench.isolation.pipes import Lines, Output
-from a2ibench.isolation.supervised import Supervised, python_module
-from a2ibench.registry.registration import KINDS, Spec, check_spec
+from a2ibench.isolation.supervised import Lines, Output, Supervised, how_it_ended, python_module
+from a2ibench.registry.validation import KINDS, Spec, check_spec
 
 
 def describe_spec(kind: str, spec: Spec) -> dict[str, Any]:

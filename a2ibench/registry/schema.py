@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from a2ibench.errors import InputError, UnknownNameError
-from a2ibench.registry.host import host
+from a2ibench.registry import host
 from a2ibench.settings import Setting, Value
 
 TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number", str: "string"}

@@ -1,0 +1,242 @@
+"""What plugins may register, and checks of what they hand over: registrations, and scores of metrics."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from a2ibench.contracts import (
+    API_VERSION,
+    DatasetSpec,
+    DegradationSpec,
+    MethodSpec,
+    MetricSpec,
+    ReporterSpec,
+)
+from a2ibench.errors import PluginError, one_line, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Spec = MethodSpec | DegradationSpec | MetricSpec | DatasetSpec | ReporterSpec
+
+KINDS: Final[Mapping[str, type[Spec]]] = {
+    "method": MethodSpec,
+    "degradation": DegradationSpec,
+    "metric": MetricSpec,
+    "dataset": DatasetSpec,
+    "reporter": ReporterSpec,
+}
+
+_MOST_DECIMALS: Final = 12
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
+_SOURCES = ("path", "url", "phantom", "instructions")
+
+
+def check_spec(kind: str, spec: object) -> None:
+    """Check one registration.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    spec : object
+        What a plugin handed to ``register``.
+
+    Raises
+    ------
+    PluginError
+        If it is no spec of that kind, or a field of it cannot be used.
+    """
+    expected = KINDS[kind]
+    if not isinstance(spec, expected):
+        raise PluginError(f"registered a {type(spec).__name__} as a {kind}; give a {expected.__name__}")
+    _check_name(kind, spec.name)
+    if isinstance(spec, DatasetSpec):
+        _check_dataset(spec)
+    else:
+        _check_importable(kind, spec)
+
+
+def _check_name(kind: str, name: object) -> None:
+    # A job's folder is called dataset--method--s0, hence no "--" within a name.
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or "--" in name:
+        raise PluginError(
+            f"{kind} {name!r}: bad name; give at most 100 lowercase letters, digits and '.', '_', '-', "
+            "with a letter or digit at both ends and without '--'"
+        )
+
+
+def _check_importable(kind: str, spec: Any) -> None:
+    if spec.api_version != API_VERSION:
+        raise PluginError(
+            f"{kind} {spec.name!r}: api_version is {spec.api_version!r}, this a2ibench supports {API_VERSION}"
+            "; install releases of both that match"
+        )
+    module, _, attribute = str(spec.target).partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise PluginError(f"{kind} {spec.name!r}: target is {spec.target!r}; give 'package.module:Class'")
+    for name in ("summary", "citation"):
+        if not isinstance(getattr(spec, name), str):
+            raise PluginError(f"{kind} {spec.name!r}: {name} is {getattr(spec, name)!r}; give a text")
+    if isinstance(spec, MetricSpec):
+        _check_metric(spec)
+
+
+def _check_metric(spec: MetricSpec) -> None:
+    where, decimals, drop = f"metric {spec.name!r}", spec.decimals, spec.allowed_drop
+    for name, text in (("heading", spec.heading), ("unit", spec.unit)):
+        if not isinstance(text, str) or text != printable(text):
+            raise PluginError(f"{where}: {name} is {text!r}; give a printable text")
+    if decimals is not None and (type(decimals) is not int or not 0 <= decimals <= _MOST_DECIMALS):
+        raise PluginError(
+            f"{where}: decimals is {decimals!r}; give None or a number from 0 to {_MOST_DECIMALS}"
+        )
+    if drop is not None and not (_is_length(drop) and not isinstance(drop, bool)):
+        raise PluginError(f"{where}: allowed_drop is {drop!r}; give None or a positive number")
+
+
+def _check_dataset(spec: DatasetSpec) -> None:
+    given = [source for source in _SOURCES if getattr(spec, source) not in (None, "")]
+    if len(given) != 1:
+        raise PluginError(
+            f"dataset {spec.name!r}: gives {' and '.join(given) or 'no source'}; "
+            f"give exactly one of {', '.join(_SOURCES)}"
+        )
+    if spec.path is not None and not isinstance(spec.path, Path):
+        raise PluginError(f"dataset {spec.name!r}: path is {spec.path!r}; give a pathlib.Path")
+    sizes: Any = spec.voxel_size
+    if not (isinstance(sizes, tuple | list) and len(sizes) == 3 and all(map(_is_length, sizes))):
+        raise PluginError(
+            f"dataset {spec.name!r}: voxel_size is {sizes!r}; give 3 positive numbers (z, y, x) in nm"
+        )
+
+
+def _is_length(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a metric gave.
+
+    Parameters
+    ----------
+    value : float
+        NaN where the metric is not defined.
+    version : int
+        Of the metric.
+    slices : dict of ndarray of float32
+        Values of each slice by family of planes.
+    """
+
+    value: float
+    version: int
+    slices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def measure(
+    metric: Any, name: str, prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: float
+) -> Measured | None:
+    """Score a reconstruction by one metric; None where it needs a reference and there is none.
+
+    Parameters
+    ----------
+    metric : Metric
+        Whatever a plugin registered as one.
+    name : str
+        Under which it is registered.
+    prediction, reference : ndarray, shape (z, y, x)
+        Of one dtype; the reference may be None.
+    data_range : float
+        Width of the intensity range, in grey levels.
+
+    Raises
+    ------
+    PluginError
+        If the metric does not keep its contract; whatever it raises passes.
+    """
+    import numpy as np
+
+    if metric.needs_reference and reference is None:
+        return None
+    own = getattr(metric, "name", name)
+    if own != name:
+        raise PluginError(f"is called {_shown(own)}, but registered as {name!r}; give it that name")
+    version = _version(metric.version)
+    value = _value(metric(prediction, reference, data_range))
+    if np.isnan(value) or not hasattr(metric, "per_slice"):
+        return Measured(value, version)
+    slices = metric.per_slice(prediction, reference, data_range)
+    return Measured(value, version, _slices(slices, prediction.shape))
+
+
+def try_metric(metric: Any, name: str) -> None:
+    """Score a small volume and its copy with noise, as a trial.
+
+    Raises
+    ------
+    PluginError
+        If the metric does not keep its contract; whatever it raises passes.
+    """
+    import numpy as np
+
+    reference = np.random.default_rng(0).integers(0, 200, (24, 24, 24)).astype(np.uint8)
+    prediction = reference + np.uint8(3)
+    for array in (reference, prediction):
+        array.flags.writeable = False
+    measure(metric, name, prediction, reference, 255.0)
+
+
+def _version(given: Any) -> int:
+    try:
+        if isinstance(given, bool):
+            raise TypeError
+        return operator.index(given)
+    except TypeError:
+        raise PluginError(f"version is {_shown(given)}; give a whole number") from None
+
+
+def _value(given: Any) -> float:
+    import numpy as np
+
+    try:
+        if isinstance(given, str | bytes | bool | np.bool_) or np.ndim(given) != 0:
+            raise TypeError
+        return float(given)
+    except (TypeError, ValueError, OverflowError):
+        raise PluginError(f"gave {_shown(given)}; give one number") from None
+
+
+def _slices(given: Any, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+    import numpy as np
+
+    z, y, x = shape
+    counts = {"xy": z, "xz": y, "yz": x}
+    try:
+        found = {plane: np.asarray(values, np.float32) for plane, values in dict(given).items()}
+    except (TypeError, ValueError) as error:
+        raise PluginError(
+            f"per_slice gave {_shown(given)}: {one_line(error, 100)}; give arrays by plane"
+        ) from None
+    for plane, values in found.items():
+        if plane not in counts:
+            raise PluginError(f"per_slice gave plane {_shown(plane)}; give some of {', '.join(counts)}")
+        if values.shape != (counts[plane],):
+            raise PluginError(
+                f"per_slice gave shape {values.shape} for {plane}; give {counts[plane]} values, one a slice"
+            )
+    return found
+
+
+def _shown(given: Any) -> str:
+    try:
+        return one_line(repr(given), 60)
+    except Exception:
+        return f"a {type(given).__name__}"
