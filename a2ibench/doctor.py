@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.environment import environment, git_state
 from a2ibench.errors import one_line
 from a2ibench.registry import PluginHost, host

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.data.formats import open_lazy
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError

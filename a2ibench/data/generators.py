@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import InputError, UnknownNameError, one_line
 from a2ibench.files import atomic_write

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.data.checksums import content_sha256, crop_sha256, sha256_of
 from a2ibench.data.fetch.archives import extract
 from a2ibench.data.fetch.http import Part, ResumingDownloader, innermost

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from a2ibench.data.phantom.anatomy import draw
-from a2ibench.data.phantom.fields import Array, upsample
-from a2ibench.data.phantom.render import Block, Partition, Renderer, Vector
+from a2ibench.data.phantom.geometry import Array, Block, Vector, upsample
+from a2ibench.data.phantom.render import Partition, Renderer
 from a2ibench.errors import InputError
 
 _EDGE, _SAMPLED, _CELLS = 600.0, 20, 12
