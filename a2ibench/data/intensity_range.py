@@ -185,7 +185,7 @@ def find_levels(
     The intensity range is what is declared; else of 8 bits the range of the dtype, without reading anything;
     of 16 bits that of the fewest bits that hold all voxels, for microscopes store 8 or 12 bits in 16; of
     floats the minimum and maximum. The contrast of 8 bits is the intensity range, and of all else the
-    `robust_range` within it.
+    range within it that a few hot or dead voxels do not move.
 
     Parameters
     ----------
@@ -230,19 +230,12 @@ def levelled(volume: Volume) -> Volume:
     )
 
 
-def robust_range(values: NDArray[Any], within: Range) -> Range:
+def _robust_range(values: NDArray[Any], within: Range) -> Range:
     """Return a range of grey levels that a few hot or dead voxels do not move.
 
     From the 1st to the 99th percentile, and a quarter of their distance more on either side, but no more
     than all voxels without the outermost 0.01 % have, nor than the intensity range. `within` is returned
     where the voxels are so equal that this leaves nothing.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        Grey levels.
-    within : tuple of float
-        The intensity range.
     """
     tail, far = int(_TAIL * (values.size - 1)), int(_FAR * (values.size - 1))
     places = (far, tail, values.size - 1 - tail, values.size - 1 - far)
@@ -259,7 +252,7 @@ def robust_range(values: NDArray[Any], within: Range) -> Range:
 def _contrast(data: Any, seen: Probe, intensity: Range) -> Range:
     if np.dtype(data.dtype).itemsize == 1 or seen.values.size == 0:
         return intensity
-    return robust_range(seen.values, intensity)
+    return _robust_range(seen.values, intensity)
 
 
 def _observed(data: Any, name: str, seen: Probe, progress: Progress) -> Range:
@@ -275,7 +268,7 @@ def _far(seen: Probe) -> list[float]:
     """Return fill values such as -1e30, beside which intensities of tissue would all round to one."""
     if not seen.padding:
         return []
-    low, high = robust_range(seen.values, (-math.inf, math.inf))
+    low, high = _robust_range(seen.values, (-math.inf, math.inf))
     reach = _WIDEST * (high - low)
     return [level for level in seen.padding if level < low - reach or level > high + reach]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import os
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from a2ibench.registry.loading import (
     describe_plugin,
     import_target,
     name_and_version,
+    named_parameters,
     normalise,
     pass_ctrl_c,
     plugin_of,
@@ -363,10 +363,7 @@ def _not_imported(registered: Registered, kind: str, reason: str) -> str:
 
 def _accepted(target: Any) -> str:
     try:
-        names = [p.name for p in inspect.signature(target).parameters.values() if p.kind not in _COLLECTING]
+        names = named_parameters(target)
     except (TypeError, ValueError):
         return "see its documentation"
     return f"its options: {', '.join(names) or 'none'}"
-
-
-_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

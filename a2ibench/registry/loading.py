@@ -104,7 +104,7 @@ def load_plugin(entry_point: EntryPoint) -> Plugin:
 
     Every error, SystemExit included, ends up in the status of the returned plugin; only Ctrl-C passes.
     """
-    plugin = Plugin(status_of(entry_point), entry_point=entry_point)
+    plugin = Plugin(_status_of(entry_point), entry_point=entry_point)
     try:
         holder = entry_point.load()
     except BaseException as error:
@@ -144,10 +144,23 @@ def pass_ctrl_c(error: BaseException) -> None:
         raise error
 
 
-def status_of(entry_point: EntryPoint) -> PluginStatus:
+def _status_of(entry_point: EntryPoint) -> PluginStatus:
     """Return the status of a plugin that is not loaded yet."""
     name, version = name_and_version(entry_point.dist)
     return PluginStatus(entry_point.name, name, version)
+
+
+def named_parameters(target: Any) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a callable that can be given by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If its signature cannot be found out.
+    """
+    collecting = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(target).parameters
+    return {name: known for name, known in parameters.items() if known.kind not in collecting}
 
 
 def name_and_version(distribution: Distribution | None) -> tuple[str, str]:
@@ -237,11 +250,6 @@ def settle_names(
     A name that several plugins register stays with a2ibench itself, or else goes to none; the status of
     every other plugin says so. The rest of what they register stays usable.
 
-    Parameters
-    ----------
-    plugins : iterable of Plugin
-        Their statuses are updated.
-
     Returns
     -------
     tables : dict of kind to dict of name to Registered
@@ -286,22 +294,12 @@ _SIDE_BY_SIDE = 8
 
 
 def take_up(entry_points: Iterable[EntryPoint], disabled: Iterable[str], *, apart: bool) -> list[Plugin]:
-    """Return the plugins of entry points.
-
-    Parameters
-    ----------
-    entry_points : iterable of EntryPoint
-        Each leads to a module, or another object, with hook implementations.
-    disabled : iterable of str
-        Names of entry points or distributions that are not to be imported.
-    apart : bool
-        Whether plugins of other distributions are imported in processes of their own, and never here.
-    """
+    """Return the plugins of entry points; for the parameters see `PluginHost`."""
     blocked = {normalise(name) for name in disabled if name.strip()}
     plugins: list[Plugin] = []
     waiting: list[Plugin] = []
     for entry_point in entry_points:
-        status = status_of(entry_point)
+        status = _status_of(entry_point)
         if blocked & {normalise(status.name), normalise(status.distribution)}:
             plugins.append(Plugin(replace(status, disabled=True)))
         elif apart and status.distribution != PROJECT:

@@ -72,14 +72,8 @@ Result = TypeVar("Result")
 _TROUBLE = re.compile(r"UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|retry attempts|HTTP response code: 5\d\d")
 
 
-def retried(call: Callable[[], Result], retry: RetryPolicy) -> Result:
-    """Return what `call` returns, which reads from a server and may be called several times.
-
-    Raises
-    ------
-    A2IBenchError
-        What it raises, where asking again would not help, or has not helped.
-    """
+def _retried(call: Callable[[], Result], retry: RetryPolicy) -> Result:
+    """Return what `call` returns, which reads from a server; called again where that may help."""
     failures = 0
     while True:
         try:
@@ -91,7 +85,7 @@ def retried(call: Callable[[], Result], retry: RetryPolicy) -> Result:
         retry.pause(failures)
 
 
-def end_stalls(retry: RetryPolicy) -> None:
+def _end_stalls(retry: RetryPolicy) -> None:
     """Let tensorstore give up a connection that is silent or too slow; by itself it waits for ever.
 
     It reads these variables at its first connection. The other libraries have limits of their own, of at
@@ -252,10 +246,10 @@ def download_crop(
     """
     if spec.crop is None:
         raise InputError("crop is missing; of a chunked volume only a crop is downloaded, so give one")
-    end_stalls(retry)
+    _end_stalls(retry)
     pace = Pace(retry)
     opened = partial(open_lazy, address(spec), key=spec.key, level=spec.level)
-    with retried(opened, retry) as volume:
+    with _retried(opened, retry) as volume:
         prepare.check_crop(spec.crop, volume.shape, spec.name)
         (z0, z1), (y0, y1), (x0, x1) = spec.crop
         shape = (z1 - z0, y1 - y0, x1 - x0)
@@ -295,7 +289,7 @@ def _copy(
         z, y, x = (
             slice(part.start + first, part.stop + first) for part, first in zip(parts, origin, strict=True)
         )
-        writer.write(start, native(retried(partial(_read, volume, (z, y, x)), retry)))
+        writer.write(start, native(_retried(partial(_read, volume, (z, y, x)), retry)))
         if bar is not None:
             bar.update(sizes[start])
 

@@ -75,14 +75,8 @@ _MARKS = {
 _FOLDERS = {".zarr": "zarr", ".n5": "n5"}
 
 
-def detect(source: Source, key: str | None) -> str:
-    """Return the name of the format of a source.
-
-    Raises
-    ------
-    InputError
-        If there is nothing, or its format is not known.
-    """
+def _detect(source: Source, key: str | None) -> str:
+    """Return the name of the format of a source."""
     if source.path is not None and not source.path.exists():
         raise InputError(f"{source.text}: no such file; check the path")
     suffix = f".{source.name.lower().rpartition('.')[2]}" if "." in source.name else ""
@@ -158,7 +152,7 @@ def open_lazy(
         If there is no such volume, or it is damaged or unsuitable.
     """
     place = find(source)
-    format_ = detect(place, key)
+    format_ = _detect(place, key)
     reader = _READERS[format_]
     open_source = getattr(importlib.import_module(f"a2ibench.data.formats.{reader.module}"), reader.function)
     options: dict[str, Any] = {"level": level, "fill_missing": fill_missing}

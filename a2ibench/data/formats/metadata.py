@@ -248,18 +248,16 @@ def levels(attributes: Mapping[str, Any], where: str) -> list[Level]:
         raise InputError(f"{where}: damaged: multiscales in its attributes are malformed") from None
 
 
-def pick(found: list[Level], level: int | None, where: str) -> tuple[int, Level]:
-    """Return the number of the resolution that is wanted, by default the finest, and that resolution.
+def check_level(level: int, count: int, where: str) -> None:
+    """Accept the number of one of so many resolutions.
 
     Raises
     ------
     InputError
         If there is no such level.
     """
-    number, count = 0 if level is None else level, len(found)
-    if not 0 <= number < count:
-        raise InputError(f"{where}: level is {number}, but there are {count}; give 0 to {count - 1}")
-    return number, found[number]
+    if not 0 <= level < count:
+        raise InputError(f"{where}: level is {level}, but there are {count}; give 0 to {count - 1}")
 
 
 def _axes(stated: Any) -> tuple[tuple[str, ...] | None, list[Any]]:

@@ -222,13 +222,7 @@ def _check_pages(path: str, tiff: Any) -> None:
 
 
 def _only_series(path: str, tiff: Any) -> Any:
-    """Return the only image of a file.
-
-    Raises
-    ------
-    InputError
-        If there are several.
-    """
+    """Return the only image of a file."""
     series = tiff.series
     if len(series) != 1:
         shapes = ", ".join(str(one.shape) for one in series[:3])
@@ -257,13 +251,7 @@ def _names(path: str, series: Any) -> tuple[str, ...]:
 
 
 def _check_segments(path: str, series: Any) -> None:
-    """Accept images whose voxels are all in the file.
-
-    Raises
-    ------
-    InputError
-        If a page is cut short, or the header claims more voxels than the file can hold.
-    """
+    """Accept images whose voxels are all in the file."""
     # A damaged header may claim sizes that would fill the memory with nothing.
     expansion = _PACKED if series.keyframe.compression == 1 else _COMPRESSED
     if series.nbytes > expansion * series.keyframe.parent.filehandle.size:
@@ -292,7 +280,7 @@ def open_folder(source: Source, key: str | None, resources: ExitStack) -> LazyVo
     """
     if key is not None:
         raise InputError(f"{source.text}: key is {key!r}, but a folder of slices is one volume; remove it")
-    array = SliceFolder(source, slice_names(source))
+    array = _SliceFolder(source, slice_names(source))
     return LazyVolume(
         array,
         ("z", "y", "x"),
@@ -328,21 +316,8 @@ def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], name
 
 
-class SliceFolder:
-    """Images of one shape and dtype, each opened when it is read.
-
-    Parameters
-    ----------
-    source : Source
-        The folder.
-    names : list of str
-        The files, first slice first.
-
-    Raises
-    ------
-    InputError
-        If there is none, or the first is no grey-scale image.
-    """
+class _SliceFolder:
+    """Images of one shape and dtype, each opened when it is read."""
 
     def __init__(self, source: Source, names: list[str]) -> None:
         if not names:

@@ -16,9 +16,9 @@ from a2ibench.data.formats.metadata import (
     VoxelSize,
     assumed_axes,
     axis_names,
+    check_level,
     levels,
     named_axes,
-    pick,
     voxel_size,
 )
 from a2ibench.data.formats.source import Source
@@ -29,29 +29,15 @@ from a2ibench.errors import InputError
 _BLOSC_HEADER, _BLOSC_SIZE = 16, slice(12, 16)
 
 
-class NoticingStore(WrapperStore[Any]):
-    """A store that lists the keys it was asked for and does not hold.
-
-    Parameters
-    ----------
-    store : zarr.abc.store.Store
-        What is read.
-    where : str
-        Its path or address, shown in messages.
-
-    Attributes
-    ----------
-    missing : list of str
-        The keys that were not there.
-    blosc : bool
-        Whether what is read are chunks that Blosc compressed. Those that are cut short are an error
-        then, for its decoder does not notice, and takes whatever lies behind them in memory for voxels.
-    """
+class _NoticingStore(WrapperStore[Any]):
+    """A store that lists in `missing` the keys it was asked for and does not hold."""
 
     def __init__(self, store: Any, where: str = "") -> None:
         super().__init__(store)
         self._where = where
         self.missing: list[str] = []
+        # Chunks of Blosc that are cut short must be an error: its decoder does not notice, and takes whatever
+        # lies behind them in memory for voxels.
         self.blosc = False
 
     async def get(
@@ -68,7 +54,7 @@ class NoticingStore(WrapperStore[Any]):
         return found
 
 
-def opened_store(source: Source, resources: ExitStack) -> NoticingStore:
+def _opened_store(source: Source, resources: ExitStack) -> _NoticingStore:
     """Return the container as a store that cannot be written; closed with the resources."""
     if source.path is not None:
         store: Any = LocalStore(source.path, read_only=True)
@@ -79,7 +65,7 @@ def opened_store(source: Source, resources: ExitStack) -> NoticingStore:
             source.text, storage_options=source.options, read_only=True, allowed_exceptions=absent
         )
     resources.callback(store.close)
-    return NoticingStore(store, source.text)
+    return _NoticingStore(store, source.text)
 
 
 KIND = "Zarr"
@@ -100,7 +86,7 @@ def open_source(
     InputError
         If there is no such array, it is ambiguous, damaged or compressed in an unknown way.
     """
-    store = opened_store(source, resources)
+    store = _opened_store(source, resources)
     node, path = _node(store, source, key or ""), (key or "").strip("/")
     described: Level | None = None
     number = None
@@ -108,7 +94,9 @@ def open_source(
         node, path = _only_image(source, node, path)
     if _is_group(node):
         where = (source / path).text
-        number, described = pick(levels(_attributes(node), where), level, where)
+        number, found = level or 0, levels(_attributes(node), where)
+        check_level(number, len(found), where)
+        described = found[number]
         path = f"{path}/{described.path}".strip("/")
         node = _node(store, source, path)
         if _is_group(node):
@@ -136,7 +124,7 @@ def open_source(
 class _ZarrArray:
     """A zarr array that takes a chunk that is not there for an error, unless told otherwise."""
 
-    def __init__(self, array: Any, store: NoticingStore, source: Source, fill_missing: bool) -> None:
+    def __init__(self, array: Any, store: _NoticingStore, source: Source, fill_missing: bool) -> None:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: np.dtype[Any] = np.dtype(array.dtype)
         self._array, self._store, self._source, self._fill = array, store, source, fill_missing
@@ -162,7 +150,7 @@ def _attributes(node: Any) -> dict[str, Any]:
     return dict(node.attrs)
 
 
-def _node(store: NoticingStore, source: Source, path: str) -> Any:
+def _node(store: _NoticingStore, source: Source, path: str) -> Any:
     import zarr
 
     try:

@@ -170,12 +170,7 @@ class Partial:
     def begin(self, settings: Mapping[str, Any], frame: int) -> None:
         """Record that the output is laid out and that blocks may come.
 
-        Parameters
-        ----------
-        settings : mapping
-            What later work must agree with.
-        frame : int
-            Checksum of all but the voxels.
+        Later work must agree with the settings, and find the same checksum of all but the voxels, the frame.
         """
         flush(self.folder)
         flush(self.folder.parent)
