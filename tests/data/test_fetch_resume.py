@@ -268,7 +268,8 @@ def test_progress_shows_what_is_there_already(serve, tmp_path):
     assert first == 0
     assert AT_LEAST < second <= CUT
     assert total == same == len(CONTENT)
-    assert bar.done == bar.total == len(CONTENT)
+    task = bar._progress.tasks[0]
+    assert task.completed == task.total == len(CONTENT)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system knows no SIGKILL")

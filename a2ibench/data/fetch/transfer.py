@@ -208,16 +208,6 @@ class DownloadBar:
         """Count `size` more bytes."""
         self._progress.advance(self._task, size)
 
-    @property
-    def done(self) -> float:
-        """Bytes counted so far."""
-        return self._progress.tasks[self._task].completed
-
-    @property
-    def total(self) -> float | None:
-        """Bytes of the whole; None where nobody tells."""
-        return self._progress.tasks[self._task].total
-
 
 def download_crop(
     spec: DatasetSpec, output: Path, retry: RetryPolicy, bar: DownloadBar | None = None

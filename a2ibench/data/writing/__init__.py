@@ -111,13 +111,13 @@ def create(
             target: Target = target_class(partial.data, layout)
             settings = _settings(layout, target, identity)
             if partial.published and not partial.differences(settings):
-                return Writer(layout, target, partial, None, overwrite=overwrite, resumed=True)
+                return Writer(layout, target, partial, None, overwrite=overwrite)
             _check_free(path, overwrite)
-            going_on = _resumed(partial, settings, overwrite=overwrite)
+            _clear_unless_same(partial, settings, overwrite=overwrite)
             journal = _laid_out(partial, target, layout, settings)
             if partial.data.is_file():
                 _check_space(partial.data, path)
-            return Writer(layout, target, partial, journal, overwrite=overwrite, resumed=going_on)
+            return Writer(layout, target, partial, journal, overwrite=overwrite)
         except BaseException:
             if keep and partial.interrupted:
                 partial.release()
@@ -188,12 +188,12 @@ def _gib(size: int) -> str:
     return f"{math.ceil(size / _GIB * 1000) / 1000:.3f}"
 
 
-def _resumed(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -> bool:
-    """Return whether the work in a hidden folder is gone on with; what is not is removed."""
+def _clear_unless_same(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Remove work in a hidden folder that was begun with other settings, if it may be overwritten."""
     if partial.interrupted:
         differing = partial.differences(settings)
         if not differing:
-            return True
+            return
         if not overwrite:
             raise OptionError(
                 "{output}: an interrupted call left an output of other settings ({differing}); "
@@ -204,7 +204,6 @@ def _resumed(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) 
     elif partial.damaged:
         _say(partial, "state.json is damaged; all of it begins anew")
     partial.clear()
-    return False
 
 
 def _laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any]) -> Journal:
