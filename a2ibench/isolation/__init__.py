@@ -1,6 +1,6 @@
 """Processes apart: nothing that other people's code does in one harms this one or outlives its task.
 
-Here stands what code needs within such a process, and to tell who ends one.
+This module serves code within such a process, and tells who ended it.
 """
 
 from __future__ import annotations

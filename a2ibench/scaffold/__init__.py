@@ -142,13 +142,7 @@ def _destination(path: PurePosixPath, names: PluginNames) -> PurePosixPath:
 
 
 def _values(names: PluginNames) -> Mapping[str, str]:
-    values = {
-        "kind": names.kind,
-        "name": names.name,
-        "distribution": names.distribution,
-        "module": names.module,
-        "stem": names.stem,
-    }
+    values = {name: getattr(names, name) for name in ("kind", "name", "distribution", "module", "stem")}
     description = (_home() / names.kind / _DESCRIPTION).read_text(encoding="utf-8")
     for field, value in tomllib.loads(description).items():
         # TOML takes a list of texts as JSON writes it.

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+import zarr
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
@@ -90,16 +91,16 @@ def open_source(
     node, path = _node(store, source, key or ""), (key or "").strip("/")
     described: Level | None = None
     number = None
-    if _is_group(node):
+    if isinstance(node, zarr.Group):
         node, path = _only_image(source, node, path)
-    if _is_group(node):
+    if isinstance(node, zarr.Group):
         where = (source / path).text
-        number, found = level or 0, levels(_attributes(node), where)
+        number, found = level or 0, levels(node.attrs, where)
         check_level(number, len(found), where)
         described = found[number]
         path = f"{path}/{described.path}".strip("/")
         node = _node(store, source, path)
-        if _is_group(node):
+        if isinstance(node, zarr.Group):
             raise InputError(f"{source.text}: level {number}, {path!r}, is no array; get the volume again")
     elif level is not None:
         raise InputError(f"{source.text}: level is {level}, but {path or 'it'} is one array; remove it")
@@ -140,19 +141,7 @@ class _ZarrArray:
         return data
 
 
-def _is_group(node: Any) -> bool:
-    import zarr
-
-    return isinstance(node, zarr.Group)
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    return dict(node.attrs)
-
-
 def _node(store: _NoticingStore, source: Source, path: str) -> Any:
-    import zarr
-
     try:
         return zarr.open(store, path=path.strip("/"), mode="r")
     except Exception as error:  # damaged metadata raise almost anything
@@ -169,7 +158,7 @@ def _node(store: _NoticingStore, source: Source, path: str) -> Any:
 
 
 def _only_image(source: Source, group: Any, path: str) -> tuple[Any, str]:
-    if levels(_attributes(group), source.text):
+    if levels(group.attrs, source.text):
         return group, path
     try:
         found = _images(group, path, 4)
@@ -188,10 +177,10 @@ def _images(group: Any, path: str, depth: int) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, node in sorted(group.members()):
         inner = f"{path}/{name}".strip("/")
-        if not _is_group(node):
+        if not isinstance(node, zarr.Group):
             if node.ndim >= 3:
                 found.append((inner, node))
-        elif levels(_attributes(node), inner):
+        elif levels(node.attrs, inner):
             found.append((inner, node))
         elif depth > 0:
             found.extend(_images(node, inner, depth - 1))
@@ -213,7 +202,7 @@ def _as_level(place: Source) -> tuple[int | None, Level | None]:
 
 
 def _described(node: Any, level: Level | None) -> tuple[tuple[str, ...], VoxelSize | None]:
-    attributes, rank = _attributes(node), len(node.shape)
+    attributes, rank = node.attrs, len(node.shape)
     if level is not None and level.names is not None and len(level.names) == rank:
         return level.names, level.voxel_size
     if level is not None and rank == 5:
