@@ -21,15 +21,15 @@ from a2ibench.registry.loading import (
     Registered,
     describe_plugin,
     import_target,
+    load_plugins,
     name_and_version,
     named_parameters,
     normalise,
     pass_ctrl_c,
     plugin_of,
-    settle_names,
-    take_up,
+    resolve_names,
 )
-from a2ibench.registry.plugin_process import Apart, ApartError, limit, show_output
+from a2ibench.registry.plugin_process import PluginProcess, PluginProcessError, limit, show_output
 from a2ibench.registry.validation import KINDS
 
 __all__ = ["PluginHost", "PluginStatus", "Registered", "discover", "host", "take_over"]
@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
 def host() -> PluginHost:
     """Return the host of all installed plugins, discovered on the first call.
 
-    Those of other distributions are imported in processes of their own, see `take_up`.
+    Those of other distributions are imported in processes of their own, see `load_plugins`.
 
     Raises
     ------
@@ -128,28 +128,28 @@ class PluginHost:
         unreadable: Iterable[PluginStatus] = (),
         apart: bool = False,
     ) -> None:
-        plugins = take_up(entry_points, disabled, apart=apart)
+        plugins = load_plugins(entry_points, disabled, apart=apart)
         plugins.sort(key=_bundled_first)
-        self._settle([*plugins, *map(Plugin, unreadable)], apart, {})
+        self._set_plugins([*plugins, *map(Plugin, unreadable)], apart, {})
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> PluginHost:
         """Return the host that `described` tells of; targets are imported in this process."""
         made = cls(())
-        made._settle(list(map(plugin_of, described["plugins"])), False, dict(described["failed"]))
+        made._set_plugins(list(map(plugin_of, described["plugins"])), False, dict(described["failed"]))
         return made
 
     def described(self) -> dict[str, Any]:
         """Return what the plugins register, JSON-able, and which targets are known to fail."""
-        plugins = [describe_plugin(*pair) for pair in zip(self._plugins, self._unsettled, strict=True)]
+        plugins = [describe_plugin(*pair) for pair in zip(self._plugins, self._own_statuses, strict=True)]
         return {"plugins": plugins, "failed": {name: why for name, why in self._tried.items() if why}}
 
-    def _settle(self, plugins: list[Plugin], apart: bool, tried: dict[str, str]) -> None:
+    def _set_plugins(self, plugins: list[Plugin], apart: bool, tried: dict[str, str]) -> None:
         self._plugins, self._apart, self._tried = plugins, apart, tried
-        self._listeners: dict[int, Apart] = {}
+        self._listeners: dict[int, PluginProcess] = {}
         self._versions: dict[str, int | None] = {}
-        self._unsettled = [plugin.status for plugin in plugins]
-        self._tables, self._reasons = settle_names(plugins)
+        self._own_statuses = [plugin.status for plugin in plugins]
+        self._tables, self._reasons = resolve_names(plugins)
 
     @property
     def plugins(self) -> list[PluginStatus]:
@@ -257,7 +257,7 @@ class PluginHost:
             request = {"do": "import", "target": target}
             version = self.ask(registered, request, "while it was imported", "target")
             self._versions[target] = version if isinstance(version, int) else None
-        except ApartError as error:
+        except PluginProcessError as error:
             self._tried[target] = one_line(error)
         return self._tried[target]
 
@@ -269,16 +269,16 @@ class PluginHost:
         registered : Registered
             What the plugin registers.
         request, doing
-            As for `Apart.ask`.
+            As for `PluginProcess.ask`.
         task : str
             Whose `limit` of time holds.
 
         Raises
         ------
-        ApartError
+        PluginProcessError
             If it fails, ends the process, or does not finish in time.
         """
-        with Apart(registered.plugin, "", show_output if task == "report" else None) as process:
+        with PluginProcess(registered.plugin, "", show_output if task == "report" else None) as process:
             return process.ask(request, doing, limit(task))
 
     def is_apart(self, registered: Registered) -> bool:
@@ -324,7 +324,7 @@ class PluginHost:
             except BaseException as error:
                 pass_ctrl_c(error)
                 _logger.warning("%s: a2ibench_job_finished failed: %s", plugin.status, one_line(error))
-                if isinstance(error, ApartError) and not error.raised:
+                if isinstance(error, PluginProcessError) and not error.raised:
                     plugin.listens = False
                     self._listeners.pop(index).close()
 
@@ -335,7 +335,7 @@ class PluginHost:
 
     def _tell(self, index: int, entry_point: EntryPoint, record: Mapping[str, Any]) -> None:
         if index not in self._listeners:
-            self._listeners[index] = Apart(entry_point.name, entry_point.value, show_output)
+            self._listeners[index] = PluginProcess(entry_point.name, entry_point.value, show_output)
         request = {"do": "job_finished", "record": record}
         self._listeners[index].ask(request, "in a2ibench_job_finished", limit("job"))
 

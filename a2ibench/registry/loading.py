@@ -23,7 +23,7 @@ from a2ibench import hookspecs
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
 from a2ibench.isolation import is_ctrl_c
-from a2ibench.registry.plugin_process import Apart, ApartError, describe_spec, limit, spec_of
+from a2ibench.registry.plugin_process import PluginProcess, PluginProcessError, describe_spec, limit, spec_of
 from a2ibench.registry.validation import KINDS, Spec, check_spec
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("a2ibench_"))
@@ -242,7 +242,7 @@ class Registered:
 _Claims = list[tuple[Plugin, Registered]]
 
 
-def settle_names(
+def resolve_names(
     plugins: Iterable[Plugin],
 ) -> tuple[dict[str, dict[str, Registered]], dict[tuple[str, str], str]]:
     """Give each name to the one plugin that registers it.
@@ -293,7 +293,7 @@ def _owner(claimants: _Claims) -> tuple[Registered | None, str]:
 _SIDE_BY_SIDE = 8
 
 
-def take_up(entry_points: Iterable[EntryPoint], disabled: Iterable[str], *, apart: bool) -> list[Plugin]:
+def load_plugins(entry_points: Iterable[EntryPoint], disabled: Iterable[str], *, apart: bool) -> list[Plugin]:
     """Return the plugins of entry points; for the parameters see `PluginHost`."""
     blocked = {normalise(name) for name in disabled if name.strip()}
     plugins: list[Plugin] = []
@@ -316,13 +316,13 @@ def take_up(entry_points: Iterable[EntryPoint], disabled: Iterable[str], *, apar
 def _ask_plugin(plugin: Plugin, seconds: float) -> None:
     entry_point: EntryPoint = plugin.entry_point  # type: ignore[assignment]
     try:
-        with Apart(entry_point.name, entry_point.value) as process:
+        with PluginProcess(entry_point.name, entry_point.value) as process:
             answer = process.ask({"do": "register"}, "while it was imported", seconds)
         plugin.specs = [spec_of(described) for described in answer["specs"]]
         plugin.listens = answer["listens"] is True
         error, trace = answer["error"], answer["traceback"]
     except (PluginError, OSError, LookupError, TypeError, ValueError) as failure:
-        error, trace = one_line(failure), failure.trace if isinstance(failure, ApartError) else ""
+        error, trace = one_line(failure), failure.trace if isinstance(failure, PluginProcessError) else ""
     if error is not None:
         plugin.listens = False
         plugin.status = replace(plugin.status, error=one_line(str(error)), traceback=str(trace or "") or None)
