@@ -99,9 +99,6 @@ class PointwiseBlock(nn.Module):
         Of the 3x3 convolution.
     downsample : nn.Module, optional
         Shortcut where shapes change.
-    gain : float
-        Scale of the second convolution's first weights. Without normalisation between blocks the signal
-        would double with each of them at 1.
     """
 
     expansion = 1
@@ -112,13 +109,12 @@ class PointwiseBlock(nn.Module):
         planes: int,
         stride: int = 1,
         downsample: nn.Module | None = None,
-        *,
-        gain: float = 0.25,
         **_: object,
     ) -> None:
         super().__init__()
         self.conv1 = conv(inplanes, planes, 1, bias=False)
-        self.conv2 = conv(planes, planes, 3, stride=stride, bias=False, gain=gain)
+        # Without normalisation between blocks the signal would double with each of them at a gain of 1.
+        self.conv2 = conv(planes, planes, 3, stride=stride, bias=False, gain=0.25)
         self.downsample = downsample
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -52,15 +52,16 @@ class SmoothField:
     rng : numpy.random.Generator
         Source of the field.
     length : float
-        Standard deviation, in nanometres, of the Gaussian that smooths white noise.
-    samples : int
-        Samples along a period; they are ``length / 1.5`` apart.
+        Standard deviation, in nanometres, of the Gaussian that smooths white noise; samples are
+        ``length / 1.5`` apart.
     """
 
-    def __init__(self, rng: np.random.Generator, length: float, samples: int = 48) -> None:
-        noise = rng.standard_normal((samples,) * 3, dtype=np.float32)
+    samples = 48
+    """Along a period."""
+
+    def __init__(self, rng: np.random.Generator, length: float) -> None:
+        noise = rng.standard_normal((self.samples,) * 3, dtype=np.float32)
         smooth = ndimage.gaussian_filter(noise, 1.5, mode="wrap")
-        self.samples = samples
         self._values = smooth / smooth.std()
         self._step = length / 1.5
 
