@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from a2ibench.bench.record import Record, Score
     from a2ibench.bench.run import Run, read_run
     from a2ibench.data.catalogue import load_catalogue
-    from a2ibench.data.noise import noise_level
+    from a2ibench.data.intensity_range import noise_level
     from a2ibench.data.opening import open_volume
     from a2ibench.degradations.models import AxialDegradation
     from a2ibench.layers.window_attention import ShiftedWindowAttention, pad_to_multiple, to_image, to_map
@@ -107,7 +107,7 @@ _LAZY = {
     "SliceNetwork": "a2ibench.protocol.slice_network",
     "interpolate": "a2ibench.protocol.resample",
     "load_catalogue": "a2ibench.data.catalogue",
-    "noise_level": "a2ibench.data.noise",
+    "noise_level": "a2ibench.data.intensity_range",
     "normalise": "a2ibench.protocol.intensity",
     "open_volume": "a2ibench.data.opening",
     "pad_to_multiple": "a2ibench.layers.window_attention",

@@ -10,13 +10,12 @@ from typing import Any
 
 import psutil
 
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.environment import environment, git_state
 from a2ibench.errors import one_line
 from a2ibench.registry import PluginHost, host
 from a2ibench.registry.loading import PluginStatus, pass_ctrl_c
-from a2ibench.registry.registration import KINDS
-from a2ibench.registry.scoring import try_metric
+from a2ibench.registry.validation import KINDS, try_metric
 
 __all__ = ["device_report", "diagnose", "environment", "plugin_report"]
 

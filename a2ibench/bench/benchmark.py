@@ -18,9 +18,9 @@ from a2ibench.bench.run_folder import Keeping, check_run_folder, lock_run, prepa
 from a2ibench.environment import environment
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
-from a2ibench.isolation.endings import is_ctrl_c
+from a2ibench.isolation import is_ctrl_c
 from a2ibench.registry import Registered, host
-from a2ibench.registry.registration import call_reporter
+from a2ibench.registry.validation import call_reporter
 
 _logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from a2ibench.bench.run_files import RUN, RunFiles
 from a2ibench.bench.run_folder import state_of
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
-from a2ibench.data.fetch.datasets import local_file
+from a2ibench.data.fetch import local_file
 from a2ibench.data.opening import DatasetSize, dataset_size
 from a2ibench.environment import usable_cpus
 from a2ibench.files import plain

@@ -17,7 +17,7 @@ from a2ibench.bench.record import Failure, Record
 from a2ibench.bench.specs import Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
-from a2ibench.data.noise import noise_level
+from a2ibench.data.intensity_range import noise_level
 from a2ibench.environment import environment
 from a2ibench.errors import A2IBenchError
 from a2ibench.protocol.profiles import PROFILES

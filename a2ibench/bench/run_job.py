@@ -29,14 +29,14 @@ from a2ibench.bench.run_files import JobFiles
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
 from a2ibench.errors import InputError, one_line
-from a2ibench.isolation.endings import is_ctrl_c, no_exit
+from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import normalise, quantise
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.seeding import seed_everything
 from a2ibench.registry import host
-from a2ibench.registry.scoring import measure
+from a2ibench.registry.validation import measure
 
 
 @dataclass
@@ -254,7 +254,7 @@ def _set_up(job: Job) -> Method:
 
 
 def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
-    from a2ibench.data.fetch.datasets import fetch
+    from a2ibench.data.fetch import fetch
     from a2ibench.data.opening import open_dataset
 
     spec = job.dataset

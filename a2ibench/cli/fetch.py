@@ -28,7 +28,7 @@ def fetch_datasets(
     """
     from a2ibench.bench.specs import known_datasets
     from a2ibench.data.catalogue import find_dataset
-    from a2ibench.data.fetch.datasets import fetch
+    from a2ibench.data.fetch import fetch
 
     known = known_datasets(catalogue)
     failed = False

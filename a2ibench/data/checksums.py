@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.data.formats import open_lazy
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError
@@ -60,8 +60,8 @@ class ChecksumCache:
             write_json(self._path, {"digest": _digest(self._entries), "entries": self._entries}, indent=None)
 
 
-def checksum_cache() -> ChecksumCache:
-    """Return what the cache folder remembers."""
+def _checksum_cache() -> ChecksumCache:
+    """Return the checksums that the cache folder keeps."""
     return _opened_cache(cache_folder() / NAME)
 
 
@@ -110,21 +110,10 @@ def sha256_of(path: Path) -> str:
     OSError
         If it cannot be read.
     """
-    return digest_once(path, "sha256", lambda: _sha256(path))
+    return _file_digest(path, "sha256", lambda: _sha256(path))
 
 
-def folder_sha256(folder: Path) -> str:
-    """Return the checksum of the list of files that ``sha256sum`` prints for a folder, by sorted names.
-
-    Links to folders are followed, once each.
-
-    Raises
-    ------
-    InputError
-        If a member is a pipe, socket or device.
-    OSError
-        If a member cannot be read.
-    """
+def _folder_sha256(folder: Path) -> str:
     members = sorted((file.relative_to(folder).as_posix(), file) for file in files_below(folder))
     states = [(name, file.stat()) for name, file in members]
     listed = "".join(f"{name}\0{_text(state)}\0" for name, state in states)
@@ -136,36 +125,20 @@ def folder_sha256(folder: Path) -> str:
         lines = (f"{sha256_of(file)}  {name}\n" for name, file in members)
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
-    return _once(folder, "folder", state, compute, keep=settled, store=checksum_cache() if big else None)
+    return _once(folder, "folder", state, compute, keep=settled, store=_checksum_cache() if big else None)
 
 
-def digest_once(path: Path, what: str, compute: Callable[[], str]) -> str:
+def _file_digest(path: Path, what: str, compute: Callable[[], str]) -> str:
     """Return what `compute` tells of a file, asked again only where the file may have changed.
 
-    It may have if its size, time of modification, time of change, inode or device is not what it was. A file
-    that was changed within the last two seconds is asked every time, since the next change need not show.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    what : str
-        What is told of it.
-    compute : callable
-        Reads the file.
-
-    Raises
-    ------
-    InputError
-        If it is neither a file nor a link to one.
-    OSError
-        If it cannot be read.
+    A file that was changed within the last two seconds is asked every time, since the next change need not
+    show.
     """
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):
         raise InputError(f"{path}: is no regular file; give a file or a folder of files")
     settled = _settled(state)
-    store = checksum_cache() if state.st_size >= _WORTH else None
+    store = _checksum_cache() if state.st_size >= _WORTH else None
     # What was written to while it was read is not taken for known.
     keep = settled and (lambda: _text(path.stat()) == _text(state))
     return _once(path, what, _text(state), compute, keep=keep, store=store)
@@ -237,8 +210,8 @@ def content_sha256(path: Path) -> str:
     """Return the checksum of a file; of a folder that of its list of files.
 
     The list is the one that ``sha256sum`` prints for the files by their sorted names, relative to the
-    folder: a line ``CHECKSUM  NAME`` for each. What was read once is read again only where a file's size,
-    times, inode or device differ; that holds across processes, too.
+    folder: a line ``CHECKSUM  NAME`` for each. Links to folders are followed, once each. What was read once
+    is read again only where a file's size, times, inode or device differ; that holds across processes, too.
 
     Raises
     ------
@@ -247,7 +220,7 @@ def content_sha256(path: Path) -> str:
     OSError
         If a file cannot be read.
     """
-    return folder_sha256(path) if path.is_dir() else sha256_of(path)
+    return _folder_sha256(path) if path.is_dir() else sha256_of(path)
 
 
 def crop_sha256(path: Path) -> str:
@@ -262,7 +235,7 @@ def crop_sha256(path: Path) -> str:
     OSError
         If there is none.
     """
-    return digest_once(path, "voxels", lambda: _voxels(path))
+    return _file_digest(path, "voxels", lambda: _voxels(path))
 
 
 def _voxels(path: Path) -> str:

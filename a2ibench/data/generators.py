@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import InputError, UnknownNameError, one_line
 from a2ibench.files import atomic_write
@@ -94,8 +94,8 @@ def cached_path(spec: DatasetSpec, cache: Path | None = None) -> Path:
     target = (spec.phantom or {}).get("target", DEFAULT_TARGET)
     name = target.partition(":")[2]
     # The default is not part of it, so that an entry that names it finds the same file.
-    identity = [version, options] if target == DEFAULT_TARGET else [version, options, target]
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    content = [version, options] if target == DEFAULT_TARGET else [version, options, target]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     return cache_folder(cache) / "generated" / f"{name}-v{version}-{digest}.npy"
 
 

@@ -1,10 +1,11 @@
-"""The grey levels of a volume: those that map to 0 and 1, those that tissue has, and those of padding."""
+"""The grey levels of a volume: those that map to 0 and 1, of tissue and of padding, and their noise."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
@@ -99,15 +100,18 @@ def padded(plane: NDArray[Any], padding: tuple[float, ...]) -> NDArray[np.bool_]
 
 
 def _probe_boxes(shape: tuple[int, ...]) -> list[tuple[slice, slice, slice]]:
-    planes = np.unique(np.linspace(0, shape[0] - 1, PLANES).round().astype(int))
     corners = list(product(*(_starts(n) for n in shape[1:])))
     height, width = (n if n <= 3 * SIDE else SIDE for n in shape[1:])
     boxes = []
-    for number, z in enumerate(planes):
+    for number, z in enumerate(_evenly_spaced(shape[0], PLANES)):
         # One place a plane, since a compressed plane is often decoded as a whole.
         y, x = corners[number * 4 % len(corners)]
-        boxes.append((slice(int(z), int(z) + 1), slice(y, y + height), slice(x, x + width)))
+        boxes.append((slice(z, z + 1), slice(y, y + height), slice(x, x + width)))
     return boxes
+
+
+def _evenly_spaced(n: int, most: int) -> list[int]:
+    return [int(z) for z in np.unique(np.linspace(0, n - 1, most).round())]
 
 
 def _starts(n: int) -> tuple[int, ...]:
@@ -181,7 +185,7 @@ def find_levels(
     The intensity range is what is declared; else of 8 bits the range of the dtype, without reading anything;
     of 16 bits that of the fewest bits that hold all voxels, for microscopes store 8 or 12 bits in 16; of
     floats the minimum and maximum. The contrast of 8 bits is the intensity range, and of all else the
-    `robust_range` within it.
+    range within it that a few hot or dead voxels do not move.
 
     Parameters
     ----------
@@ -226,19 +230,12 @@ def levelled(volume: Volume) -> Volume:
     )
 
 
-def robust_range(values: NDArray[Any], within: Range) -> Range:
+def _robust_range(values: NDArray[Any], within: Range) -> Range:
     """Return a range of grey levels that a few hot or dead voxels do not move.
 
     From the 1st to the 99th percentile, and a quarter of their distance more on either side, but no more
     than all voxels without the outermost 0.01 % have, nor than the intensity range. `within` is returned
     where the voxels are so equal that this leaves nothing.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        Grey levels.
-    within : tuple of float
-        The intensity range.
     """
     tail, far = int(_TAIL * (values.size - 1)), int(_FAR * (values.size - 1))
     places = (far, tail, values.size - 1 - tail, values.size - 1 - far)
@@ -255,7 +252,7 @@ def robust_range(values: NDArray[Any], within: Range) -> Range:
 def _contrast(data: Any, seen: Probe, intensity: Range) -> Range:
     if np.dtype(data.dtype).itemsize == 1 or seen.values.size == 0:
         return intensity
-    return robust_range(seen.values, intensity)
+    return _robust_range(seen.values, intensity)
 
 
 def _observed(data: Any, name: str, seen: Probe, progress: Progress) -> Range:
@@ -271,7 +268,7 @@ def _far(seen: Probe) -> list[float]:
     """Return fill values such as -1e30, beside which intensities of tissue would all round to one."""
     if not seen.padding:
         return []
-    low, high = robust_range(seen.values, (-math.inf, math.inf))
+    low, high = _robust_range(seen.values, (-math.inf, math.inf))
     reach = _WIDEST * (high - low)
     return [level for level in seen.padding if level < low - reach or level > high + reach]
 
@@ -308,3 +305,52 @@ def _fewest_bits(low: float, high: float) -> Range:
     bits = max(8, int(high if low >= 0 else max(high, -low - 1)).bit_length())
     top = float((1 << bits) - 1)
     return (0.0, top) if low >= 0 else (-top - 1, top)
+
+
+NOISE_SLICES = 9
+"""Lateral slices, evenly spaced, that the noise level is estimated from."""
+
+NOISE_SIDE = 1024
+"""Voxels along the sides of the middle of a slice that is looked at, so that wide slices take no longer."""
+
+
+def noise_level(volume: Volume) -> float:
+    """Estimate the white noise of the lateral slices.
+
+    The median magnitude of the finest diagonal wavelet coefficients (`skimage.restoration.estimate_sigma`;
+    Donoho and Johnstone, Biometrika 81(3):425-455, 1994), of which the median over slices is taken. Only
+    what is uncorrelated between voxels counts as noise, and sharp texture counts in part.
+
+    Parameters
+    ----------
+    volume : Volume, shape (z, y, x)
+        Of any voxel size.
+
+    Returns
+    -------
+    float
+        Standard deviation as a fraction of the intensity range; 0 where slices are constant, or have fewer
+        than 8 voxels along a side.
+    """
+    if min(volume.shape[1:]) < 8:
+        return 0.0
+    starts = (max(0, (n - NOISE_SIDE) // 2) for n in volume.shape[1:])
+    middle = tuple(slice(start, start + NOISE_SIDE) for start in starts)
+    slices = _evenly_spaced(volume.shape[0], NOISE_SLICES)
+    lo, hi = volume.intensity
+    planes = (np.asarray(volume.data[z][middle], np.float64) for z in slices)
+    return float(np.median([_sigma(plane) for plane in planes])) / (hi - lo)
+
+
+def _sigma(plane: NDArray[Any]) -> float:
+    from skimage import restoration
+
+    # Without annotations there; a call would be one of an untyped function.
+    estimate: Callable[[NDArray[Any]], float] = restoration.estimate_sigma
+    if plane.min() == plane.max():
+        return 0.0
+    with warnings.catch_warnings():
+        # Coefficients of exactly 0 count as masked out; where all are, their median is NaN, with a warning.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        sigma = float(estimate(plane))
+    return sigma if np.isfinite(sigma) else 0.0

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
 from a2ibench.data.checksums import CROP_KEY
-from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.metadata import VoxelSize
-from a2ibench.data.formats.volume import RawVolume, native
+from a2ibench.data.formats.volume import native
 from a2ibench.data.generators import generated, generated_shape
 from a2ibench.data.intensity_range import find_levels
 from a2ibench.data.writing.layout import ZYX
@@ -64,13 +64,13 @@ def open_volume(
     InputError
         If the file cannot be read or holds no usable volume, or nobody tells the voxel size.
     """
-    raw = read_file(path, key, level, fill_missing=fill_missing)
-    spacing = voxel_size or raw.voxel_size
+    with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
+        data, spacing = _whole(volume), voxel_size or volume.voxel_size
     if spacing is None:
         raise InputError(
             f"{path}: tells no voxel size; give voxel_size (z, y, x) in nm, here or in the catalogue"
         )
-    return _volume(raw.data, spacing, intensity, name or _name(path))
+    return _volume(data, spacing, intensity, name or _name(path))
 
 
 def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
@@ -100,25 +100,11 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
         if spec.crop is not None:
             data = prepare.cropped(data, spec.crop, spec.name)
     else:
-        with _opened(fetch(spec, cache=cache), spec) as volume:
-            # Of a chunked volume nothing but the crop was downloaded.
-            crop = None if spec.chunked else spec.crop
+        # Of a chunked volume nothing but the crop was downloaded.
+        key, level, crop = (CROP_KEY, None, None) if spec.chunked else (spec.key, spec.level, spec.crop)
+        with open_lazy(fetch(spec, cache=cache), key=key, level=level) as volume:
             data = _whole(volume) if crop is None else prepare.cropped(volume, crop, spec.name)
     return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
-
-
-def read_file(
-    path: str | Path, key: str | None = None, level: int | None = None, *, fill_missing: bool = False
-) -> RawVolume:
-    """Return all that a file, a folder or an address holds.
-
-    Raises
-    ------
-    InputError
-        If there is no such volume, its format is not known or not readable, or it does not fit into memory.
-    """
-    with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
-        return RawVolume(_whole(volume), volume.voxel_size)
 
 
 def file_shape(path: str | Path, key: str | None = None, level: int | None = None) -> tuple[int, int, int]:
@@ -131,12 +117,6 @@ def file_shape(path: str | Path, key: str | None = None, level: int | None = Non
     """
     with open_lazy(path, key=key, level=level) as volume:
         return volume.shape
-
-
-def _opened(path: Path, spec: DatasetSpec) -> LazyVolume:
-    if spec.chunked:
-        return open_lazy(path, key=CROP_KEY)
-    return open_lazy(path, key=spec.key, level=spec.level)
 
 
 def _whole(volume: LazyVolume) -> NDArray[Any]:

@@ -1,16 +1,20 @@
-"""A process whose descendants end with it, and with this process, however either ends."""
+"""A process whose descendants end with it, and with this process, however either ends; and what it writes."""
 
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
+
+from a2ibench.errors import printable
 
 PATIENCE = 3.0
 """Seconds that a process has to end by itself once it is asked to."""
@@ -133,3 +137,116 @@ def _environment(process: Path) -> Sequence[bytes]:
         return (process / "environ").read_bytes().split(b"\0")
     except OSError:
         return ()
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as SIGKILL."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def how_it_ended(returncode: int) -> str:
+    """Return what an exit code, or the negative number of a signal, says of a process that is gone."""
+    if returncode >= 0:
+        return f"ended the process with code {returncode}"
+    return f"was killed by signal {-returncode} ({signal_name(-returncode)})"
+
+
+OVERLONG: Final = b""
+"""Stands for a line that was too long to be kept."""
+_CHUNK = 1 << 16
+
+
+class Lines:
+    """Lines that wait to be taken; what comes faster than it is taken is left out.
+
+    Parameters
+    ----------
+    stream : binary file
+        The pipe, which is closed at its end.
+    longest : int
+        Bytes of the longest line that is kept.
+    waiting : int
+        How many lines may wait.
+    """
+
+    def __init__(self, stream: IO[bytes], longest: int = _CHUNK, waiting: int = 1000) -> None:
+        self._lines: queue.Queue[bytes | None] = queue.Queue(waiting)
+        self._longest = longest
+        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._thread.start()
+
+    def get(self, seconds: float) -> bytes | None:
+        """Return the next line, `OVERLONG` in place of one that was too long, None at the end.
+
+        Raises
+        ------
+        TimeoutError
+            If none came in time.
+        """
+        try:
+            return self._lines.get(timeout=seconds) if seconds > 0 else self._lines.get_nowait()
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def finished(self, seconds: float) -> bool:
+        """Whether the pipe has ended, after waiting for that for a while."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in _lines(stream, self._longest):
+            self._keep(line)
+        while not self._keep(None):
+            self._lines.get_nowait()
+
+    def _keep(self, line: bytes | None) -> bool:
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            return False
+        return True
+
+
+class Output:
+    """What a process prints: its end is kept, and each line handed on in printable characters.
+
+    Parameters
+    ----------
+    stream : binary file
+        The pipe, which is closed at its end.
+    relay : callable, optional
+        Takes each line, in the thread that reads.
+    """
+
+    def __init__(self, stream: IO[bytes], relay: Callable[[str], object] | None = None) -> None:
+        self._relay, self._kept = relay, b""
+        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._thread.start()
+
+    def end(self, seconds: float = 0.2) -> str:
+        """Return the last lines, after waiting a while for the pipe's end."""
+        self._thread.join(seconds)
+        return self._kept.decode(errors="replace")
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in _lines(stream, _CHUNK):
+            self._kept = (self._kept + line + b"\n")[-4000:]
+            if self._relay is not None:
+                self._relay(printable(line.decode(errors="replace").replace("\t", "    ")))
+
+
+def _lines(stream: IO[bytes], longest: int) -> Iterator[bytes]:
+    held, overlong = b"", False
+    with stream:
+        while chunk := os.read(stream.fileno(), _CHUNK):
+            *ended, rest = chunk.split(b"\n")
+            for piece in ended:
+                yield OVERLONG if overlong or len(held) + len(piece) > longest else held + piece
+                held, overlong = b"", False
+            overlong = overlong or len(held) + len(rest) > longest
+            held = b"" if overlong else held + rest
+    if held:
+        yield held

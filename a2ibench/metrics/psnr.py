@@ -13,25 +13,9 @@ CEILING = 100.0
 """Highest PSNR given, in dB: a root mean squared error of 1e-5 of the data range or less scores this."""
 
 
-def mean_squared_errors(prediction: NDArray[Any], reference: NDArray[Any], plane: str) -> NDArray[np.float64]:
-    """Return the mean squared error of each slice of a plane family.
-
-    Parameters
-    ----------
-    prediction, reference : ndarray, shape (z, y, x)
-        Volumes of any real dtype.
-    plane : {"xy", "xz", "yz"}
-        The plane family.
-
-    Returns
-    -------
-    ndarray, shape (slices,)
-        In squared grey levels.
-    """
-    return each_slice(_mean_squares, prediction, reference, PLANES[plane])
-
-
-def _mean_squares(prediction: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mean_squared_errors(
+    prediction: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
     error = prediction - reference
     return np.asarray(np.einsum("nij,nij->n", error, error) / error[0].size)
 
@@ -65,7 +49,7 @@ def psnr(prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: f
     """
     reference = check(prediction, reference, data_range)
     # Lateral slices are of one size, so the mean of their mean errors is the mean over the voxels.
-    return float(decibels(mean_squared_errors(prediction, reference, "xy").mean(), data_range))
+    return float(decibels(each_slice(_mean_squared_errors, prediction, reference, 0).mean(), data_range))
 
 
 def psnr_slices(
@@ -91,7 +75,7 @@ def psnr_slices(
         If the volumes cannot be compared.
     """
     reference = check(prediction, reference, data_range)
-    return decibels(mean_squared_errors(prediction, reference, plane), data_range)
+    return decibels(each_slice(_mean_squared_errors, prediction, reference, PLANES[plane]), data_range)
 
 
 class PSNR:

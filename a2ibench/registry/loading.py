@@ -1,4 +1,7 @@
-"""Loading of one plugin, such that nothing it does can stop the program."""
+"""Loading of plugins, such that nothing one does can stop the program, and whose each registered name is.
+
+Ours are imported in this process; others are taken up from what they say in their own.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,20 @@ import importlib
 import inspect
 import re
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import Distribution, EntryPoint
-from typing import Any
+from typing import Any, Final
 
 import pluggy
 
 from a2ibench import hookspecs
 from a2ibench.errors import PluginError, one_line
-from a2ibench.isolation.endings import is_ctrl_c
-from a2ibench.registry.registration import KINDS, Spec, check_spec
+from a2ibench.hookspecs import PROJECT
+from a2ibench.isolation import is_ctrl_c
+from a2ibench.registry.plugin_process import PluginProcess, PluginProcessError, describe_spec, limit, spec_of
+from a2ibench.registry.validation import KINDS, Spec, check_spec
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("a2ibench_"))
 
@@ -98,7 +104,7 @@ def load_plugin(entry_point: EntryPoint) -> Plugin:
 
     Every error, SystemExit included, ends up in the status of the returned plugin; only Ctrl-C passes.
     """
-    plugin = Plugin(status_of(entry_point), entry_point=entry_point)
+    plugin = Plugin(_status_of(entry_point), entry_point=entry_point)
     try:
         holder = entry_point.load()
     except BaseException as error:
@@ -138,13 +144,26 @@ def pass_ctrl_c(error: BaseException) -> None:
         raise error
 
 
-def status_of(entry_point: EntryPoint) -> PluginStatus:
+def _status_of(entry_point: EntryPoint) -> PluginStatus:
     """Return the status of a plugin that is not loaded yet."""
-    name, version = identity(entry_point.dist)
+    name, version = name_and_version(entry_point.dist)
     return PluginStatus(entry_point.name, name, version)
 
 
-def identity(distribution: Distribution | None) -> tuple[str, str]:
+def named_parameters(target: Any) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a callable that can be given by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If its signature cannot be found out.
+    """
+    collecting = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(target).parameters
+    return {name: known for name, known in parameters.items() if known.kind not in collecting}
+
+
+def name_and_version(distribution: Distribution | None) -> tuple[str, str]:
     """Return name and version of a distribution; ``"unknown"`` where its metadata cannot be read."""
     if distribution is None:
         return "unknown", "unknown"
@@ -202,3 +221,122 @@ def _collect(plugin: Plugin, kind: str) -> None:
     except BaseException as error:
         pass_ctrl_c(error)
         plugin.fail(error, "" if isinstance(error, PluginError) else f"{hook} failed: ")
+
+
+DISABLE: Final = "A2IBENCH_DISABLE_PLUGINS"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A spec, and the plugin and distribution that registered it."""
+
+    spec: Any
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin} (distribution {self.distribution} {self.version})"
+
+
+_Claims = list[tuple[Plugin, Registered]]
+
+
+def resolve_names(
+    plugins: Iterable[Plugin],
+) -> tuple[dict[str, dict[str, Registered]], dict[tuple[str, str], str]]:
+    """Give each name to the one plugin that registers it.
+
+    A name that several plugins register stays with a2ibench itself, or else goes to none; the status of
+    every other plugin says so. The rest of what they register stays usable.
+
+    Returns
+    -------
+    tables : dict of kind to dict of name to Registered
+        What can be used.
+    reasons : dict of (kind, name) to str
+        Why a name that some plugin registers cannot be used.
+    """
+    tables: dict[str, dict[str, Registered]] = {kind: {} for kind in KINDS}
+    reasons: dict[tuple[str, str], str] = {}
+    claims: dict[tuple[str, str], _Claims] = {}
+    for plugin in plugins:
+        status = plugin.status
+        for kind, spec in plugin.specs:
+            if status.error is not None:
+                reasons[kind, spec.name] = f"{status} failed: {status.error}"
+            else:
+                registered = Registered(spec, status.name, status.distribution, status.version)
+                claims.setdefault((kind, spec.name), []).append((plugin, registered))
+    for (kind, name), claimants in claims.items():
+        owner, line = _owner(claimants)
+        if owner is not None:
+            tables[kind][name] = owner
+        if line:
+            reasons[kind, name] = line = f"{kind} {name!r} {line}"
+            for plugin in (plugin for plugin, registered in claimants if registered is not owner):
+                known = f"{plugin.status.error}; " if plugin.status.error else ""
+                plugin.status = replace(plugin.status, error=known + line)
+    return tables, reasons
+
+
+def _owner(claimants: _Claims) -> tuple[Registered | None, str]:
+    if len(claimants) == 1:
+        return claimants[0][1], ""
+    line = f"is registered by {' and by '.join(str(registered) for _, registered in claimants)}"
+    bundled = [registered for _, registered in claimants if registered.distribution == PROJECT]
+    if len(bundled) == 1:
+        return bundled[0], f"{line}; that of a2ibench is kept, rename the other"
+    return None, f"{line}; disable all but one with {DISABLE}"
+
+
+_SIDE_BY_SIDE = 8
+
+
+def load_plugins(entry_points: Iterable[EntryPoint], disabled: Iterable[str], *, apart: bool) -> list[Plugin]:
+    """Return the plugins of entry points; for the parameters see `PluginHost`."""
+    blocked = {normalise(name) for name in disabled if name.strip()}
+    plugins: list[Plugin] = []
+    waiting: list[Plugin] = []
+    for entry_point in entry_points:
+        status = _status_of(entry_point)
+        if blocked & {normalise(status.name), normalise(status.distribution)}:
+            plugins.append(Plugin(replace(status, disabled=True)))
+        elif apart and status.distribution != PROJECT:
+            waiting.append(Plugin(status, entry_point=entry_point))
+        else:
+            plugins.append(load_plugin(entry_point))
+    if waiting:
+        seconds = limit("import")
+        with ThreadPoolExecutor(min(len(waiting), _SIDE_BY_SIDE)) as pool:
+            list(pool.map(lambda plugin: _ask_plugin(plugin, seconds), waiting))
+    return plugins + waiting
+
+
+def _ask_plugin(plugin: Plugin, seconds: float) -> None:
+    entry_point: EntryPoint = plugin.entry_point  # type: ignore[assignment]
+    try:
+        with PluginProcess(entry_point.name, entry_point.value) as process:
+            answer = process.ask({"do": "register"}, "while it was imported", seconds)
+        plugin.specs = [spec_of(described) for described in answer["specs"]]
+        plugin.listens = answer["listens"] is True
+        error, trace = answer["error"], answer["traceback"]
+    except (PluginError, OSError, LookupError, TypeError, ValueError) as failure:
+        error, trace = one_line(failure), failure.trace if isinstance(failure, PluginProcessError) else ""
+    if error is not None:
+        plugin.listens = False
+        plugin.status = replace(plugin.status, error=one_line(str(error)), traceback=str(trace or "") or None)
+
+
+def describe_plugin(plugin: Plugin, status: PluginStatus) -> dict[str, Any]:
+    """Return a plugin, JSON-able, for another process that need not import it."""
+    try:
+        specs = [describe_spec(kind, spec) for kind, spec in plugin.specs]
+    except PluginError:
+        specs = []
+    return {"status": asdict(status), "specs": specs}
+
+
+def plugin_of(described: Mapping[str, Any]) -> Plugin:
+    """Return the plugin that `describe_plugin` described; it hears of no job."""
+    return Plugin(PluginStatus(**described["status"]), specs=[spec_of(spec) for spec in described["specs"]])

@@ -20,10 +20,8 @@ from typing import Any, Final
 from a2ibench.contracts import Simulation
 from a2ibench.documents import parse_json
 from a2ibench.errors import InputError, PluginError, one_line
-from a2ibench.isolation.endings import how_it_ended
-from a2ibench.isolation.pipes import Lines, Output
-from a2ibench.isolation.supervised import Supervised, python_module
-from a2ibench.registry.registration import KINDS, Spec, check_spec
+from a2ibench.isolation.supervised import Lines, Output, Supervised, how_it_ended, python_module
+from a2ibench.registry.validation import KINDS, Spec, check_spec
 
 
 def describe_spec(kind: str, spec: Spec) -> dict[str, Any]:
@@ -93,7 +91,7 @@ _LONGEST = 1 << 26
 _CLOSING = 5.0
 
 
-class ApartError(PluginError):
+class PluginProcessError(PluginError):
     """A plugin that failed in its process; `trace` tells where, `raised` whether the process goes on."""
 
     def __init__(self, message: str, trace: str = "", *, raised: bool = False) -> None:
@@ -121,7 +119,7 @@ def limit(task: str) -> float:
     return seconds
 
 
-class Apart:
+class PluginProcess:
     """A process in which one plugin runs.
 
     Parameters
@@ -141,7 +139,7 @@ class Apart:
         places = [str(Path(place).absolute()) for place in sys.path]
         self._send({"path": places, "name": name, "value": value})
 
-    def __enter__(self) -> Apart:
+    def __enter__(self) -> PluginProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,7 +159,7 @@ class Apart:
 
         Raises
         ------
-        ApartError
+        PluginProcessError
             If the plugin raised something, ended its process, or did not finish; the process is of no use
             in the last two cases.
         """
@@ -173,20 +171,22 @@ class Apart:
         except TimeoutError:
             self._process.stop()
             message = f"did not finish within {seconds:g} s {doing}; {TIMEOUT} sets the limit in seconds"
-            raise ApartError(message, self._output.end()) from None
+            raise PluginProcessError(message, self._output.end()) from None
         if line is None:
             if not self._process.ended(1.0):
                 self._process.stop()
             ended = how_it_ended(self._process.returncode)
-            raise ApartError(f"{ended} {doing}", self._output.end())
+            raise PluginProcessError(f"{ended} {doing}", self._output.end())
         try:
             answer = parse_json(line)
             error, trace, result = answer["error"], answer["traceback"], answer["result"]
         except (ValueError, LookupError, TypeError):
             self._process.stop()
-            raise ApartError(f"answered nothing that can be read {doing}", self._output.end()) from None
+            raise PluginProcessError(
+                f"answered nothing that can be read {doing}", self._output.end()
+            ) from None
         if error is not None:
-            raise ApartError(one_line(str(error)), str(trace or ""), raised=True)
+            raise PluginProcessError(one_line(str(error)), str(trace or ""), raised=True)
         return result
 
     def close(self) -> None:

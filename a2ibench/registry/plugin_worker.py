@@ -18,11 +18,10 @@ from typing import Any, Final
 
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
-from a2ibench.isolation.endings import ignore_interrupts
-from a2ibench.isolation.pipes import take_channels
+from a2ibench.isolation import ignore_interrupts, take_channels
 from a2ibench.registry.loading import Plugin, import_target, load_plugin
 from a2ibench.registry.plugin_process import describe_spec
-from a2ibench.registry.registration import call_reporter
+from a2ibench.registry.validation import call_reporter
 
 
 def main() -> None:
@@ -74,7 +73,7 @@ def _report(plugin: object, request: Mapping[str, Any]) -> list[str]:
 
 
 def _measure(plugin: object, request: Mapping[str, Any]) -> None:
-    from a2ibench.registry.scoring import try_metric
+    from a2ibench.registry.validation import try_metric
 
     try_metric(import_target(request["target"])(), request["name"])
 

@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from a2ibench.errors import InputError, UnknownNameError
-from a2ibench.registry.host import host
+from a2ibench.registry import host
+from a2ibench.registry.loading import named_parameters
 from a2ibench.settings import Setting, Value
 
 TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 """What TOML and JSON call the types of settings."""
-
-_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def declared_settings(target: Any) -> Mapping[str, Setting] | None:
@@ -70,9 +69,8 @@ def parse_setting(method: str, key: str, value: Value) -> Value:
 
 
 def _by_signature(target: Callable[..., Any], method: str, key: str, value: Value) -> Value:
-    parameters = inspect.signature(target).parameters
-    named = {name: p for name, p in parameters.items() if p.kind not in _COLLECTING}
-    if key not in named and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    named, parameters = named_parameters(target), inspect.signature(target).parameters.values()
+    if key not in named and not any(p.kind is p.VAR_KEYWORD for p in parameters):
         raise UnknownNameError(f"setting of {method}", key, named)
     default = named[key].default if key in named else inspect.Parameter.empty
     read = _literal(value) if isinstance(value, str) else value
@@ -99,14 +97,10 @@ def _literal(value: str) -> Value:
 def constructor_of(kind: str, name: str) -> str:
     """Import what is registered under a name, and return its constructor's parameters as one text."""
     try:
-        parameters = inspect.signature(host().load(kind, name)).parameters.values()
+        parameters = named_parameters(host().load(kind, name)).values()
     except (TypeError, ValueError):
         return ""
-    return ", ".join(
-        p.name if p.default is p.empty else f"{p.name}={p.default!r}"
-        for p in parameters
-        if p.kind not in _COLLECTING
-    )
+    return ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
 
 
 def json_schema(settings: Mapping[str, Setting]) -> dict[str, Any]:

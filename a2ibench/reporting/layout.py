@@ -226,8 +226,8 @@ def _caption(
         parts.append(f"gain: PSNR above that of {CUBIC}" + f" [95 % interval over {over}]" * known)
     if shown:
         parts.append("best of each dataset in bold")
-    known = {metric for metric, standing in compared if standing.lead.known}
-    judged = [name for name in shown if name in known]
+    with_lead = {metric for metric, standing in compared if standing.lead.known}
+    judged = [name for name in shown if name in with_lead]
     if judged:
         names = " and ".join(judged)
         parts.append(f"{TIED} in {names}: the 95 % interval of the difference from the best contains 0")

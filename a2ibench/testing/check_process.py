@@ -12,9 +12,7 @@ from typing import Any, Final
 
 from a2ibench.documents import parse_json
 from a2ibench.errors import InputError, PluginError
-from a2ibench.isolation.endings import how_it_ended
-from a2ibench.isolation.pipes import Lines
-from a2ibench.isolation.supervised import Supervised, python_module
+from a2ibench.isolation.supervised import Lines, Supervised, how_it_ended, python_module
 from a2ibench.testing.check import Check, CheckResult
 
 LIMIT = 900.0

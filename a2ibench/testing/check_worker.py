@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from a2ibench.errors import A2IBenchError, one_line
-from a2ibench.isolation.endings import ignore_interrupts
-from a2ibench.isolation.pipes import end_with, take_channels
+from a2ibench.isolation import end_with, ignore_interrupts, take_channels
 
 
 def main(arguments: Sequence[str]) -> None:

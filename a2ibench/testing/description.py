@@ -29,10 +29,10 @@ _LICENCE_FIELDS = ("License-Expression", "License", "License-File")
 _PROBE = """
 import json, sys
 from a2ibench.registry import PluginHost, discover
-from a2ibench.registry.loading import identity
+from a2ibench.registry.loading import name_and_version
 name, distribution = sys.argv[1:]
 points, _ = discover()
-mine = [point for point in points if point.name == name and identity(point.dist)[0] == distribution]
+mine = [point for point in points if point.name == name and name_and_version(point.dist)[0] == distribution]
 before = set(sys.modules)
 PluginHost(mine)
 print(json.dumps([len(mine), sorted({module.partition(".")[0] for module in set(sys.modules) - before})]))

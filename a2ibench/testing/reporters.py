@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from a2ibench.registry import Registered, host
-from a2ibench.registry.registration import call_reporter
+from a2ibench.registry.validation import call_reporter
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import DESCRIBED, Registration
 from a2ibench.testing.volumes import SPACING, scene

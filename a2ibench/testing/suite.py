@@ -9,7 +9,7 @@ from typing import Any
 
 from a2ibench.errors import UnknownNameError
 from a2ibench.registry import host
-from a2ibench.registry.registration import KINDS
+from a2ibench.registry.validation import KINDS
 from a2ibench.testing.check import Check
 
 # Each module has suite(registered, device) -> (rules, subject).

@@ -11,10 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from a2ibench import InputError, SliceNetwork, setting
-from a2ibench_a2i3dem.blocks import BlockOptions
-from a2ibench_a2i3dem.network import A2INet
-from a2ibench_a2i3dem.pdl import DerivativeFilters, ProjectedDistributionLoss
-from a2ibench_a2i3dem.vgg import VGGFeatures, parse_layers
+from a2ibench_a2i3dem.loss import DerivativeFilters, ProjectedDistributionLoss, VGGFeatures, parse_layers
+from a2ibench_a2i3dem.network import A2INet, BlockOptions
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"channels": 16, "levels": 2, "depth": 1, "window": 4, "head_width": 16},

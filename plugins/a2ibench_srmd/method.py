@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from a2ibench import Degraded, InputError, SliceNetwork, setting
-from a2ibench_srmd.kernels import COMPONENTS
+from a2ibench_srmd.degradation import COMPONENTS
 from a2ibench_srmd.network import SRMDNet
 
 SIZES = {

@@ -13,7 +13,7 @@ from torch import nn
 from a2ibench import ShiftedWindowAttention, SliceNetwork
 from a2ibench.protocol import training
 from a2ibench.registry import host
-from a2ibench_a2i3dem.blocks import GLEN
+from a2ibench_a2i3dem.network import GLEN
 
 pytestmark = pytest.mark.alone
 

@@ -28,3 +28,10 @@ def test_goes_on_after_one_that_fails(cli: Cli, catalogue: Path) -> None:
     assert by_hand.startswith("a2ibench: error: [asked]: ")
     assert "ask the authors" in by_hand
     assert refused.startswith("a2ibench: error: remote: http://127.0.0.1:9/x.tif: ")
+
+
+def test_an_unknown_name_is_found_before_anything_is_fetched(cli: Cli, catalogue: Path) -> None:
+    done = cli("fetch", "full", "ful", "--catalogue", catalogue)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "unknown dataset 'ful'; did you mean 'full'" in done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from a2ibench.cli.plugin import KINDS
-from a2ibench.registry import registration
+from a2ibench.registry import validation
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -122,7 +122,7 @@ def test_a_plugin_that_failed_says_why(install_plugin: Callable[..., Distributio
 
 
 def test_the_kinds_in_the_help_are_all_there_are() -> None:
-    assert KINDS.split("|") == list(registration.KINDS)
+    assert KINDS.split("|") == list(validation.KINDS)
 
 
 def test_plugin_alone_shows_its_commands(cli: Cli) -> None:

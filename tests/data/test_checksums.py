@@ -10,8 +10,7 @@ import sys
 
 import pytest
 
-from a2ibench.data import checksums
-from a2ibench.data.cache import cache_folder
+from a2ibench.data import cache_folder, checksums
 
 LARGE = 5 << 20
 

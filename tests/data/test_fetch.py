@@ -1,4 +1,4 @@
-"""Downloads from a local server: checksums, records, failures, and going on after one."""
+"""Downloads from a local server: checksums, records, and failures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.catalogue import load_catalogue
-from a2ibench.data.fetch.datasets import fetch, fetch_all, file_name
+from a2ibench.data.fetch import fetch, file_name
 from a2ibench.data.opening import open_dataset
-from a2ibench.errors import DownloadError, InputError, UnknownNameError
+from a2ibench.errors import DownloadError, InputError
 
 NM = (45.0, 15.0, 15.0)
 
@@ -193,30 +193,6 @@ def test_instructions_are_given_back():
         "[salo]: has no public link to download; Ask the authors; "
         "then give the file as path in a catalogue of your own"
     )
-
-
-# --- several at once
-
-
-def test_one_failure_does_not_stop_the_rest(serve, volume_bytes, tmp_path):
-    catalogue = {
-        "broken": DatasetSpec("broken", "B", NM, url=serve("/b.tif", (404, {}, b""))),
-        "by-hand": DatasetSpec("by-hand", "H", NM, instructions="Ask."),
-        "good": DatasetSpec("good", "G", NM, url=serve("/g.tif", volume_bytes)),
-    }
-    results = fetch_all(catalogue, catalogue, cache=tmp_path)
-    assert list(results) == list(catalogue)
-    assert isinstance(results["broken"], DownloadError)
-    assert isinstance(results["by-hand"], DownloadError)
-    assert "Ask" in str(results["by-hand"])
-    assert results["good"].read_bytes() == volume_bytes
-
-
-def test_an_unknown_name_is_found_before_anything_is_downloaded(serve, server, volume_bytes, tmp_path):
-    catalogue = {"good": DatasetSpec("good", "G", NM, url=serve("/g.tif", volume_bytes))}
-    with pytest.raises(UnknownNameError, match="unknown dataset 'godo'; did you mean 'good'"):
-        fetch_all(["good", "godo"], catalogue, cache=tmp_path)
-    assert server.requests == []
 
 
 def test_the_links_that_ship_lead_to_files_of_their_own():

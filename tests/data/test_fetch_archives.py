@@ -18,7 +18,7 @@ import tifffile
 
 from a2ibench.contracts import DatasetSpec, Simulation
 from a2ibench.data.checksums import content_sha256
-from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.errors import DownloadError
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from a2ibench.contracts import DatasetSpec
+from a2ibench.data.fetch import fetch
 from a2ibench.data.fetch.archives import Limits, extract
-from a2ibench.data.fetch.datasets import fetch
 from a2ibench.errors import DownloadError, InputError
 
 

@@ -15,7 +15,7 @@ import zarr
 
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.checksums import content_sha256
-from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.fetch.transfer import RetryPolicy
 from a2ibench.data.opening import open_dataset
 from a2ibench.errors import DownloadError, InputError
@@ -99,7 +99,7 @@ def test_a_stall_ends_and_so_does_the_process(web):
 import sys
 from pathlib import Path
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.fetch.transfer import RetryPolicy
 from a2ibench.data.formats import tensorstores
 tensorstores._CONTEXT["http_request_retries"] = {"max_retries": 1}

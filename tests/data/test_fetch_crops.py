@@ -15,7 +15,7 @@ import tensorstore
 import zarr
 
 from a2ibench.contracts import DatasetSpec, Simulation
-from a2ibench.data.fetch.datasets import fetch, local_file
+from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.fetch.transfer import RetryPolicy
 from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.errors import DownloadError, InputError

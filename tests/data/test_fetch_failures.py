@@ -12,7 +12,7 @@ import pooch
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.fetch.transfer import RetryPolicy
 from a2ibench.errors import DownloadError
 

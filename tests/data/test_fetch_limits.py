@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.fetch.transfer import Pace, RetryPolicy
 from a2ibench.errors import DownloadError
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.fetch.http import Part, ResumingDownloader, Version
 from a2ibench.data.fetch.transfer import DownloadBar, RetryPolicy
 from a2ibench.errors import DownloadError
@@ -268,7 +268,8 @@ def test_progress_shows_what_is_there_already(serve, tmp_path):
     assert first == 0
     assert AT_LEAST < second <= CUT
     assert total == same == len(CONTENT)
-    assert bar.done == bar.total == len(CONTENT)
+    task = bar._progress.tasks[0]
+    assert task.completed == task.total == len(CONTENT)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system knows no SIGKILL")
@@ -276,7 +277,7 @@ def test_a_killed_process_is_continued(serve, server, tmp_path, stalling):
     url = serve("/a.tif", Remote(cut=CUT, stall=stalling), Remote())
     code = (
         "import sys; from pathlib import Path; from a2ibench.contracts import DatasetSpec; "
-        "from a2ibench.data.fetch.datasets import fetch; "
+        "from a2ibench.data.fetch import fetch; "
         "fetch(DatasetSpec('epfl', 'E', (45, 15, 15), url=sys.argv[1]), cache=Path(sys.argv[2]))"
     )
     arguments = [sys.executable, "-c", code, url, str(tmp_path)]

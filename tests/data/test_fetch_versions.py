@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.fetch.http import Part, ResumingDownloader, Version
 from a2ibench.data.fetch.transfer import RetryPolicy
 

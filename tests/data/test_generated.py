@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.generators import cached_path
 from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.data.phantom import GENERATOR_VERSION

@@ -14,7 +14,7 @@ import a2ibench
 from a2ibench import Volume, load_catalogue, noise_level, open_volume
 from a2ibench.bench.provenance import describe_dataset
 from a2ibench.contracts import DatasetSpec
-from a2ibench.data.noise import SIDE
+from a2ibench.data.intensity_range import NOISE_SIDE
 
 
 def smooth(sigma: float, shape: tuple[int, int, int] = (12, 96, 80), seed: int = 0) -> np.ndarray:
@@ -82,8 +82,8 @@ def test_thin_volumes_and_the_smallest_slices_have_a_level() -> None:
 
 
 def test_wide_slices_are_looked_at_in_their_middle() -> None:
-    data = np.random.default_rng(0).normal(100, 50, (1, 40, SIDE + 1200))
-    data[:, :, 600:-600] = smooth(5.0, (1, 40, SIDE))
+    data = np.random.default_rng(0).normal(100, 50, (1, 40, NOISE_SIDE + 1200))
+    data[:, :, 600:-600] = smooth(5.0, (1, 40, NOISE_SIDE))
     assert noise_level(volume(data)) * 255 == pytest.approx(5, rel=0.1)
 
 

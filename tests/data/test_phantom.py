@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from a2ibench.data.phantom import GENERATOR_VERSION, phantom
-from a2ibench.data.phantom.fields import cubic_weights
+from a2ibench.data.phantom.geometry import cubic_weights
 from a2ibench.errors import InputError
 
 CHILD = """

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from a2ibench.data.phantom.anatomy import draw
-from a2ibench.data.phantom.fields import SmoothField, blobs, cubic_weights
-from a2ibench.data.phantom.neurites import AXON, grow, relax
-from a2ibench.data.phantom.neurites import Path as Neurite
-from a2ibench.data.phantom.render import Block, Partition, Renderer
+from a2ibench.data.phantom.anatomy import AXON, draw, grow, relax
+from a2ibench.data.phantom.geometry import Block, SmoothField, blobs, cubic_weights
+from a2ibench.data.phantom.geometry import Path as Neurite
+from a2ibench.data.phantom.render import Partition, Renderer
 
 
 def test_blocks_meet_without_a_seam() -> None:

@@ -10,7 +10,7 @@ import tifffile
 from skimage.measure import block_reduce
 
 from a2ibench.data.catalogue import load_catalogue
-from a2ibench.data.fetch.datasets import fetch
+from a2ibench.data.fetch import fetch
 from a2ibench.data.opening import open_dataset, open_volume
 from a2ibench.errors import InputError
 

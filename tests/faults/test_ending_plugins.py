@@ -16,7 +16,7 @@ from a2ibench.bench.executors.events import checked_report, parse_report
 from a2ibench.errors import PluginError, one_line
 from a2ibench.isolation.supervised import Supervised
 from a2ibench.registry import host
-from a2ibench.registry.scoring import try_metric
+from a2ibench.registry.validation import try_metric
 
 Install = Callable[..., object]
 

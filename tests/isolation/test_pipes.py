@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from a2ibench.isolation.pipes import OVERLONG, Lines, Output
+from a2ibench.isolation.supervised import OVERLONG, Lines, Output
 
 MEGABYTE = 1 << 20
 FLOODS = {

@@ -12,9 +12,8 @@ from torch.nn import functional as F
 
 import a2ibench_a2i3dem
 from a2ibench import AxialGrid, Budget, Context, InputError, Volume
-from a2ibench_a2i3dem.blocks import GLEN, Block, BlockOptions
 from a2ibench_a2i3dem.method import A2I3DEM, SIZES
-from a2ibench_a2i3dem.network import A2INet
+from a2ibench_a2i3dem.network import GLEN, A2INet, Block, BlockOptions
 
 
 def count(network: nn.Module) -> int:

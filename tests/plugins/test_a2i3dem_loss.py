@@ -10,14 +10,15 @@ from scipy import ndimage, stats
 from torch import nn
 
 from a2ibench import InputError
-from a2ibench_a2i3dem.method import A2I3DEM
-from a2ibench_a2i3dem.pdl import (
+from a2ibench_a2i3dem.loss import (
     DerivativeFilters,
     ProjectedDistributionLoss,
+    VGGFeatures,
     derivative_kernels,
+    parse_layers,
     wasserstein,
 )
-from a2ibench_a2i3dem.vgg import VGGFeatures, parse_layers
+from a2ibench_a2i3dem.method import A2I3DEM
 
 
 def test_distance_is_the_wasserstein_distance_of_the_values() -> None:

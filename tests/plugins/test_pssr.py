@@ -21,9 +21,8 @@ from a2ibench import (
     pad_to_multiple,
 )
 from a2ibench_pssr.degradation import Crappifier, gaussian_blur
-from a2ibench_pssr.layers import PointwiseBlock, SelfAttention, ShuffleUp
 from a2ibench_pssr.method import PSSR, SIZES
-from a2ibench_pssr.network import PSSRNet
+from a2ibench_pssr.network import PointwiseBlock, PSSRNet, SelfAttention, ShuffleUp
 
 PUBLISHED = 48.9e6
 

@@ -15,7 +15,7 @@ from a2ibench import hookspecs
 from a2ibench.contracts import DatasetSpec
 from a2ibench.registry import PluginHost, PluginStatus, host
 from a2ibench.registry.loading import HOOKS
-from a2ibench.registry.registration import KINDS
+from a2ibench.registry.validation import KINDS
 
 Install = Callable[..., Distribution]
 

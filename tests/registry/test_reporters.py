@@ -14,7 +14,7 @@ from a2ibench.bench.options import RunOptions, check_option
 from a2ibench.bench.record import Record, write_record
 from a2ibench.errors import PluginError, UnknownNameError
 from a2ibench.registry import host
-from a2ibench.registry.registration import call_reporter
+from a2ibench.registry.validation import call_reporter
 
 PLUGIN = """
 from a2ibench import ReporterSpec, hookimpl

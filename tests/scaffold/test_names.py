@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from a2ibench.contracts import MethodSpec
 from a2ibench.errors import InputError
-from a2ibench.registry.registration import KINDS, check_spec
-from a2ibench.scaffold import kinds
-from a2ibench.scaffold.new_plugin import LONGEST, PluginNames, check_free
+from a2ibench.registry.validation import KINDS, check_spec
+from a2ibench.scaffold import LONGEST, PluginNames, check_free, kinds
 
 LEGAL = st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,9}){0,2}", fullmatch=True).filter(
     lambda name: len(name) <= LONGEST and not name.startswith("a2ibench-")

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a2ibench.scaffold import kinds, write_plugin
-from a2ibench.scaffold.new_plugin import LONGEST, PluginNames, render
+from a2ibench.scaffold import LONGEST, PluginNames, kinds, render, write_plugin
 
 ROOT = Path(__file__).parents[2]
 EXTREMES = ("q", "q" * LONGEST, "q" + "-4x" * 9, "none-true")

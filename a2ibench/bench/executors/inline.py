@@ -14,7 +14,7 @@ from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
 from a2ibench.files import fresh_folder
-from a2ibench.isolation.endings import no_exit
+from a2ibench.isolation import no_exit
 
 
 def run_inline(

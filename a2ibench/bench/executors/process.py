@@ -17,9 +17,7 @@ from a2ibench.bench.run_files import LOG, RECORD, JobFiles
 from a2ibench.bench.specs import Job
 from a2ibench.errors import InputError, one_line
 from a2ibench.files import fresh_folder, write_json
-from a2ibench.isolation.endings import signal_name
-from a2ibench.isolation.pipes import Lines
-from a2ibench.isolation.supervised import PATIENCE, Supervised, python_module
+from a2ibench.isolation.supervised import PATIENCE, Lines, Supervised, python_module, signal_name
 from a2ibench.registry import host
 
 _POLL = 0.1

@@ -21,8 +21,7 @@ from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json
 from a2ibench.files import plain
-from a2ibench.isolation.endings import ignore_interrupts
-from a2ibench.isolation.pipes import end_with, take_channels
+from a2ibench.isolation import end_with, ignore_interrupts, take_channels
 from a2ibench.registry import take_over
 
 _PAUSE = 0.05

@@ -70,10 +70,6 @@ class Version:
             return None
         return cls(**note)
 
-    def to_note(self) -> dict[str, Any]:
-        """Return what `from_note` takes."""
-        return asdict(self)
-
     def matches(self, headers: Mapping[str, str], total: int | None) -> bool:
         """Return whether a response, of a file of `total` bytes, is of this version: it must say so."""
         known = {"ETag": self.etag, "Last-Modified": self.modified}
@@ -138,7 +134,7 @@ class Part:
         self.clear()
         self.path.touch()
         if version is not None:
-            write_json(self._note, {"url": url, "version": version.to_note()}, indent=None)
+            write_json(self._note, {"url": url, "version": asdict(version)}, indent=None)
 
     def clear(self) -> None:
         """Remove what is there."""

@@ -25,11 +25,11 @@ def open_hdf5(
     InputError
         If the file is damaged, or the dataset is missing, ambiguous, not 3D or incomplete.
     """
-    file = opened(source, resources)
-    key = only_key(source.text, file) if key is None else checked_key(source.text, file, key)
+    file = _opened(source, resources)
+    key = _only_key(source.text, file) if key is None else _checked_key(source.text, file, key)
     dataset = file[key]
     check_dtype(dataset.dtype, f"{source.text}: {dataset.name}")
-    check_whole(source.text, dataset, fill_missing)
+    _check_whole(source.text, dataset, fill_missing)
     names = _names(dataset)
     if "MATLAB_class" in dataset.attrs:
         # MATLAB's first axis, rows, varies fastest.
@@ -46,7 +46,7 @@ def open_hdf5(
     )
 
 
-def opened(source: Source, resources: ExitStack) -> Any:
+def _opened(source: Source, resources: ExitStack) -> Any:
     """Return the file as h5py opens it; closed with the resources."""
     import h5py
 
@@ -54,14 +54,8 @@ def opened(source: Source, resources: ExitStack) -> Any:
     return resources.enter_context(h5py.File(place, "r"))
 
 
-def check_whole(where: str, dataset: Any, fill_missing: bool) -> None:
-    """Accept datasets whose voxels are all there.
-
-    Raises
-    ------
-    InputError
-        If chunks were never written, or one is larger than memory may hold.
-    """
+def _check_whole(where: str, dataset: Any, fill_missing: bool) -> None:
+    """Accept datasets whose voxels are all there, in chunks that fit into memory."""
     check_sizes(dataset.shape, f"{where}: {dataset.name}")
     if dataset.is_virtual or dataset.external:
         raise InputError(
@@ -117,28 +111,16 @@ def _listed(file: Any) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in _volumes(file).items()) or "none"
 
 
-def only_key(where: str, file: Any) -> str:
-    """Return the name of the only 3D dataset.
-
-    Raises
-    ------
-    InputError
-        If there are several or none; lists them.
-    """
+def _only_key(where: str, file: Any) -> str:
+    """Return the name of the only 3D dataset."""
     volumes = list(_volumes(file))
     if len(volumes) != 1:
         raise InputError(f"{where}: give key, the 3D dataset to read; there are: {_listed(file)}")
     return volumes[0]
 
 
-def checked_key(where: str, file: Any, key: str) -> str:
-    """Return a name that leads to a dataset of at least 3 axes.
-
-    Raises
-    ------
-    InputError
-        If it leads elsewhere or nowhere; lists the 3D datasets.
-    """
+def _checked_key(where: str, file: Any, key: str) -> str:
+    """Return a name that leads to a dataset of at least 3 axes."""
     import h5py
 
     node = file.get(key)

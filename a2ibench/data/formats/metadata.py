@@ -1,4 +1,4 @@
-"""Axes and voxel sizes as formats state them: by name and unit, by custom, and in OME-Zarr 0.1 to 0.5."""
+"""Axes and voxel sizes as formats state them: by name and unit, by custom, in TIFF, in OME-Zarr."""
 
 from __future__ import annotations
 
@@ -107,6 +107,50 @@ def usable(spacings: Iterable[float] | None) -> VoxelSize | None:
     return (z, y, x) if all(math.isfinite(value) and value > 0 for value in (z, y, x)) else None
 
 
+def tiff_voxel_size(tiff: Any) -> VoxelSize | None:
+    """Return (z, y, x) in nm, or None where the file does not tell all three.
+
+    Parameters
+    ----------
+    tiff : tifffile.TiffFile
+        An open file.
+    """
+    spacings = _ome_voxel_size(tiff) if tiff.is_ome else _imagej_voxel_size(tiff) if tiff.is_imagej else None
+    return usable(spacings)
+
+
+def _imagej_voxel_size(tiff: Any) -> VoxelSize | None:
+    metadata, tags = tiff.imagej_metadata or {}, tiff.pages.first.tags
+    try:
+        unit = nanometres(metadata["unit"])
+        y, x = (_ratio(tags[name].value) for name in ("YResolution", "XResolution"))
+        return float(metadata["spacing"]) * unit, unit / y, unit / x
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _ome_voxel_size(tiff: Any) -> VoxelSize | None:
+    import tifffile
+
+    try:
+        images = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
+        pixels = (images[0] if isinstance(images, list) else images)["Pixels"]
+        z, y, x = (_physical_size(pixels, axis) for axis in "ZYX")
+    except (KeyError, TypeError, ValueError):
+        return None
+    return z, y, x
+
+
+def _physical_size(pixels: Mapping[str, Any], axis: str) -> float:
+    # OME: micrometres where no unit is given.
+    return float(pixels[f"PhysicalSize{axis}"]) * nanometres(pixels.get(f"PhysicalSize{axis}Unit", "um"))
+
+
+def _ratio(value: tuple[int, int]) -> float:
+    numerator, denominator = value
+    return numerator / denominator
+
+
 Attributes = Mapping[str, Any]
 
 
@@ -204,18 +248,16 @@ def levels(attributes: Mapping[str, Any], where: str) -> list[Level]:
         raise InputError(f"{where}: damaged: multiscales in its attributes are malformed") from None
 
 
-def pick(found: list[Level], level: int | None, where: str) -> tuple[int, Level]:
-    """Return the number of the resolution that is wanted, by default the finest, and that resolution.
+def check_level(level: int, count: int, where: str) -> None:
+    """Accept the number of one of so many resolutions.
 
     Raises
     ------
     InputError
         If there is no such level.
     """
-    number, count = 0 if level is None else level, len(found)
-    if not 0 <= number < count:
-        raise InputError(f"{where}: level is {number}, but there are {count}; give 0 to {count - 1}")
-    return number, found[number]
+    if not 0 <= level < count:
+        raise InputError(f"{where}: level is {level}, but there are {count}; give 0 to {count - 1}")
 
 
 def _axes(stated: Any) -> tuple[tuple[str, ...] | None, list[Any]]:

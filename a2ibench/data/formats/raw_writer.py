@@ -12,14 +12,14 @@ import os
 import threading
 import uuid
 import zlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from a2ibench.data.writing.layout import ZYX, Layout, Notes, Voxels, block_at, clipped
+from a2ibench.data.writing.layout import ZYX, Layout, Notes, Target, Voxels, block_at, clipped
 from a2ibench.files import flush_all
 
 
@@ -75,8 +75,8 @@ def gathered(array: Voxels) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-class OneFile(ABC):
-    """A file that is laid out once, and whose voxels are then written in their places; see `Target`.
+class OneFile(Target):
+    """A file that is laid out once, and whose voxels are then written in their places.
 
     Parameters
     ----------
@@ -93,27 +93,7 @@ class OneFile(ABC):
         self.block = clipped(block, layout.shape)
         self._file: RawFile | None = None
 
-    @abstractmethod
-    def prepare(self) -> None:
-        """Lay out the file, with holes for the voxels."""
-
-    @abstractmethod
-    def open(self) -> None:
-        """Get ready to write blocks."""
-
-    @abstractmethod
-    def write(self, start: ZYX, array: Voxels) -> Notes:
-        """Write one block."""
-
-    @abstractmethod
-    def frame(self) -> int:
-        """Return a checksum of all but the voxels."""
-
-    @abstractmethod
-    def checksum(self, start: ZYX) -> int:
-        """Return the checksum of a block as it is stored now."""
-
-    def tidy(self, kept: Collection[ZYX]) -> None:  # noqa: B027  (nothing is the rule for single files)
+    def tidy(self, kept: Collection[ZYX]) -> None:
         """Do nothing: what a block left behind is written over."""
 
     def flush(self) -> None:

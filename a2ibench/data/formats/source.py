@@ -62,12 +62,10 @@ class Source:
 
     def __truediv__(self, name: str) -> Source:
         """Return what lies inside; texts with ``..`` lead no further."""
-        parts = [part for part in name.split("/") if part not in ("", ".", "..")]
-        tail = "/".join(parts)
+        tail = "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
         if not tail:
             return self
-        joined = (f"{one.rstrip('/')}/{tail}" for one in (self.text, self.place))
-        text, place = joined
+        text, place = (f"{one.rstrip('/')}/{tail}" for one in (self.text, self.place))
         return Source(text, self.scheme, self.filesystem, place)
 
     @property
@@ -110,8 +108,9 @@ class Source:
         InputError
             If it is there but cannot be read.
         """
+        small = {"block_size": 2**16} if self.scheme in ("http", "https") else {}
         try:
-            with self.filesystem.open(self.place, "rb", **self._small_blocks()) as file:
+            with self.filesystem.open(self.place, "rb", **small) as file:
                 file.seek(start)
                 content: bytes = file.read(stop - start)
                 return content
@@ -121,9 +120,6 @@ class Source:
             if self.scheme and isinstance(error, PermissionError):
                 return None
             raise unreachable(self.text, error) from error
-
-    def _small_blocks(self) -> dict[str, Any]:
-        return {"block_size": 2**16} if self.scheme in ("http", "https") else {}
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Return the object in a JSON file inside this folder; None where there is no such file.

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from a2ibench.data.formats.metadata import Attributes, assumed_axes, axis_names, check_sizes, voxel_size
+from a2ibench.data.formats.metadata import (
+    Attributes,
+    assumed_axes,
+    axis_names,
+    check_level,
+    check_sizes,
+    voxel_size,
+)
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, check_chunk, unreachable
 from a2ibench.errors import InputError
@@ -21,22 +28,11 @@ _CONTEXT = {
 }
 
 
-class TensorArray:
+class _TensorArray:
     """An array that tensorstore reads by blocks, counted from 0 along each axis.
 
-    Parameters
-    ----------
-    source : Source
-        Folder of the array.
-    spec : dict
-        tensorstore's description, without the place.
-    fill_missing : bool
-        Whether chunks that are not there are taken for the value that the metadata state.
-
-    Raises
-    ------
-    InputError
-        If the metadata are damaged or name an unknown compression.
+    `spec` is tensorstore's description without the place; `fill_missing` takes chunks that are not there for
+    the value that the metadata state.
     """
 
     def __init__(self, source: Source, spec: dict[str, Any], *, fill_missing: bool) -> None:
@@ -148,7 +144,7 @@ def _open_n5(
     block = described.get("blockSize")
     if isinstance(block, list) and all(isinstance(size, int) and size > 0 for size in block):
         check_chunk(block, np.dtype(np.float64), place.text)
-    array = TensorArray(place, {"driver": "n5"}, fill_missing=fill_missing)
+    array = _TensorArray(place, {"driver": "n5"}, fill_missing=fill_missing)
     names = axis_names(described, len(array.shape)) or assumed_axes(len(array.shape))[::-1]
     inherited = {field: group[field] for field in ("pixelResolution", "units") if field in group}
     return LazyVolume(
@@ -245,7 +241,7 @@ def open_precomputed(
             raise
         raise InputError(f"{source.text}/info: damaged: its scales are malformed; get it again") from None
     spec: dict[str, Any] = {"driver": "neuroglancer_precomputed", "scale_index": number}
-    array = TensorArray(source, spec, fill_missing=fill_missing)
+    array = _TensorArray(source, spec, fill_missing=fill_missing)
     return LazyVolume(
         array,
         ("x", "y", "z", "c"),
@@ -264,8 +260,6 @@ def _scale_number(source: Source, keys: list[Any], key: str | None, level: int |
         raise InputError(f"{source.text}/info: describes no scale; give a precomputed image volume")
     if key is not None and key not in keys:
         raise InputError(f"{source.text}: key {key!r} does not exist; there are: {', '.join(map(str, keys))}")
-    count = len(keys)
     number = level if level is not None else keys.index(key) if key is not None else 0
-    if not 0 <= number < count:
-        raise InputError(f"{source.text}: level is {number}, but there are {count}; give 0 to {count - 1}")
+    check_level(number, len(keys), source.text)
     return number

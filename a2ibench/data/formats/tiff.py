@@ -1,69 +1,25 @@
-"""TIFF stacks: plain, ImageJ and OME; only the strips and tiles that are touched are decoded."""
+"""TIFF stacks, plain, ImageJ and OME, and folders of slices; only strips and tiles touched are decoded."""
 
 from __future__ import annotations
 
 import itertools
 import logging
 import math
+import re
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.data.formats.metadata import VoxelSize, nanometres, usable
+from a2ibench.data.formats.metadata import tiff_voxel_size
 from a2ibench.data.formats.raw import RawArray
 from a2ibench.data.formats.source import Source
-from a2ibench.data.formats.volume import LazyVolume, check_dtype
+from a2ibench.data.formats.volume import LazyVolume, check_dtype, unreachable, unreadable
 from a2ibench.errors import InputError
-
-
-def voxel_size(tiff: Any) -> VoxelSize | None:
-    """Return (z, y, x) in nm, or None where the file does not tell all three.
-
-    Parameters
-    ----------
-    tiff : tifffile.TiffFile
-        An open file.
-    """
-    spacings = _ome(tiff) if tiff.is_ome else _imagej(tiff) if tiff.is_imagej else None
-    return usable(spacings)
-
-
-def _imagej(tiff: Any) -> VoxelSize | None:
-    metadata, tags = tiff.imagej_metadata or {}, tiff.pages.first.tags
-    try:
-        unit = nanometres(metadata["unit"])
-        y, x = (_ratio(tags[name].value) for name in ("YResolution", "XResolution"))
-        return float(metadata["spacing"]) * unit, unit / y, unit / x
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-
-
-def _ome(tiff: Any) -> VoxelSize | None:
-    import tifffile
-
-    try:
-        images = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
-        pixels = (images[0] if isinstance(images, list) else images)["Pixels"]
-        z, y, x = (_physical_size(pixels, axis) for axis in "ZYX")
-    except (KeyError, TypeError, ValueError):
-        return None
-    return z, y, x
-
-
-def _physical_size(pixels: Mapping[str, Any], axis: str) -> float:
-    # OME: micrometres where no unit is given.
-    return float(pixels[f"PhysicalSize{axis}"]) * nanometres(pixels.get(f"PhysicalSize{axis}Unit", "um"))
-
-
-def _ratio(value: tuple[int, int]) -> float:
-    numerator, denominator = value
-    return numerator / denominator
-
 
 # (depth, length, width)
 Size = tuple[int, int, int]
@@ -199,12 +155,12 @@ def open_source(source: Source, key: str | None, resources: ExitStack) -> LazyVo
     if key is not None:
         raise InputError(f"{source.text}: key is {key!r}, but a TIFF file holds no named datasets; remove it")
     with without_log_lines():
-        tiff = opened(source, resources)
+        tiff = _opened(source, resources)
         _check_pages(source.text, tiff)
-        series = only_series(source.text, tiff)
+        series = _only_series(source.text, tiff)
         check_dtype(series.dtype, source.text)
         names = _names(source.text, series)
-        check_segments(source.text, series)
+        _check_segments(source.text, series)
         array = _array(source, series, resources)
         return LazyVolume(
             array,
@@ -212,12 +168,12 @@ def open_source(source: Source, key: str | None, resources: ExitStack) -> LazyVo
             source=source.text,
             kind=KIND,
             chunks=array.chunks,
-            voxel_size=voxel_size(tiff),
+            voxel_size=tiff_voxel_size(tiff),
             resources=resources,
         )
 
 
-def opened(source: Source, resources: ExitStack) -> Any:
+def _opened(source: Source, resources: ExitStack) -> Any:
     """Return the file as tifffile opens it; closed with the resources."""
     import tifffile
 
@@ -265,14 +221,8 @@ def _check_pages(path: str, tiff: Any) -> None:
         (offset,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
 
 
-def only_series(path: str, tiff: Any) -> Any:
-    """Return the only image of a file.
-
-    Raises
-    ------
-    InputError
-        If there are several.
-    """
+def _only_series(path: str, tiff: Any) -> Any:
+    """Return the only image of a file."""
     series = tiff.series
     if len(series) != 1:
         shapes = ", ".join(str(one.shape) for one in series[:3])
@@ -300,14 +250,8 @@ def _names(path: str, series: Any) -> tuple[str, ...]:
     return tuple(names.lower())
 
 
-def check_segments(path: str, series: Any) -> None:
-    """Accept images whose voxels are all in the file.
-
-    Raises
-    ------
-    InputError
-        If a page is cut short, or the header claims more voxels than the file can hold.
-    """
+def _check_segments(path: str, series: Any) -> None:
+    """Accept images whose voxels are all in the file."""
     # A damaged header may claim sizes that would fill the memory with nothing.
     expansion = _PACKED if series.keyframe.compression == 1 else _COMPRESSED
     if series.nbytes > expansion * series.keyframe.parent.filehandle.size:
@@ -324,3 +268,95 @@ def _is_whole(page: Any) -> bool:
     offsets, counts = page.dataoffsets, page.databytecounts
     ends = [offset + count for offset, count in zip(offsets, counts, strict=False)]
     return 0 < len(ends) == len(offsets) == len(counts) and max(ends) <= page.parent.filehandle.size
+
+
+def open_folder(source: Source, key: str | None, resources: ExitStack) -> LazyVolume:
+    """Open a folder of slices as a stack, in the order of the numbers in their names.
+
+    Raises
+    ------
+    InputError
+        If a slice differs from the first, is damaged, or is no grey-scale image; names it.
+    """
+    if key is not None:
+        raise InputError(f"{source.text}: key is {key!r}, but a folder of slices is one volume; remove it")
+    array = _SliceFolder(source, slice_names(source))
+    return LazyVolume(
+        array,
+        ("z", "y", "x"),
+        source=source.text,
+        kind=KIND,
+        chunks=(1, *array.chunks),
+        resources=resources,
+    )
+
+
+def slice_names(source: Source) -> list[str]:
+    """Return the names of the TIFF files in a folder, 9 before 10.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be listed.
+    """
+    try:
+        found = source.filesystem.ls(source.place, detail=False)
+    except FileNotFoundError:
+        return []
+    except Exception as error:
+        raise unreachable(source.text, error) from error
+    names = (str(name).replace("\\", "/").rstrip("/").rpartition("/")[2] for name in found)
+    # Names that start with a dot are those of copies that macOS leaves.
+    slices = (name for name in names if name.lower().endswith((".tif", ".tiff")) and name[0] != ".")
+    return sorted(slices, key=_natural)
+
+
+def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    parts = re.split(r"(\d+)", name.lower())
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], name
+
+
+class _SliceFolder:
+    """Images of one shape and dtype, each opened when it is read."""
+
+    def __init__(self, source: Source, names: list[str]) -> None:
+        if not names:
+            raise InputError(f"{source.text}: holds no slices; give a folder of .tif files")
+        self._source, self._names = source, names
+        with self._slice(names[0]) as first:
+            self._plane, self.dtype, self.chunks = first.shape, first.dtype, first.chunks
+        self.shape = (len(names), *self._plane)
+
+    def __getitem__(self, block: tuple[slice, ...]) -> NDArray[Any]:
+        numbers, *region = block
+        sizes = [part.stop - part.start for part in region]
+        out = np.empty((numbers.stop - numbers.start, *sizes), self.dtype)
+        for row, name in enumerate(self._names[numbers]):
+            with self._slice(name) as array:
+                if array.shape != self._plane or array.dtype != self.dtype:
+                    raise InputError(
+                        f"{(self._source / name).text}: {array.shape} {array.dtype.name}, but "
+                        f"{self._names[0]} is {self._plane} {self.dtype.name}; give slices alike"
+                    )
+                out[row] = array[tuple(region)]
+        return out
+
+    @contextmanager
+    def _slice(self, name: str) -> Iterator[PagedArray]:
+        """Open one slice; what goes wrong while it is open is an error of its file."""
+        file = self._source / name
+        try:
+            with ExitStack() as resources, without_log_lines():
+                series = _only_series(file.text, _opened(file, resources))
+                check_dtype(series.dtype, file.text)
+                _check_segments(file.text, series)
+                array = PagedArray(series, file.text)
+                if len(array.shape) != 2:
+                    raise InputError(
+                        f"{file.text}: shape {array.shape}; give slices of one grey-scale image each"
+                    )
+                yield array
+        except InputError:
+            raise
+        except Exception as error:  # damaged files raise almost anything inside the decoders
+            raise unreadable(file.text, KIND, error) from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,6 @@ from a2ibench.errors import InputError, one_line
 
 _INTEGERS = ("uint8", "int8", "uint16", "int16")
 _FLOATS = ("float16", "float32", "float64")
-
-
-class RawVolume(NamedTuple):
-    """Voxels (z, y, x) as a file holds them, and its voxel size in nm (z, y, x) where it tells."""
-
-    data: NDArray[Any]
-    voxel_size: VoxelSize | None
 
 
 def check_dtype(dtype: np.dtype[Any], where: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+import zarr
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
@@ -16,9 +17,9 @@ from a2ibench.data.formats.metadata import (
     VoxelSize,
     assumed_axes,
     axis_names,
+    check_level,
     levels,
     named_axes,
-    pick,
     voxel_size,
 )
 from a2ibench.data.formats.source import Source
@@ -29,29 +30,15 @@ from a2ibench.errors import InputError
 _BLOSC_HEADER, _BLOSC_SIZE = 16, slice(12, 16)
 
 
-class NoticingStore(WrapperStore[Any]):
-    """A store that lists the keys it was asked for and does not hold.
-
-    Parameters
-    ----------
-    store : zarr.abc.store.Store
-        What is read.
-    where : str
-        Its path or address, shown in messages.
-
-    Attributes
-    ----------
-    missing : list of str
-        The keys that were not there.
-    blosc : bool
-        Whether what is read are chunks that Blosc compressed. Those that are cut short are an error
-        then, for its decoder does not notice, and takes whatever lies behind them in memory for voxels.
-    """
+class _NoticingStore(WrapperStore[Any]):
+    """A store that lists in `missing` the keys it was asked for and does not hold."""
 
     def __init__(self, store: Any, where: str = "") -> None:
         super().__init__(store)
         self._where = where
         self.missing: list[str] = []
+        # Chunks of Blosc that are cut short must be an error: its decoder does not notice, and takes whatever
+        # lies behind them in memory for voxels.
         self.blosc = False
 
     async def get(
@@ -68,7 +55,7 @@ class NoticingStore(WrapperStore[Any]):
         return found
 
 
-def opened_store(source: Source, resources: ExitStack) -> NoticingStore:
+def _opened_store(source: Source, resources: ExitStack) -> _NoticingStore:
     """Return the container as a store that cannot be written; closed with the resources."""
     if source.path is not None:
         store: Any = LocalStore(source.path, read_only=True)
@@ -79,7 +66,7 @@ def opened_store(source: Source, resources: ExitStack) -> NoticingStore:
             source.text, storage_options=source.options, read_only=True, allowed_exceptions=absent
         )
     resources.callback(store.close)
-    return NoticingStore(store, source.text)
+    return _NoticingStore(store, source.text)
 
 
 KIND = "Zarr"
@@ -100,18 +87,20 @@ def open_source(
     InputError
         If there is no such array, it is ambiguous, damaged or compressed in an unknown way.
     """
-    store = opened_store(source, resources)
+    store = _opened_store(source, resources)
     node, path = _node(store, source, key or ""), (key or "").strip("/")
     described: Level | None = None
     number = None
-    if _is_group(node):
+    if isinstance(node, zarr.Group):
         node, path = _only_image(source, node, path)
-    if _is_group(node):
+    if isinstance(node, zarr.Group):
         where = (source / path).text
-        number, described = pick(levels(_attributes(node), where), level, where)
+        number, found = level or 0, levels(node.attrs, where)
+        check_level(number, len(found), where)
+        described = found[number]
         path = f"{path}/{described.path}".strip("/")
         node = _node(store, source, path)
-        if _is_group(node):
+        if isinstance(node, zarr.Group):
             raise InputError(f"{source.text}: level {number}, {path!r}, is no array; get the volume again")
     elif level is not None:
         raise InputError(f"{source.text}: level is {level}, but {path or 'it'} is one array; remove it")
@@ -136,7 +125,7 @@ def open_source(
 class _ZarrArray:
     """A zarr array that takes a chunk that is not there for an error, unless told otherwise."""
 
-    def __init__(self, array: Any, store: NoticingStore, source: Source, fill_missing: bool) -> None:
+    def __init__(self, array: Any, store: _NoticingStore, source: Source, fill_missing: bool) -> None:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: np.dtype[Any] = np.dtype(array.dtype)
         self._array, self._store, self._source, self._fill = array, store, source, fill_missing
@@ -152,19 +141,7 @@ class _ZarrArray:
         return data
 
 
-def _is_group(node: Any) -> bool:
-    import zarr
-
-    return isinstance(node, zarr.Group)
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    return dict(node.attrs)
-
-
-def _node(store: NoticingStore, source: Source, path: str) -> Any:
-    import zarr
-
+def _node(store: _NoticingStore, source: Source, path: str) -> Any:
     try:
         return zarr.open(store, path=path.strip("/"), mode="r")
     except Exception as error:  # damaged metadata raise almost anything
@@ -181,7 +158,7 @@ def _node(store: NoticingStore, source: Source, path: str) -> Any:
 
 
 def _only_image(source: Source, group: Any, path: str) -> tuple[Any, str]:
-    if levels(_attributes(group), source.text):
+    if levels(group.attrs, source.text):
         return group, path
     try:
         found = _images(group, path, 4)
@@ -200,10 +177,10 @@ def _images(group: Any, path: str, depth: int) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, node in sorted(group.members()):
         inner = f"{path}/{name}".strip("/")
-        if not _is_group(node):
+        if not isinstance(node, zarr.Group):
             if node.ndim >= 3:
                 found.append((inner, node))
-        elif levels(_attributes(node), inner):
+        elif levels(node.attrs, inner):
             found.append((inner, node))
         elif depth > 0:
             found.extend(_images(node, inner, depth - 1))
@@ -225,7 +202,7 @@ def _as_level(place: Source) -> tuple[int | None, Level | None]:
 
 
 def _described(node: Any, level: Level | None) -> tuple[tuple[str, ...], VoxelSize | None]:
-    attributes, rank = _attributes(node), len(node.shape)
+    attributes, rank = node.attrs, len(node.shape)
     if level is not None and level.names is not None and len(level.names) == rank:
         return level.names, level.voxel_size
     if level is not None and rank == 5:

@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from a2ibench.data.phantom.anatomy import draw
-from a2ibench.data.phantom.fields import Array, upsample
-from a2ibench.data.phantom.render import Block, Partition, Renderer, Vector
+from a2ibench.data.phantom.geometry import Array, Block, Vector, upsample
+from a2ibench.data.phantom.render import Partition, Renderer
 from a2ibench.errors import InputError
+
+__all__ = ["GENERATOR_VERSION", "phantom"]
+
+GENERATOR_VERSION = 1
+"""Raised whenever the same options give another volume."""
 
 _EDGE, _SAMPLED, _CELLS = 600.0, 20, 12
 _MOST = 0.06
@@ -89,11 +94,6 @@ def _grain(rng: np.random.Generator, size: int, voxel_size: float) -> Array:
     # Dark specks stand out more than pale ones.
     return np.asarray(noise + 0.2 * (noise * noise - 1), np.float32)
 
-
-__all__ = ["GENERATOR_VERSION", "phantom"]
-
-GENERATOR_VERSION = 1
-"""Raised whenever the same options give another volume."""
 
 _MID_GREY = 128.0
 

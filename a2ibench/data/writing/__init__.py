@@ -2,7 +2,253 @@
 
 from __future__ import annotations
 
-from a2ibench.data.writing.create import create
+import importlib
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from a2ibench.data.writing.layout import ZYX, Layout, Target
+from a2ibench.data.writing.partial import Journal, Partial
 from a2ibench.data.writing.writer import Writer
+from a2ibench.errors import InputError, OptionError, printable
+from a2ibench.files import disk_errors
 
 __all__ = ["Writer", "create"]
+
+_logger = logging.getLogger("a2ibench")
+
+_ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
+_TIFF = ("a2ibench.data.formats.raw_writer", "TiffFile")
+_HDF5 = ("a2ibench.data.formats.hdf5_writer", "Hdf5File")
+_MRC = ("a2ibench.data.formats.raw_writer", "MrcFile")
+_BY_SUFFIX = {
+    ".ome.zarr": _ZARR,
+    ".zarr": _ZARR,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
+    ".mrc": _MRC,
+}
+_DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
+# Raised when the same blocks would no longer give the same file.
+_REVISION = 2
+
+
+def create(
+    path: str | Path,
+    shape: ZYX,
+    dtype: DTypeLike,
+    voxel_size: tuple[float, float, float],
+    *,
+    identity: Mapping[str, Any],
+    overwrite: bool = False,
+    rows: bool = True,
+) -> Writer:
+    """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
+
+    Nothing appears under `path` before `Writer.publish`; until then all is in ``.NAME.partial`` beside it.
+    What is there is only taken over as far as it has the checksums that were noted when it was written; the
+    rest is written anew, and a line is logged of it. If the output has its name already, and only
+    `Writer.finish` was not reached, all blocks are done.
+
+    Parameters
+    ----------
+    path : str or Path
+        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr 0.5), .tif or .tiff (OME-TIFF,
+        BigTIFF where it would exceed 4 GiB), .h5 or .hdf5 (HDF5), .mrc (MRC2014; uint8 is stored as uint16).
+    shape : tuple of int
+        Voxels along (z, y, x).
+    dtype : dtype
+        8- or 16-bit integers, or float32.
+    voxel_size : tuple of float
+        Nanometres, (z, y, x).
+    identity : mapping
+        All that determines the voxels; as JSON.
+    overwrite : bool
+        Replace an output of this name, but only when the new one is complete, and discard an interrupted one
+        of another identity. A file is replaced in one step; a Zarr folder cannot be, and is away for the
+        instant between two renames (a process killed right then leaves the older one in ``.NAME.partial``,
+        and the next call of this name puts it back).
+    rows : bool
+        Whether blocks of TIFF and MRC are to be whole rows, which are written fastest, or less elongated.
+
+    Returns
+    -------
+    Writer
+        A context manager.
+
+    Raises
+    ------
+    InputError
+        If the format or dtype is not known, the output exists, another process writes it, an interrupted one
+        has another identity, or its folder does not exist, may not be written to or has too little room.
+    """
+    path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
+    target_class = _format(path)
+    if kind.name not in _DTYPES:
+        raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: its folder does not exist; make it first, or write elsewhere")
+    nz, ny, nx = (int(n) for n in shape)
+    if min(nz, ny, nx) < 1:
+        raise InputError(f"{path}: shape is {(nz, ny, nx)}; give at least one voxel along each of (z, y, x)")
+    _check_possible(path, nz * ny * nx * kind.itemsize)
+    z, y, x = (float(size) for size in voxel_size)
+    layout = Layout((nz, ny, nx), kind, (z, y, x), json.dumps(identity, sort_keys=True), rows)
+    with disk_errors(path):
+        partial = Partial(path, overwrite=overwrite)
+        keep = partial.interrupted
+        try:
+            target: Target = target_class(partial.data, layout)
+            settings = _settings(layout, target, identity)
+            if partial.published and not partial.differences(settings):
+                return Writer(layout, target, partial, None, overwrite=overwrite)
+            _check_free(path, overwrite)
+            _clear_unless_same(partial, settings, overwrite=overwrite)
+            journal = _laid_out(partial, target, layout, settings)
+            if partial.data.is_file():
+                _check_space(partial.data, path)
+            return Writer(layout, target, partial, journal, overwrite=overwrite)
+        except BaseException:
+            if keep and partial.interrupted:
+                partial.release()
+            else:
+                partial.remove()
+            raise
+
+
+def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "shape": layout.shape,
+        "dtype": layout.dtype.name,
+        "voxel_size": layout.voxel_size,
+        "block": target.block,
+        "revision": _REVISION,
+    } | {f"identity.{name}": value for name, value in identity.items()}
+
+
+def _format(path: Path) -> Any:
+    name = path.name.lower()
+    suffix = next((suffix for suffix in _BY_SUFFIX if name.endswith(suffix)), None)
+    if suffix is None or name in _BY_SUFFIX:
+        raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
+    module, target = _BY_SUFFIX[suffix]
+    return getattr(importlib.import_module(module), target)
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise OptionError("{path}: exists already; choose another name, or add {overwrite:True}", path=path)
+    zarr = path.name.lower().endswith(".zarr")
+    if path.is_dir() != zarr:
+        raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
+    if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+        raise InputError(f"{path}: is a folder without Zarr, which is not replaced; choose another name")
+
+
+_GIB = 2**30
+# Of what is all alike a thousandth may be left; no tissue is.
+_COMPRESSED = 1000
+
+
+def _check_possible(output: Path, size: int) -> None:
+    # The header of an input may claim more voxels than there can be.
+    whole = shutil.disk_usage(output.absolute().parent).total
+    if size > _COMPRESSED * whole:
+        raise InputError(
+            f"{output}: its voxels would take {size / _GIB:.3g} GiB, but the disk has {_gib(whole)} GiB in "
+            "all; give a crop, or an input that is not so large"
+        )
+
+
+def _check_space(file: Path, output: Path) -> None:
+    """Accept a file laid out with holes if the disk has room to fill them."""
+    state = file.stat()
+    holes = state.st_size - 512 * getattr(state, "st_blocks", 0)
+    free = shutil.disk_usage(file.parent).free
+    if holes > free:
+        raise InputError(
+            f"{output}: needs {_gib(holes)} GiB more, but the disk has {_gib(free)} GiB free; "
+            "free some space, or write elsewhere"
+        )
+
+
+def _gib(size: int) -> str:
+    return f"{math.ceil(size / _GIB * 1000) / 1000:.3f}"
+
+
+def _clear_unless_same(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Remove work in a hidden folder that was begun with other settings, if it may be overwritten."""
+    if partial.interrupted:
+        differing = partial.differences(settings)
+        if not differing:
+            return
+        if not overwrite:
+            raise OptionError(
+                "{output}: an interrupted call left an output of other settings ({differing}); "
+                "give the same settings to go on, or {overwrite:True} to discard it",
+                output=partial.output,
+                differing="; ".join(differing[:3]),
+            )
+    elif partial.damaged:
+        _say(partial, "state.json is damaged; all of it begins anew")
+    partial.clear()
+
+
+def _laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any]) -> Journal:
+    """Open the output for writing, laid out now unless it is and sound; return the blocks that are done.
+
+    Every block that an earlier process listed is read back and compared with its checksum.
+    """
+
+    def possible(start: ZYX) -> bool:
+        sides = zip(start, target.block, layout.shape, strict=True)
+        return all(at % by == 0 and 0 <= at < n for at, by, n in sides)
+
+    frame = partial.frame
+    if frame is None or partial.data.is_symlink() or _frame(target) != frame:
+        if partial.interrupted:
+            _say(partial, "the unfinished output is damaged; its blocks are written anew")
+        partial.clear_data()
+        target.prepare()
+        partial.begin(settings, target.frame())
+        target.open()
+        return partial.journal(possible)
+    target.open()
+    journal = partial.journal(possible)
+    sound = {start for start, notes in journal.notes.items() if _is_sound(target, start, notes)}
+    lost = journal.damaged + len(journal.notes) - len(sound)
+    if lost:
+        _say(partial, f"{lost} of the blocks listed as done are damaged; they are written anew")
+        journal.keep(sound)
+    target.tidy(sound)
+    return journal
+
+
+def _frame(target: Target) -> int | None:
+    try:
+        return target.frame()
+    except Exception:  # damaged files raise almost anything inside the libraries
+        return None
+
+
+def _is_sound(target: Target, start: ZYX, notes: Mapping[str, Any]) -> bool:
+    try:
+        return target.checksum(start) == notes.get("crc32")
+    except OSError:
+        return False
+
+
+def _say(partial: Partial, what: str) -> None:
+    _logger.warning("%s: %s", printable(str(partial.folder)), what)

@@ -1,21 +1,19 @@
-"""The hidden folder in which an output grows; of an interrupted one only what is as written is taken over."""
+"""The hidden folder in which an output grows, and the list of its blocks that are safely on the disk."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from a2ibench.data.writing.journal import Journal
-from a2ibench.data.writing.layout import ZYX, Layout, Target
-from a2ibench.documents import read_json
-from a2ibench.errors import InputError, OptionError, printable
+from a2ibench.data.writing.layout import ZYX, Notes
+from a2ibench.documents import parse_json, read_json
+from a2ibench.errors import InputError, OptionError
 from a2ibench.files import flush, remove, write_bytes
 
 _PIECE = 1 << 22
@@ -172,12 +170,7 @@ class Partial:
     def begin(self, settings: Mapping[str, Any], frame: int) -> None:
         """Record that the output is laid out and that blocks may come.
 
-        Parameters
-        ----------
-        settings : mapping
-            What later work must agree with.
-        frame : int
-            Checksum of all but the voxels.
+        Later work must agree with the settings, and find the same checksum of all but the voxels, the frame.
         """
         flush(self.folder)
         flush(self.folder.parent)
@@ -260,77 +253,85 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-log = logging.getLogger("a2ibench")
+class Journal:
+    """A file of one line for each block: where it begins, what is noted of it, and the line's checksum.
 
+    Parameters
+    ----------
+    path : Path
+        The file; what it lists already is taken over.
+    possible : callable
+        Whether a block can begin at a voxel (z, y, x).
 
-def resumed(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -> bool:
-    """Return whether the work in a hidden folder is gone on with; what is not is removed.
-
-    Raises
-    ------
-    InputError
-        If it was begun with other settings, unless `overwrite` is set; says which, and both values.
-    """
-    if partial.interrupted:
-        differing = partial.differences(settings)
-        if not differing:
-            return True
-        if not overwrite:
-            raise OptionError(
-                "{output}: an interrupted call left an output of other settings ({differing}); "
-                "give the same settings to go on, or {overwrite:True} to discard it",
-                output=partial.output,
-                differing="; ".join(differing[:3]),
-            )
-    elif partial.damaged:
-        _say(partial, "state.json is damaged; all of it begins anew")
-    partial.clear()
-    return False
-
-
-def laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any]) -> Journal:
-    """Open the output for writing, laid out now unless it is and sound; return the blocks that are done.
-
-    Every block that an earlier process listed is read back and compared with its checksum.
+    Attributes
+    ----------
+    damaged : int
+        Lines that were found and are none of ours; they are removed.
     """
 
-    def possible(start: ZYX) -> bool:
-        sides = zip(start, target.block, layout.shape, strict=True)
-        return all(at % by == 0 and 0 <= at < n for at, by, n in sides)
+    def __init__(self, path: Path, possible: Callable[[ZYX], bool]) -> None:
+        self._path = path
+        self.notes: dict[ZYX, Notes] = {}
+        self.damaged = 0
+        content = path.read_bytes() if path.is_file() else b""
+        whole = content.rfind(b"\n") + 1
+        for line in content[:whole].split(b"\n")[:-1]:
+            found = _parsed(line)
+            if found is None or not possible(found[0]):
+                self.damaged += 1
+            else:
+                self.notes[found[0]] = found[1]
+        if self.damaged:
+            self.keep(self.notes.keys())
+        elif whole < len(content):
+            # The write of the last line was cut short; the next must not continue it.
+            os.truncate(path, whole)
 
-    frame = partial.frame
-    if frame is None or partial.data.is_symlink() or _frame(target) != frame:
-        if partial.interrupted:
-            _say(partial, "the unfinished output is damaged; its blocks are written anew")
-        partial.clear_data()
-        target.prepare()
-        partial.begin(settings, target.frame())
-        target.open()
-        return partial.journal(possible)
-    target.open()
-    journal = partial.journal(possible)
-    sound = {start for start, notes in journal.notes.items() if _is_sound(target, start, notes)}
-    lost = journal.damaged + len(journal.notes) - len(sound)
-    if lost:
-        _say(partial, f"{lost} of the blocks listed as done are damaged; they are written anew")
-        journal.keep(sound)
-    target.tidy(sound)
-    return journal
+    def add(self, blocks: Mapping[ZYX, Notes]) -> None:
+        """Record blocks, durably; each with its ``crc32`` and what the format wants to know in the end."""
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            _append(descriptor, _lines(blocks))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self.notes.update(blocks)
+
+    def keep(self, starts: Collection[ZYX]) -> None:
+        """Take all other blocks off the list, durably."""
+        self.notes = {start: notes for start, notes in self.notes.items() if start in starts}
+        write_bytes(self._path, _lines(self.notes))
 
 
-def _frame(target: Target) -> int | None:
-    try:
-        return target.frame()
-    except Exception:  # damaged files raise almost anything inside the libraries
+def _lines(blocks: Mapping[ZYX, Notes]) -> bytes:
+    texts = (json.dumps([*start, notes]) for start, notes in blocks.items())
+    return "".join(f"{text} {_crc32_text(text)}\n" for text in texts).encode()
+
+
+def _parsed(line: bytes) -> tuple[ZYX, Notes] | None:
+    text, _, checksum = line.decode("ascii", "replace").rpartition(" ")
+    if checksum != _crc32_text(text):
         return None
-
-
-def _is_sound(target: Target, start: ZYX, notes: Mapping[str, Any]) -> bool:
     try:
-        return target.checksum(start) == notes.get("crc32")
+        z, y, x, notes = parse_json(text)
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(notes, dict) or not all(type(at) is int for at in (z, y, x)):
+        return None
+    return (z, y, x), notes
+
+
+def _crc32_text(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _append(descriptor: int, content: bytes) -> None:
+    length = os.fstat(descriptor).st_size
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
     except OSError:
-        return False
-
-
-def _say(partial: Partial, what: str) -> None:
-    log.warning("%s: %s", printable(str(partial.folder)), what)
+        # A line cut short by a full disk would run into the next one.
+        os.truncate(descriptor, length)
+        raise

@@ -10,9 +10,8 @@ from collections.abc import Set
 from pathlib import Path
 from types import TracebackType
 
-from a2ibench.data.writing.journal import Journal
 from a2ibench.data.writing.layout import ZYX, Layout, Notes, Target, Voxels, parts, starts
-from a2ibench.data.writing.partial import Partial
+from a2ibench.data.writing.partial import Journal, Partial
 from a2ibench.errors import InputError, OptionError
 from a2ibench.files import disk_errors
 
@@ -38,8 +37,6 @@ class Writer:
         The blocks that are done; None if the output has its name already.
     overwrite : bool
         Whether an output of this name is replaced in the end.
-    resumed : bool
-        Whether it goes on with an interrupted one.
     """
 
     def __init__(
@@ -50,10 +47,8 @@ class Writer:
         journal: Journal | None,
         *,
         overwrite: bool,
-        resumed: bool,
     ) -> None:
         self._layout, self._target, self._partial, self._overwrite = layout, target, partial, overwrite
-        self._resumed = resumed
         self._journal = journal
         self._fresh: dict[ZYX, Notes] = {}
         self._flushed = time.monotonic()
@@ -65,11 +60,6 @@ class Writer:
     def block(self) -> ZYX:
         """Voxels (z, y, x) of a block."""
         return self._target.block
-
-    @property
-    def resumed(self) -> bool:
-        """Whether it goes on with what an interrupted call of the same identity left."""
-        return self._resumed
 
     @property
     def scratch(self) -> Path:

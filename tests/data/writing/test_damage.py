@@ -226,7 +226,6 @@ def test_without_settings_all_begins_anew(left, whole, case, overwrite, caplog):
     (hidden(path) / "state.json").write_bytes(STATE[case])
     with create(path, SHAPE, "uint8", NM, identity=IDENTITY, overwrite=overwrite) as writer:
         assert not writer.done
-        assert not writer.resumed
     assert caplog.messages == [f"{hidden(path)}: state.json is damaged; all of it begins anew"]
     goes_on(path, whole[0])
 
@@ -280,7 +279,6 @@ def test_after_the_name_only_the_end_is_left(tmp_path, name, whole):
     for overwrite in (False, True):
         with create(path, SHAPE, "uint8", NM, identity=IDENTITY, overwrite=overwrite) as writer:
             assert writer.published
-            assert writer.resumed
             assert writer.done == set(block_starts(writer, SHAPE))
             assert (writer.scratch / "network").read_text() == "trained"
             writer.write((0, 0, 0), np.zeros(writer.block, np.uint8))

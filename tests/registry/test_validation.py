@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from a2ibench.contracts import DatasetSpec, MethodSpec, MetricSpec
 from a2ibench.errors import PluginError
-from a2ibench.registry.registration import check_spec
+from a2ibench.registry.validation import check_spec
 
 METHOD = MethodSpec("mine", "package.module:Class", "summary")
 DATASET = DatasetSpec("mine", "Mine", (50.0, 15.0, 15.0), phantom={})

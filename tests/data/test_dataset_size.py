@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from a2ibench.contracts import DatasetSpec, Simulation
-from a2ibench.data.fetch.datasets import local_file
+from a2ibench.data.fetch import local_file
 from a2ibench.data.opening import dataset_size, open_dataset
 from a2ibench.errors import InputError
 from a2ibench.protocol.simulate import simulate
