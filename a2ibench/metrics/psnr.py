@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.metrics.planes import PLANES, check, each_slice
+from a2ibench.contracts.planes import PLANES
+from a2ibench.metrics.planes import check, each_slice
 
 CEILING = 100.0
 """Highest PSNR given, in dB: a root mean squared error of 1e-5 of the data range or less scores this."""
@@ -28,7 +29,7 @@ def mean_squared_errors(prediction: NDArray[Any], reference: NDArray[Any], plane
     ndarray, shape (slices,)
         In squared grey levels.
     """
-    return each_slice(_mean_squares, prediction, reference, PLANES[plane])
+    return each_slice(_mean_squares, prediction, reference, plane)
 
 
 def _mean_squares(prediction: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:

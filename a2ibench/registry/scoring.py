@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from a2ibench.contracts.planes import PLANES
 from a2ibench.errors import PluginError, one_line
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ def _value(given: Any) -> float:
 def _slices(given: Any, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
     import numpy as np
 
-    z, y, x = shape
-    counts = {"xy": z, "xz": y, "yz": x}
+    counts = {plane: shape[stacked] for plane, (stacked, *_) in PLANES.items()}
     try:
         found = {plane: np.asarray(values, np.float32) for plane, values in dict(given).items()}
     except (TypeError, ValueError) as error:

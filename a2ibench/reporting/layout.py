@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from a2ibench.contracts.planes import PLANES
 from a2ibench.reporting import results
 from a2ibench.reporting.results import CUBIC, METRICS, Group, message, metric_errors
 from a2ibench.reporting.standings import Standing, Standings, standings
@@ -76,7 +77,7 @@ def heading(name: str) -> str:
     return f"{spec.heading or name} ({spec.unit})" if spec.unit else spec.heading or name
 
 
-_OF_ONE_PLANE = ("_xy", "_xz", "_yz")
+_OF_ONE_PLANE = tuple(f"_{plane}" for plane in PLANES)
 _REMARK = "In brackets after a mean: its 95 % interval over the seeds."
 
 

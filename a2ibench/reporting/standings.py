@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from a2ibench.bench.record import belongs
 from a2ibench.bench.run_files import JobFiles, RunFiles
+from a2ibench.contracts.planes import AXIAL
 from a2ibench.reporting import results
 from a2ibench.reporting.results import CUBIC, Group, Record, number
 from a2ibench.reporting.summary import OK
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
 
 Rows = Mapping[str, NDArray[np.float64]]
-
-AXIAL = ("xz", "yz")
-"""Plane families whose slices are compared."""
 
 _AGREE = 1e-4
 _DECIBELS = 10 / math.log(10)
