@@ -35,6 +35,8 @@ _AFTER_TRAINING = ("planes", "flips")
 
 # A multiple of the periods of networks, which pad what is none.
 _COUNTED = 240
+# Voxels of an axial plane.
+_MAX_PLANE = 1 << 20
 
 
 class SliceNetwork(Configurable):
@@ -95,6 +97,11 @@ class SliceNetwork(Configurable):
     def halo(self) -> tuple[int, int]:
         """Input slices and lateral voxels wanted around a block."""
         return math.ceil((self.reach + self.align) / self._ratio) + 2, self.reach
+
+    def fits(self, shape: tuple[int, int, int]) -> bool:
+        """Whether axial planes of so large a block can be restored at once."""
+        rows, *lateral = shape
+        return rows * max(lateral) <= _MAX_PLANE
 
     def __init__(self, **values: Value) -> None:
         super().__init__(**values)
