@@ -74,7 +74,7 @@ def test_block_by_block_equals_the_whole(name: str, shape: tuple[int, int, int],
     method, *_ = _fitted(name, 10 / 3)
     anisotropic, reference = simulate(_isotropic(shape), Simulation(10 / 3))
     grid = AxialGrid(anisotropic.shape[0], anisotropic.ratio)
-    size = block_size(grid, shape[1:], method.halo, max_voxels=limit, max_plane=limit)
+    size = block_size(grid, shape[1:], method.halo, max_voxels=limit)
     assert name == "cubic" or size != reference.shape
     whole = 255 * reconstruct_volume(method, anisotropic, CTX)
     blocks = 255 * reconstruct_volume(method, anisotropic, CTX, max_voxels=limit)

@@ -21,6 +21,7 @@ from a2ibench.bench.specs import (
     settings_of_one,
 )
 from a2ibench.contracts import Budget, Progress
+from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, naming_option
 from a2ibench.protocol.profiles import PROFILES
@@ -356,7 +357,7 @@ class ReconstructOptions:
         "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
     ).default()
     planes: str | None = Option(
-        "Axial planes that a network restores; both by default.", "xz|yz|both"
+        "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
     ).default()
     profile: str | None = _PROFILE.default()
     device: str = _DEVICE.default("auto", help="Where the method runs; auto by default.")

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from a2ibench.bench.record import Record, belongs
 from a2ibench.bench.run import CUBIC, Group
 from a2ibench.bench.run_files import JobFiles
+from a2ibench.contracts.planes import AXIAL
 from a2ibench.registry import host
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
 
 Rows = Mapping[str, NDArray[np.float64]]
-
-AXIAL = ("xz", "yz")
-"""Plane families whose slices are compared."""
 
 _AGREE = 1e-4
 _DECIBELS = 10 / math.log(10)

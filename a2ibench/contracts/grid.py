@@ -64,7 +64,7 @@ class AxialGrid:
     def covering(self, multiple: int = 1) -> AxialGrid:
         """Return the grid of all output slices whose centres lie within this block's input slices.
 
-        The first output slice is rounded up to a `multiple`, so that networks which cut planes into
+        The first output slice is rounded up to a `multiple`, so that networks which work in
         windows cut a block where they would cut the whole. Never smaller than the wanted slices.
         """
         first = math.ceil(self.first_in * self.ratio - 0.5)

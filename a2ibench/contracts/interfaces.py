@@ -22,8 +22,9 @@ class Method(Protocol):
     """Reconstructs an isotropic volume from an anisotropic one.
 
     Optional members: ``skip(volume) -> str | None`` (a reason not to run), ``configuration() -> dict``
-    (resolved settings, for the record), ``parameters() -> int`` (trained numbers), ``align`` (an int:
-    lateral block starts are multiples of it).
+    (resolved settings, for the record), ``parameters() -> int`` (trained numbers), ``macs_per_voxel() ->
+    float`` (multiply-adds per output voxel), ``align`` (an int: lateral block starts are multiples of it),
+    ``fits(shape) -> bool`` (whether it can be asked for (z, y, x) output voxels at once, halo included).
     """
 
     halo: tuple[int, int]
@@ -84,7 +85,8 @@ class Degradation(Protocol):
 class Metric(Protocol):
     """Scores a reconstruction.
 
-    Optional member: ``per_slice`` with the same arguments, returning one array of values per plane family.
+    Optional member: ``per_slice`` with the same arguments, returning by family one value for
+    each slice.
     """
 
     name: str

@@ -11,10 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.contracts.planes import PLANES
 from a2ibench.errors import InputError
-
-PLANES = {"xy": 0, "xz": 1, "yz": 2}
-"""The axis of (z, y, x) along which the slices of each plane family are stacked."""
 
 _SLAB = 1 << 18
 _THREADS = 8
@@ -49,9 +47,9 @@ def each_slice(
     score: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[Any]],
     prediction: NDArray[Any],
     reference: NDArray[Any],
-    axis: int,
+    plane: str,
 ) -> NDArray[np.float64]:
-    """Score all slices along an axis, slab by slab and on all processors.
+    """Score all slices of a plane family, slab by slab and on all processors.
 
     Parameters
     ----------
@@ -59,14 +57,14 @@ def each_slice(
         Takes a slab of each volume, float64 (slices, rows, columns), and returns one value a slice.
     prediction, reference : ndarray, shape (z, y, x)
         Volumes of any real dtype.
-    axis : int
-        The axis along which the slices are stacked.
+    plane : {"xy", "xz", "yz"}
+        The plane family.
 
     Returns
     -------
     ndarray, shape (slices,)
     """
-    prediction, reference = np.moveaxis(prediction, axis, 0), np.moveaxis(reference, axis, 0)
+    prediction, reference = (volume.transpose(PLANES[plane]) for volume in (prediction, reference))
     # Small slabs keep the working arrays within the processor's cache, whatever the size of the volume.
     thick = max(1, _SLAB // prediction[0].size)
 

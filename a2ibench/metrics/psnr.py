@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.metrics.planes import PLANES, check, each_slice
+from a2ibench.contracts.planes import PLANES
+from a2ibench.metrics.planes import check, each_slice
 
 CEILING = 100.0
 """Highest PSNR given, in dB: a root mean squared error of 1e-5 of the data range or less scores this."""
@@ -49,7 +50,7 @@ def psnr(prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: f
     """
     reference = check(prediction, reference, data_range)
     # Lateral slices are of one size, so the mean of their mean errors is the mean over the voxels.
-    return float(decibels(each_slice(_mean_squared_errors, prediction, reference, 0).mean(), data_range))
+    return float(decibels(each_slice(_mean_squared_errors, prediction, reference, "xy").mean(), data_range))
 
 
 def psnr_slices(
@@ -75,7 +76,7 @@ def psnr_slices(
         If the volumes cannot be compared.
     """
     reference = check(prediction, reference, data_range)
-    return decibels(each_slice(_mean_squared_errors, prediction, reference, PLANES[plane]), data_range)
+    return decibels(each_slice(_mean_squared_errors, prediction, reference, plane), data_range)
 
 
 class PSNR:

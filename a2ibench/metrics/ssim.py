@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from a2ibench.metrics.planes import PLANES, check, each_slice, in_threads
+from a2ibench.contracts.planes import AXIAL, PLANES
+from a2ibench.metrics.planes import check, each_slice, in_threads
 
 RADIUS = 5
 WINDOW = 2 * RADIUS + 1
@@ -90,15 +91,15 @@ def ssim_slices(
         If the volumes cannot be compared.
     """
     reference = check(prediction, reference, data_range)
-    axis = PLANES[plane]
-    if min(n for a, n in enumerate(prediction.shape) if a != axis) < WINDOW:
-        return np.full(prediction.shape[axis], math.nan)
+    count, *sides = (prediction.shape[axis] for axis in PLANES[plane])
+    if min(sides) < WINDOW:
+        return np.full(count, math.nan)
 
     def score(p: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
         values = similarity(p, r, data_range, (1, 2))
         return np.asarray(values.mean(axis=(1, 2), dtype=np.float64))
 
-    return each_slice(score, prediction, reference, axis)
+    return each_slice(score, prediction, reference, plane)
 
 
 def ssim(prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: float) -> float:
@@ -119,7 +120,7 @@ def ssim(prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: f
     InputError
         If the volumes cannot be compared.
     """
-    both = [ssim_slices(prediction, reference, data_range, plane) for plane in ("xz", "yz")]
+    both = [ssim_slices(prediction, reference, data_range, plane) for plane in AXIAL]
     return float(np.concatenate(both).mean())
 
 
@@ -172,7 +173,7 @@ class SSIM:
         self, prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: float
     ) -> dict[str, NDArray[np.float64]]:
         """Return `ssim_slices` of the two axial plane families."""
-        return {plane: ssim_slices(prediction, reference, data_range, plane) for plane in ("xz", "yz")}
+        return {plane: ssim_slices(prediction, reference, data_range, plane) for plane in AXIAL}
 
 
 class SSIMxz:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Context, Method, Volume
 from a2ibench.errors import PluginError
+
+Fits = Callable[[tuple[int, int, int]], bool]
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,6 @@ def _within(inner: slice, outer: slice) -> slice:
     return slice(inner.start - outer.start, inner.stop - outer.start)
 
 
-@dataclass(frozen=True)
-class _Limits:
-    ratio: float
-    halo: tuple[int, int]
-    max_voxels: int
-    max_plane: int
-
-    def fits(self, size: tuple[int, int, int], whole: tuple[int, int, int]) -> bool:
-        rows = min(size[0] + 2 * math.ceil(self.halo[0] * self.ratio), whole[0])
-        y, x = (min(n + 2 * self.halo[1], full) for n, full in zip(size[1:], whole[1:], strict=True))
-        return rows * y * x <= self.max_voxels and rows * max(y, x) <= self.max_plane
-
-
 def block_size(
     grid: AxialGrid,
     lateral: tuple[int, int],
@@ -67,13 +56,34 @@ def block_size(
     *,
     align: int = 1,
     max_voxels: int,
-    max_plane: int,
+    fits: Fits | None = None,
 ) -> tuple[int, int, int]:
-    """Return the largest output size (z, y, x) of a block within the limits, by halving the longest side."""
+    """Return the largest output size (z, y, x) of a block within the limits, by halving the longest side.
+
+    Parameters
+    ----------
+    grid : AxialGrid
+        Grid of the whole volume.
+    lateral : tuple of int
+        Its voxels along (y, x).
+    halo : tuple of int
+        Input slices and lateral voxels to read around a block.
+    align : int
+        Sides that are halved are multiples of it.
+    max_voxels : int
+        Most output voxels, halo included.
+    fits : callable, optional
+        A method's own limit, see `a2ibench.Method`.
+    """
     whole = (grid.n_out, *lateral)
+    around = (math.ceil(halo[0] * grid.ratio), halo[1], halo[1])
     size = list(whole)
-    limits = _Limits(grid.ratio, halo, max_voxels, max_plane)
-    while not limits.fits((size[0], size[1], size[2]), whole):
+
+    def allowed() -> bool:
+        z, y, x = (min(n + 2 * h, full) for n, h, full in zip(size, around, whole, strict=True))
+        return z * y * x <= max_voxels and (fits is None or fits((z, y, x)))
+
+    while not allowed():
         longest = max(range(3), key=lambda axis: size[axis])
         half = align * math.ceil(size[longest] / 2 / align)
         if half >= size[longest]:
@@ -126,7 +136,6 @@ def _grown(inner: slice, halo: int, align: int, extent: int) -> slice:
 
 
 MAX_VOXELS = 1 << 28
-MAX_PLANE = 1 << 20
 
 
 def reconstruct_volume(
@@ -135,7 +144,6 @@ def reconstruct_volume(
     ctx: Context,
     *,
     max_voxels: int = MAX_VOXELS,
-    max_plane: int = MAX_PLANE,
 ) -> NDArray[np.float32]:
     """Reconstruct a whole volume with a fitted method.
 
@@ -147,9 +155,9 @@ def reconstruct_volume(
         The anisotropic volume.
     ctx : Context
         Device, precision and progress.
-    max_voxels, max_plane : int
-        Most output voxels, and most voxels of an axial plane, that the method is asked for at once, halo
-        included. The halo sets a lower bound.
+    max_voxels : int
+        Most output voxels that the method is asked for at once, halo included; fewer where its own ``fits``
+        says so. The halo sets a lower bound.
 
     Returns
     -------
@@ -165,7 +173,8 @@ def reconstruct_volume(
     lateral = volume.shape[1:]
     align = int(getattr(method, "align", 1))
     halo = (int(method.halo[0]), int(method.halo[1]))
-    size = block_size(grid, lateral, halo, align=align, max_voxels=max_voxels, max_plane=max_plane)
+    fits = getattr(method, "fits", None)
+    size = block_size(grid, lateral, halo, align=align, max_voxels=max_voxels, fits=fits)
     blocks = list(plan_blocks(grid, lateral, halo, size, align))
     if len(blocks) == 1:
         return _checked(method, method.reconstruct(volume, grid, ctx), (grid.n_out, *lateral))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from a2ibench.contracts import Progress
+from a2ibench.contracts.planes import PLANES
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 
@@ -17,7 +18,6 @@ MIRRORS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
 
 PIXELS_PER_BATCH = {"cpu": 1 << 15, "cuda": 1 << 22}
 PIXELS_PER_TILE = {"cpu": 1 << 16, "cuda": 1 << 22}
-_TO_PLANES = {"xz": (1, 0, 2), "yz": (2, 0, 1)}
 
 
 def mirrored(run: Run) -> Run:
@@ -91,7 +91,7 @@ def restore(
     data : torch.Tensor, shape (z, y, x)
         Interpolated volume, on the CPU.
     families : sequence of str
-        ``"xz"`` (one plane for each y), ``"yz"`` (one for each x), or both.
+        Some of `a2ibench.contracts.planes.AXIAL`.
     device : str
         Where `run` works.
     reach, align : int
@@ -108,15 +108,16 @@ def restore(
     """
     out = torch.zeros_like(data)
     kind = device.split(":")[0]
-    y, x = kept or (slice(0, data.shape[1]), slice(0, data.shape[2]))
-    # Planes to restore, and what to restore of each.
-    wanted = {"xz": (y, x), "yz": (x, y)}
-    planes = sum(_length(wanted[family][0]) for family in families)
+    z, y, x = (slice(0, n) for n in data.shape)
+    # What is restored: planes, and columns of each.
+    box = (z, *(kept or (y, x)))
+    axes = [PLANES[family] for family in families]
+    planes = sum(_length(box[stacked]) for stacked, *_ in axes)
     # Planes of one family may be much wider than the other's, but each family covers the same voxels.
-    work, done = len(families) * _length(y) * _length(x), 0
-    for family in families:
-        some, part_wanted = wanted[family]
-        stack, target = (whole.permute(_TO_PLANES[family])[some] for whole in (data, out))
+    work, done = len(families) * _length(box[1]) * _length(box[2]), 0
+    for order in axes:
+        some, part_wanted = box[order[0]], box[order[2]]
+        stack, target = (whole.permute(order)[some] for whole in (data, out))
         rows, extent = stack.shape[1:]
         cut = tiles(rows, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align, wanted=part_wanted)
         batch = max(1, PIXELS_PER_BATCH[kind] // (rows * extent))

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
+from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError, PluginError
 from a2ibench.protocol import checkpoint
@@ -34,6 +35,8 @@ _AFTER_TRAINING = ("planes", "flips")
 
 # A multiple of the periods of networks, which pad what is none.
 _COUNTED = 240
+# Voxels of an axial plane.
+_MAX_PLANE = 1 << 20
 
 
 class SliceNetwork(Configurable):
@@ -51,7 +54,7 @@ class SliceNetwork(Configurable):
         "slab-average", "model that makes the training pairs, with options as in slab-average:gaussian=0.01"
     )
     planes: str = setting(
-        "both", "axial planes to restore; both takes their mean", choices=("xz", "yz", "both")
+        "both", "axial planes to restore; both takes their mean", choices=tuple(PLANE_CHOICES)
     )
     learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
     warmup: float = setting(0.05, "part of the training in which the learning rate rises", low=0, high=1)
@@ -94,6 +97,11 @@ class SliceNetwork(Configurable):
     def halo(self) -> tuple[int, int]:
         """Input slices and lateral voxels wanted around a block."""
         return math.ceil((self.reach + self.align) / self._ratio) + 2, self.reach
+
+    def fits(self, shape: tuple[int, int, int]) -> bool:
+        """Whether axial planes of so large a block can be restored at once."""
+        rows, *lateral = shape
+        return rows * max(lateral) <= _MAX_PLANE
 
     def __init__(self, **values: Value) -> None:
         super().__init__(**values)
@@ -183,13 +191,12 @@ class SliceNetwork(Configurable):
             expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
             return self._restore(network, Degraded(images, expanded))
 
-        families = ("xz", "yz") if self.planes == "both" else (self.planes,)
         with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
             whole = mirrored(run) if self.flips else run
             restored = restore(
                 whole,
                 data,
-                families,
+                PLANE_CHOICES[self.planes],
                 device=ctx.device,
                 reach=self.reach,
                 align=self.align,
@@ -258,7 +265,7 @@ class SliceNetwork(Configurable):
         except Exception:
             # Not every operation can do without.
             total = self._flops(network, next(network.parameters()).device)
-        passes = (2 if self.planes == "both" else 1) * (len(MIRRORS) if self.flips else 1)
+        passes = len(PLANE_CHOICES[self.planes]) * (len(MIRRORS) if self.flips else 1)
         return total / 2 / _COUNTED**2 * passes
 
     def _flops(self, network: nn.Module, device: torch.device | str) -> float:

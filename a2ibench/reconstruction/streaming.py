@@ -27,7 +27,7 @@ from a2ibench.data.writing.partial import (
     write_checksum,
 )
 from a2ibench.files import disk_errors
-from a2ibench.protocol.blocks import Block, plan_blocks, reconstruct_block
+from a2ibench.protocol.blocks import Block, Fits, plan_blocks, reconstruct_block
 from a2ibench.protocol.intensity import quantise
 
 # Voxels of a piece, halo included: they are held twice or three times in single precision.
@@ -53,12 +53,15 @@ class Reading:
         Input slices and lateral voxels to read around a piece.
     chunks : tuple of int
         Input voxels (z, y, x) that are read together.
+    fits : callable, optional
+        The method's own limit of a piece, see `a2ibench.Method`.
     """
 
     grid: AxialGrid
     lateral: tuple[int, int]
     halo: tuple[int, int]
     chunks: ZYX
+    fits: Fits | None = None
 
     @property
     def whole(self) -> ZYX:
@@ -75,6 +78,10 @@ class Reading:
         around = math.ceil(self.halo[0] * self.grid.ratio), self.halo[1], self.halo[1]
         z, y, x = (min(side + 2 * h, n) for side, n, h in zip(size, self.whole, around, strict=True))
         return z, y, x
+
+    def takes(self, size: ZYX) -> bool:
+        """Whether the method can be asked for a piece at once."""
+        return self.fits is None or self.fits(self.grown(size))
 
     def restored(self, size: ZYX) -> float:
         """Return how often a network restores each voxel."""
@@ -111,7 +118,8 @@ def piece_size(reading: Reading, unit: ZYX, *, most: int | None = None) -> ZYX:
     """
     most = most or (AXIAL_VOXELS if reading.axial else VOXELS)
     z, y, x = (list(_multiples(by, n, most)) for by, n in zip(unit, reading.whole, strict=True))
-    costs = {size: reading.cost(size) for size in product(z, y, x) if math.prod(reading.grown(size)) <= most}
+    sizes = (size for size in product(z, y, x) if math.prod(reading.grown(size)) <= most)
+    costs = {size: reading.cost(size) for size in sizes if reading.takes(size)}
     if not costs:
         return z[0], y[0], x[0]
     cheap = min(costs.values()) * _WORSE
@@ -304,7 +312,8 @@ def reading_of(method: Method, volume: Volume) -> Reading:
     """Return how a method reads a volume."""
     halo = (int(method.halo[0]), int(method.halo[1]))
     chunks = getattr(volume.data, "chunks", (1, 1, 1))
-    return Reading(AxialGrid(volume.shape[0], volume.ratio), volume.shape[1:], halo, chunks)
+    grid, fits = AxialGrid(volume.shape[0], volume.ratio), getattr(method, "fits", None)
+    return Reading(grid, volume.shape[1:], halo, chunks, fits)
 
 
 def _pieces(method: Method, volume: Volume, unit: ZYX, most: int | None) -> list[Block]:

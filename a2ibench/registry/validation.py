@@ -20,6 +20,7 @@ from a2ibench.contracts import (
     MetricSpec,
     ReporterSpec,
 )
+from a2ibench.contracts.planes import PLANES
 from a2ibench.errors import PluginError, one_line, printable
 
 if TYPE_CHECKING:
@@ -248,8 +249,7 @@ def _value(given: Any) -> float:
 def _slices(given: Any, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
     import numpy as np
 
-    z, y, x = shape
-    counts = {"xy": z, "xz": y, "yz": x}
+    counts = {plane: shape[stacked] for plane, (stacked, *_) in PLANES.items()}
     try:
         found = {plane: np.asarray(values, np.float32) for plane, values in dict(given).items()}
     except (TypeError, ValueError) as error:

@@ -10,6 +10,7 @@ from itertools import groupby
 from a2ibench.bench.run import CUBIC, METRICS, Group
 from a2ibench.bench.standings import Standing, Standings
 from a2ibench.contracts import MetricSpec
+from a2ibench.contracts.planes import PLANES
 from a2ibench.registry import host
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.statistics import Interval
@@ -82,7 +83,7 @@ def heading(name: str) -> str:
     return f"{spec.heading or name} ({spec.unit})" if spec.unit else spec.heading or name
 
 
-_OF_ONE_PLANE = ("_xy", "_xz", "_yz")
+_OF_ONE_PLANE = tuple(f"_{plane}" for plane in PLANES)
 _REMARK = "In brackets after a mean: its 95 % interval over the seeds."
 
 

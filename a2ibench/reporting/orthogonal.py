@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from a2ibench.contracts.planes import PLANES
 from a2ibench.files import write_bytes
 from a2ibench.reporting.canvas import GAP, TITLE, Canvas, draw_scale_bar, own_style, png
 
@@ -17,7 +18,6 @@ Size = tuple[float, float]
 
 _VOXELS = 384
 _LARGE = 3.2
-_NAMES = ("xy", "xz", "yz")
 
 
 class Stack(Protocol):
@@ -54,7 +54,7 @@ def middle_planes(stack: Stack, ratio: float = 1.0) -> Planes:
         for at, side, size in zip(middle, sides, stack.shape, strict=True)
     ]
     images = []
-    for axis in range(3):
+    for axis, *_ in PLANES.values():
         z, y, x = (slice(middle[n], middle[n] + 1) if n == axis else around[n] for n in range(3))
         images.append(stack[z, y, x].squeeze(axis))
     return Planes((images[0], images[1], images[2]))
@@ -99,7 +99,7 @@ def _drawn(before: Planes, after: Planes, voxel_sizes: tuple[float, float], name
     places, across, down = _places(sizes)
     canvas = Canvas.of(name, about, across, 2 * (down + GAP))
     for row, (title, planes) in enumerate((("input", before), ("reconstruction", after))):
-        parts = zip(planes.images, sizes, places, _NAMES, strict=True)
+        parts = zip(planes.images, sizes, places, PLANES, strict=True)
         for image, (width, height), (left, below), plane in parts:
             top = row * (down + GAP) + below + TITLE
             canvas.text(left, top, f"{title}, {plane}")

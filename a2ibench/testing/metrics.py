@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import Metric
+from a2ibench.contracts.planes import PLANES
 from a2ibench.registry import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import DESCRIBED, Registration
@@ -20,7 +21,6 @@ Array = NDArray[Any]
 
 SHAPE = (24, 32, 28)
 ODD = ((13, 17, 15), (3, 17, 23), (27, 5, 7), (1, 9, 11))
-PLANES = {"xy": 0, "xz": 1, "yz": 2}
 CLOSE = 1e-3
 _RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
@@ -169,7 +169,7 @@ def _per_slice(trial: Trial) -> None:
                 f"per_slice gave {named or 'nothing'}; the plane families are {', '.join(PLANES)}"
             )
         for plane, values in planes.items():
-            count = shape[PLANES[plane]]
+            count = shape[PLANES[plane][0]]
             if np.shape(values) != (count,) or np.asarray(values).dtype.kind != "f":
                 raise CheckFailed(
                     f"per_slice gave shape {np.shape(values)} for the {count} {plane} slices of {shape}; "

@@ -33,7 +33,7 @@ from a2ibench import A2IBenchError, AxialGrid, Budget, Context, InputError, Meth
 from a2ibench.data.catalogue import find_dataset
 from a2ibench.data.opening import open_dataset
 from a2ibench.degradations.models import slab_average
-from a2ibench.protocol.blocks import MAX_PLANE, block_size, plan_blocks, reconstruct_volume
+from a2ibench.protocol.blocks import block_size, plan_blocks, reconstruct_volume
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
@@ -94,7 +94,8 @@ def look(name: str, method: Method, volume: Volume, max_voxels: int) -> Looked:
     blocks = reconstruct_volume(method, volume, ctx, max_voxels=max_voxels)
     grid, align = AxialGrid(volume.shape[0], volume.ratio), int(getattr(method, "align", 1))
     lateral, halo = volume.shape[1:], (int(method.halo[0]), int(method.halo[1]))
-    size = block_size(grid, lateral, halo, align=align, max_voxels=max_voxels, max_plane=MAX_PLANE)
+    fits = getattr(method, "fits", None)
+    size = block_size(grid, lateral, halo, align=align, max_voxels=max_voxels, fits=fits)
     planned = list(plan_blocks(grid, lateral, halo, size, align))
     starts = ({getattr(block, f"{axis}_out").start for block in planned} - {0} for axis in "zyx")
     z, y, x = (sorted(cuts) for cuts in starts)

@@ -24,7 +24,7 @@ from a2ibench_cubic.method import Cubic
 )
 def test_blocks_tile_the_output_once_within_the_limit(n_in, ratio, lateral, halo, align, limit) -> None:
     grid = AxialGrid(n_in, ratio)
-    size = block_size(grid, lateral, halo, align=align, max_voxels=limit, max_plane=limit)
+    size = block_size(grid, lateral, halo, align=align, max_voxels=limit)
     count = np.zeros((grid.n_out, *lateral), int)
     for block in plan_blocks(grid, lateral, halo, size, align):
         count[block.z_out, block.y_out, block.x_out] += 1
@@ -35,6 +35,23 @@ def test_blocks_tile_the_output_once_within_the_limit(n_in, ratio, lateral, halo
             block.grid.positions + block.grid.first_in, grid.positions[block.z_out], atol=1e-9
         )
     assert np.all(count == 1)
+
+
+def test_a_methods_own_limit_is_kept_to() -> None:
+    asked = []
+
+    class Small(Cubic):
+        def fits(self, shape):
+            return max(shape) <= 32
+
+        def reconstruct(self, volume, grid, ctx):
+            asked.append((grid.n_out, *volume.shape[1:]))
+            return super().reconstruct(volume, grid, ctx)
+
+    whole = reconstruct_volume(Cubic(), _volume(), Context())
+    np.testing.assert_allclose(reconstruct_volume(Small(), _volume(), Context()), whole, atol=1e-6)
+    assert len(asked) > 1
+    assert max(map(max, asked)) <= 32
 
 
 def _volume(dtype: str = "uint8", ratio: float = 10 / 3) -> Volume:

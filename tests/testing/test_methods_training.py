@@ -174,6 +174,14 @@ FAULTS = {
         return "many"
 """,
     ),
+    "wrong fits": (
+        "optional-members",
+        "fits returned 'yes'",
+        """
+    def fits(self, shape):
+        return "yes"
+""",
+    ),
     "configuration of objects": (
         "optional-members",
         "configuration cannot be written as JSON: TypeError",

@@ -35,13 +35,13 @@ def _block_wise(trial: Trial) -> None:
         whole_size = grid.n_out * volume.shape[1] * volume.shape[2]
         limit = whole_size * 9 // 10
         halo = (int(method.halo[0]), int(method.halo[1]))
-        size = block_size(grid, volume.shape[1:], halo, align=align, max_voxels=limit, max_plane=limit)
+        size = block_size(grid, volume.shape[1:], halo, align=align, max_voxels=limit)
         if size == (grid.n_out, *volume.shape[1:]):
             continue
         tried = True
         try:
             whole, blocks = (
-                reconstruct_volume(method, volume, trial.context(), max_voxels=most, max_plane=most)
+                reconstruct_volume(method, volume, trial.context(), max_voxels=most)
                 for most in (whole_size, limit)
             )
         except PluginError as error:

@@ -28,7 +28,7 @@ def _interface(trial: Trial) -> None:
 
 
 @rule(
-    "Its halo once trained, align, skip, configuration and parameters are what the core expects",
+    "Its halo once trained, align, fits, skip, configuration and parameters are what the core expects",
     "keep the optional members to their meaning: see a2ibench.Method",
 )
 def _optional_members(trial: Trial) -> None:
@@ -37,6 +37,8 @@ def _optional_members(trial: Trial) -> None:
     align = getattr(method, "align", 1)
     if not _whole(align) or align < 1:
         raise CheckFailed(f"align is {align!r}; it is a whole number of at least 1")
+    if hasattr(method, "fits") and not isinstance(answer := method.fits(BASE.shape), bool):
+        raise CheckFailed(f"fits returned {answer!r}; it returns whether it takes so many voxels at once")
     if hasattr(method, "skip"):
         reason = method.skip(scene(BASE.ratio, BASE.shape)[0])
         if not (reason is None or isinstance(reason, str)):

@@ -55,6 +55,12 @@ def test_what_is_read_and_restored_is_what_the_blocks_say(halo, size) -> None:
     assert reading.restored(size) >= 1
 
 
+def test_a_methods_own_limit_is_kept_to() -> None:
+    grid, lateral = AxialGrid(120, 10 / 3), (400, 400)
+    reading = Reading(grid, lateral, NETWORK, (1, 1, 1), fits=lambda shape: math.prod(shape) <= 1 << 22)
+    assert math.prod(reading.grown(piece_size(reading, (64, 64, 64)))) <= 1 << 22
+
+
 def test_a_volume_that_fits_is_one_piece_for_a_network() -> None:
     reading = Reading(AxialGrid(120, 10 / 3), (400, 400), NETWORK, (1, 1, 1))
     assert piece_size(reading, (256, 256, 256)) == (400, 400, 400)
