@@ -106,18 +106,22 @@ def _said(element: Tag) -> str:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """The build of the documentation, and the folder it went to."""
-    folder = tmp_path_factory.mktemp("site")
-    return sphinx(DOCS, folder, "html"), folder
+def built(once: Callable[[str, Callable[[Path], None]], Path]) -> tuple[str, Path]:
+    """What the build of the documentation complained of, and the folder it went to."""
+
+    def make(folder: Path) -> None:
+        done = sphinx(DOCS, folder / "html", "html")
+        assert done.returncode == 0, done.stderr
+        (folder / "stderr.txt").write_text(done.stderr)
+
+    folder = once("site", make)
+    return (folder / "stderr.txt").read_text(), folder / "html"
 
 
 @pytest.fixture(scope="session")
-def site(built: tuple[subprocess.CompletedProcess[str], Path]) -> Site:
+def site(built: tuple[str, Path]) -> Site:
     """The built site."""
-    done, folder = built
-    assert done.returncode == 0, done.stderr
-    return Site(folder)
+    return Site(built[1])
 
 
 @pytest.fixture(scope="session")

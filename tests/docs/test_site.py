@@ -23,9 +23,8 @@ BROKEN = {
 
 
 def test_it_builds_without_a_warning(built) -> None:
-    done, folder = built
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    complaints, folder = built
+    assert complaints == ""
     assert (folder / "index.html").is_file()
 
 

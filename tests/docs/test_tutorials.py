@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 import venv
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from a2ibench.scaffold import write_plugin
+
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 # A fence names its language, and where it is a file of the reader's, its path.
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+OTHERS = ("degradation", "metric", "dataset", "reporter")
+INSTALLED = ("test_conformance", "test_dataset")
 COMMANDS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 
 
@@ -31,9 +37,7 @@ class Reader:
         printed = [""]
         for language, title, text in FENCE.findall(tutorial.read_text(encoding="utf-8")):
             if title:
-                file = self.folder / title
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
+                write(self.folder / title, text)
             elif language == "text":
                 assert_shown(text, printed[-1])
             else:
@@ -54,6 +58,11 @@ class Reader:
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}"
         return done.stdout
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 def assert_shown(shown: str, printed: str) -> None:
@@ -102,6 +111,8 @@ def reader(tmp_path: Path) -> Reader:
             "PIP_NO_CACHE_DIR": "1",
             "PIP_NO_INDEX": "1",
             "PIP_QUIET": "1",
+            # What a plugin needs is there; that pip finds it so takes most of an installation.
+            "PIP_NO_DEPS": "1",
             # Of pip's options that begin with no, the variable says what follows the no.
             "PIP_NO_BUILD_ISOLATION": "0",
         },
@@ -122,20 +133,38 @@ def test_a_method_without_and_one_with_a_base_class(reader: Reader) -> None:
         assert f" {table['psnr_mean'][method]:.2f} " in row
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "reporter",
-        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("degradation", "metric", "dataset")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", OTHERS)
 def test_the_other_kinds(kind: str, reader: Reader) -> None:
+    reader.environment["PIP_NO_DEPS"] = "0"
     printed = reader.follow(TUTORIALS / f"add_a_{kind}.md")
     assert "passed" in printed
 
 
+def test_the_packages_of_all_pass_their_own_tests(tmp_path: Path) -> None:
+    for tutorial in TUTORIALS.glob("*.md"):
+        text = tutorial.read_text(encoding="utf-8")
+        for name, kind in re.findall(r"^a2ibench plugin new (\S+)(?: --kind (\S+))?$", text, re.MULTILINE):
+            write_plugin(kind or "method", name, tmp_path / f"a2ibench-{name}")
+        for _, title, content in filter(itemgetter(1), FENCE.findall(text)):
+            write(tmp_path / title, content)
+    # What needs an installed package, conformance and a run on a dataset, is for those who follow them.
+    tests = {file for file in tmp_path.glob("*/tests/test_*.py") if file.stem not in INSTALLED}
+    assert {file.stem for file in tests} == {"test_network", "test_model", "test_metric", "test_reporter"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *tests],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, tmp_path.iterdir()))},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_tutorial_is_followed() -> None:
-    tested = {f"add_a_{kind}.md" for kind in ("method", "degradation", "metric", "dataset", "reporter")}
+    tested = {f"add_a_{kind}.md" for kind in ("method", *OTHERS)}
     assert {file.name for file in TUTORIALS.glob("*.md")} == tested
 
 

@@ -113,13 +113,13 @@ def test_nothing_heavy_is_imported(arguments: list[str], write: Write, environme
     assert HEAVY.isdisjoint(modules)
 
 
-def test_compare_takes_less_than_a_second(write: Write, cli: Cli) -> None:
+def test_compare_takes_less_than_a_second(write: Write, cli_process: Cli) -> None:
     resource = pytest.importorskip("resource", reason="this system does not tell what child processes took")
     new, old = write("new", {"psnr": 30.0}), write("old", {"psnr": 30.0})
 
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert cli("compare", new, old).returncode == 0
+        assert cli_process("compare", new, old).returncode == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
 
