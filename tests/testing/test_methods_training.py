@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from a2ibench.testing.methods import state, training
+from a2ibench.testing.methods import results, training
 
 FAULTS = {
     "fresh entropy": (
@@ -205,7 +205,7 @@ def test_a_fault_fails_its_check_and_no_other(fault, plant, failed, monkeypatch)
 
 @pytest.mark.parametrize("bias", [0.0, 0.1])
 def test_results_of_cpu_and_gpu_are_compared(bias, plant, failed, monkeypatch) -> None:
-    monkeypatch.setattr(state, "cuda_present", lambda: True)
+    monkeypatch.setattr(results, "cuda_present", lambda: True)
     body = f"""
     def reconstruct(self, volume, grid, ctx):
         bias = np.float32({bias} if ctx.device == "cuda" else 0)

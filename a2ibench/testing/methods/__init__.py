@@ -12,17 +12,7 @@ from a2ibench.testing.methods.trial import Trial
 def suite(registered: Registered, device: str) -> tuple[Sequence[Rule[Trial]], Trial]:
     """Return the rules for methods, and what they are tried on."""
     from a2ibench.testing.description import CITED, DESCRIBED
-    from a2ibench.testing.methods import blocks, geometry, interface, learning, results, state, training
+    from a2ibench.testing.methods import results, training
 
-    rules: tuple[Rule[Trial], ...] = (
-        *DESCRIBED,
-        CITED,
-        *interface.RULES,
-        *results.RULES,
-        *geometry.RULES,
-        *blocks.RULES,
-        *state.RULES,
-        *training.RULES,
-        *learning.RULES,
-    )
+    rules: tuple[Rule[Trial], ...] = (*DESCRIBED, CITED, *results.RULES, *training.RULES)
     return rules, Trial(registered, device)

@@ -1,18 +1,40 @@
-"""How a training reports, how long it takes, and whether it can be stopped."""
+"""How a training reports, how long it takes, whether it can be stopped, and whether anything is learnt."""
 
 from __future__ import annotations
 
 import math
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from numbers import Real
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from a2ibench.contracts import Budget, Progress
+from a2ibench.protocol.intensity import normalise
+from a2ibench.protocol.resample import interpolate
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
-from a2ibench.testing.methods.trial import BASE, Report, Run, Trial, grid_of, recorder
-from a2ibench.testing.volumes import scene
+from a2ibench.testing.methods.results import ASSERTED, FAINT
+from a2ibench.testing.methods.trial import (
+    BASE,
+    FRACTIONAL,
+    LONGER,
+    SPREAD,
+    Case,
+    Report,
+    Run,
+    Trial,
+    grid_of,
+    recorder,
+)
+from a2ibench.testing.methods.weights import alter_weights
+from a2ibench.testing.volumes import Floats, best_orientation, levels_apart, scene
 
 FIT = "fit"
 OTHER_BUDGET = 9
@@ -165,4 +187,144 @@ def _check_stops(name: str, act: Callable[[Progress], None], stop: BaseException
         raise CheckFailed(f"{name} called ctx.progress {calls - 1} times after it had raised {kind}")
 
 
-RULES = (_progress, _budget, _cancellation)
+ROUNDING: Final = 0.02
+"""Grey levels of 255 that two results may differ by without one of them having learnt anything."""
+GAIN: Final = 0.05
+"""Decibels. In as many steps the networks that a2ibench ships gain several tenths."""
+START: Final = replace(FRACTIONAL, owner="training-beats-its-start", steps=1)
+_WIDEST = 3.0
+
+
+@rule(
+    "The result depends on the weights in the checkpoint",
+    "restore the weights in load, and let what the network computes reach the result, at its full weight",
+)
+def _depends_on_weights(trial: Trial) -> None:
+    run = _learned(trial, trial.need(BASE))
+    volume, _ = scene(BASE.ratio, BASE.shape)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            run.method.save(folder)
+            restored = trial.build()
+            restored.load(folder)
+            same = trial.reconstruct(restored, volume)
+        except Exception as error:
+            raise CheckSkipped("needs a checkpoint that can be loaded, see checkpoint-restores") from error
+        if levels_apart(same, run.output) > max(ROUNDING, SPREAD[trial.device]):
+            raise CheckSkipped("needs a checkpoint that restores the result, see checkpoint-restores")
+        if not alter_weights(folder):
+            _differs_by_training(trial)
+            return
+        other = trial.build()
+        try:
+            other.load(folder)
+            changed = np.asarray(other.reconstruct(volume, grid_of(volume), trial.context()))
+        except Exception:
+            # A checkpoint that knows its own checksum refuses to be altered.
+            _differs_by_training(trial)
+            return
+    apart = levels_apart(changed, same) if changed.shape == same.shape else math.inf
+    # What is no longer finite has changed.
+    if apart <= max(ROUNDING, SPREAD[trial.device]):
+        raise CheckFailed(
+            "with every weight of the checkpoint altered by half, the reconstruction is the same "
+            f"({apart:.2g} grey levels apart): no weight reaches the result"
+        )
+
+
+@rule(
+    "Training makes the result better than it was at the start",
+    "let the optimizer change the weights that the result is made with, at a learning rate above 0, "
+    "towards the volume's own patches; a loss that falls is not enough if reconstruct uses something else",
+)
+def _training_beats_its_start(trial: Trial) -> None:
+    run = _learned(trial, trial.need(FRACTIONAL))
+    start = trial.attempt(START)
+    if _psnr(run) < _psnr(start) + GAIN:
+        run = trial.attempt(replace(START, steps=LONGER))
+    before, after = _psnr(start), _psnr(run)
+    if after >= before + GAIN:
+        return
+    _comparable(run, start)
+    same = levels_apart(run.output, start.output) <= max(ROUNDING, SPREAD[trial.device])
+    if same and not _depends_on_volume(trial, run):
+        raise CheckFailed(
+            f"trained for 1 step and for {run.case.steps}, on this volume and on another, it gives the same "
+            "result: nothing is learnt"
+        )
+    # What is found in one step, such as a least squares fit, is good from the start.
+    cubic = _cubic(run.case)
+    if after < cubic + GAIN:
+        raise CheckFailed(
+            f"after 1 step the result has {before:.2f} dB PSNR, after {run.case.steps} it has {after:.2f}; "
+            f"cubic interpolation has {cubic:.2f} dB"
+        )
+
+
+def _learned(trial: Trial, run: Run) -> Run:
+    """Return a run of a method that has something to learn, and skip the check for one that has not."""
+    if run.fit_reports or trial.learns(run) or any(_networks(run.method)) or _counted(run.method):
+        return run
+    raise CheckSkipped("nothing is trained: the checkpoint is empty and fit reports nothing")
+
+
+def _comparable(run: Run, start: Run) -> None:
+    """Skip the check where another fault, which another check tells, explains that nothing is gained."""
+    best, score = best_orientation(run.output, run.truth)
+    if best != ASSERTED or score < FAINT:
+        raise CheckSkipped("the result is unlike the volume, see axis-order")
+    if np.abs(run.output).max() > _WIDEST:
+        raise CheckSkipped("the result holds no intensities, see intensity-range")
+    if any(report.phase == FIT and report.total > START.steps for report in start.fit_reports):
+        raise CheckSkipped("the training does not keep to its budget, see budget")
+
+
+def _networks(method: Any) -> Iterator[Any]:
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        members = getattr(method, "__dict__", {}).values()
+        yield from (member for member in members if isinstance(member, torch.nn.Module))
+
+
+def _counted(method: Any) -> bool:
+    with suppress(Exception):
+        return int(method.parameters()) > 0
+    return False
+
+
+def _differs_by_training(trial: Trial) -> None:
+    # Weights that cannot be altered from outside are altered by training them otherwise.
+    first, second = trial.need(FRACTIONAL), trial.need(START)
+    apart = levels_apart(first.output, second.output)
+    if apart <= max(ROUNDING, SPREAD[trial.device]) and not _depends_on_volume(trial, first):
+        raise CheckFailed(
+            f"trained for {START.steps} step and for {first.case.steps}, on this volume and on another, it "
+            "gives the same result: no weight reaches the result"
+        )
+
+
+def _depends_on_volume(trial: Trial, run: Run) -> bool:
+    volume, _ = scene(run.case.ratio, run.case.shape)
+    other, _ = scene(run.case.ratio, run.case.shape, seed=1)
+    elsewhere = trial.build()
+    elsewhere.fit(other, trial.context(run.case.steps))
+    apart = levels_apart(trial.reconstruct(elsewhere, volume), run.output)
+    return apart > max(ROUNDING, SPREAD[trial.device])
+
+
+def _psnr(run: Run) -> float:
+    return _decibels(run.output, run.truth)
+
+
+def _cubic(case: Case) -> float:
+    volume, truth = scene(case.ratio, case.shape)
+    return _decibels(interpolate(normalise(volume.data, volume), grid_of(volume)), truth)
+
+
+def _decibels(result: Floats, truth: NDArray[np.float32]) -> float:
+    error = float(np.mean((result.astype(np.float64) - truth) ** 2))
+    return -10 * math.log10(error) if error > 0 else math.inf
+
+
+RULES = (_progress, _budget, _cancellation, _depends_on_weights, _training_beats_its_start)

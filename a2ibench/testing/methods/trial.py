@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from a2ibench.testing.volumes import Floats, best_orientation, digest, scene
 
 PROFILE = PROFILES["smoke"]
 LONGER = 200
+SPREAD: Mapping[str, float] = {"cpu": 0.0, "cuda": 0.5}
+"""Grey levels of 255 between results that are the same; a GPU adds in another order each time."""
 ALIKE = 0.9
 """Correlation with the truth from which on a result is taken to be a picture of it."""
 
