@@ -10,10 +10,10 @@ from pathlib import Path
 from a2ibench.bench.cache_key import is_current, job_key
 from a2ibench.bench.executors import load_executor
 from a2ibench.bench.executors.events import Events, Quiet, Task
+from a2ibench.bench.paths import RunFiles
 from a2ibench.bench.plan import Plan
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run import Run, read_run
-from a2ibench.bench.run_files import RunFiles
 from a2ibench.bench.run_folder import Keeping, check_run_folder, lock_run, prepare_run_folder
 from a2ibench.environment import environment
 from a2ibench.errors import PluginError, one_line

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.cache_key import is_current
 from a2ibench.bench.device import device_name
+from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import Record, is_damaged, read_record
-from a2ibench.bench.run_files import RUN, RunFiles
 from a2ibench.bench.run_folder import state_of
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench import values
-from a2ibench.bench.run_files import JobFiles, job_name
+from a2ibench.bench.paths import JobFiles, job_name
 from a2ibench.data.checksums import files_below, sha256_of
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line

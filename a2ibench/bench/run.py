@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.record import Record, load_record, whole_number
-from a2ibench.bench.run_files import JobFiles, RunFiles
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line
 

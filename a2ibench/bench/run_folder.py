@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from a2ibench.bench.executors.events import Events, Quiet
+from a2ibench.bench.paths import RECORD, RUN, RunFiles
 from a2ibench.bench.record import Record, read_record, restore_record
-from a2ibench.bench.run_files import RECORD, RUN, RunFiles
 from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json
 from a2ibench.environment import environment

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from a2ibench.bench import device
 from a2ibench.bench.cache_key import dataset_content, used_by
 from a2ibench.bench.calibration import Calibrator
+from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.provenance import (
     configuration_of,
     describe_dataset,
@@ -25,7 +26,6 @@ from a2ibench.bench.provenance import (
     new_record,
 )
 from a2ibench.bench.record import Record, Score, write_record
-from a2ibench.bench.run_files import JobFiles
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
 from a2ibench.errors import InputError, one_line

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from a2ibench.bench.run_files import job_name
+from a2ibench.bench.paths import job_name
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError

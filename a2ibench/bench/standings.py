@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.record import Record, belongs
 from a2ibench.bench.run import CUBIC, Group
-from a2ibench.bench.run_files import JobFiles
 from a2ibench.contracts.planes import AXIAL
 from a2ibench.registry import host
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width

@@ -9,8 +9,15 @@ from collections.abc import Sequence
 import typer
 
 from a2ibench.cli.app import app
-from a2ibench.cli.errors import CommandLineError, ExitCode, say_error, say_traceback
-from a2ibench.cli.streams import drop_output, prepare_streams, written_out
+from a2ibench.cli.errors import (
+    CommandLineError,
+    ExitCode,
+    drop_output,
+    prepare_streams,
+    say_error,
+    say_traceback,
+    written_out,
+)
 from a2ibench.errors import A2IBenchError, one_line
 from a2ibench.isolation import ProcessEnded, is_ctrl_c, no_exit, origin, watched_interrupts
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
+from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.record import Record, belongs
 from a2ibench.bench.run import CUBIC
-from a2ibench.bench.run_files import JobFiles
 from a2ibench.reporting.summary import Sample
 
 Plane = NDArray[np.float32]

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from a2ibench.bench.paths import RECORD
 from a2ibench.bench.run import CUBIC, MODEL, Group, Run, metric_order, phase_order, whole
-from a2ibench.bench.run_files import RECORD
 from a2ibench.bench.standings import Standing, Standings
 from a2ibench.errors import printable
 from a2ibench.files import write_bytes

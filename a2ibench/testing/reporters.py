@@ -42,10 +42,10 @@ def make_run(folder: Path) -> Path:
 
     from a2ibench.bench.cache_key import job_key
     from a2ibench.bench.options import RunOptions
+    from a2ibench.bench.paths import RunFiles
     from a2ibench.bench.plan import plan_run
     from a2ibench.bench.provenance import finished, new_record
     from a2ibench.bench.record import write_record
-    from a2ibench.bench.run_files import RunFiles
     from a2ibench.bench.run_folder import prepare_run_folder
     from a2ibench.bench.run_job import run_job
 
@@ -228,7 +228,7 @@ def _failures_only(trial: Trial) -> None:
 
 
 def _without(run: Path, *jobs: str) -> None:
-    from a2ibench.bench.run_files import RunFiles
+    from a2ibench.bench.paths import RunFiles
 
     for job in jobs:
         shutil.rmtree(RunFiles(run).job(job).folder)

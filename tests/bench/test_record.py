@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a2ibench import files
+from a2ibench.bench.paths import RECORD
 from a2ibench.bench.record import (
     Calibration,
     Failure,
@@ -24,7 +25,6 @@ from a2ibench.bench.record import (
     read_record,
     write_record,
 )
-from a2ibench.bench.run_files import RECORD
 from a2ibench.errors import InputError
 from a2ibench.files import plain, write_json
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2ibench.bench.run_files import JobFiles
+from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.run_job import run_job
 from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from a2ibench.bench.run_files import JobFiles, RunFiles
+from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 
