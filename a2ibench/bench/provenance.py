@@ -14,7 +14,7 @@ import numpy as np
 
 from a2ibench import __version__
 from a2ibench.bench.record import Failure, Record
-from a2ibench.bench.specs import Job, dataset_to_dict
+from a2ibench.bench.specs import FOR_PEOPLE, Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
 from a2ibench.data.intensity_range import noise_level
@@ -136,15 +136,19 @@ def _levels(volume: Volume) -> dict[str, Any]:
     return told
 
 
+_FIRST_FIELDS = ("key", "bin", "crop", "phantom", "simulate")
+_TOLD_ELSEWHERE = (*FOR_PEOPLE, "name", "voxel_size", "path", "url", "sha256", "intensity")
+
+
 def _definition(spec: DatasetSpec) -> dict[str, Any]:
     fields = dataset_to_dict(spec)
     if spec.generated:
         from a2ibench.data.generators import find_generator
 
         fields["phantom"] |= {"generator_version": find_generator(spec).version}
-    # Only where they are given, so that the records of entries without them stay as they were.
-    given = [name for name in ("level", "member") if fields[name] is not None]
-    return {name: fields[name] for name in ("key", "bin", "crop", "phantom", "simulate", *given)}
+    # Later fields only where they are given, so that the records of entries without them stay as they were.
+    given = {name for name, value in fields.items() if value is not None and name not in _TOLD_ELSEWHERE}
+    return {name: fields[name] for name in dict.fromkeys([*_FIRST_FIELDS, *sorted(given)])}
 
 
 def _guarded(spec: DatasetSpec) -> str:

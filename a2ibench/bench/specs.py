@@ -196,7 +196,7 @@ def _split(what: str, names: Names) -> list[str]:
     return found
 
 
-_FOR_PEOPLE = ("title", "licence", "citation", "instructions")
+FOR_PEOPLE = ("title", "licence", "citation", "instructions")
 
 
 def dataset_to_dict(spec: DatasetSpec) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def dataset_from_dict(fields: Mapping[str, Any]) -> DatasetSpec:
 
 def dataset_identity(spec: DatasetSpec) -> dict[str, Any]:
     """Return the fields that decide what is benchmarked: all but the texts for people."""
-    return {name: value for name, value in dataset_to_dict(spec).items() if name not in _FOR_PEOPLE}
+    return {name: value for name, value in dataset_to_dict(spec).items() if name not in FOR_PEOPLE}
 
 
 @dataclass(frozen=True)
