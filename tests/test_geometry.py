@@ -15,7 +15,7 @@ from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
 
 METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
-RATIOS = [2.0, 10 / 3, 8.0, *(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (3.0, 4.0))]
+RATIOS = [10 / 3, 8.0, *(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (2.0, 3.0, 4.0))]
 CTX = Context(size="tiny", budget=Budget(steps=30), batch=4, patch=32)
 
 
@@ -68,7 +68,7 @@ def test_a_linear_ramp_comes_back_linear(name: str, ratio: float) -> None:
     assert slope == pytest.approx(128 / (n_in - 1), rel=1e-4 if name == "cubic" else 0.1)
 
 
-@pytest.mark.parametrize(("shape", "limit"), [((60, 40, 200), 360_000), ((200, 40, 64), 480_000)])
+@pytest.mark.parametrize(("shape", "limit"), [((60, 32, 128), 200_000), ((200, 40, 64), 480_000)])
 @pytest.mark.parametrize("name", METHODS)
 def test_block_by_block_equals_the_whole(name: str, shape: tuple[int, int, int], limit: int) -> None:
     method, *_ = _fitted(name, 10 / 3)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from a2ibench.bench.record import Failure, Record
 from a2ibench.cli.bars import BarEvents
 from a2ibench.cli.errors import in_one_line
 from a2ibench.cli.progress import PhaseLines, outcome, values_text
@@ -35,7 +36,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_it_is_one_printable_line(text):
-    record = {"status": "error", "metrics": {}, "error": {"message": text}}
+    record = Record("cells", "cubic", 0, "error", error=Failure("ValueError", text))
     clock = iter(range(0, 9000, 100))
     phase = PhaseLines(lambda: next(clock))
     phase.line(text, 0, 9, {})

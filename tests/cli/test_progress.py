@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from a2ibench.bench.record import Failure, Record, Score
 from a2ibench.bench.specs import Job
 from a2ibench.cli import progress
 from a2ibench.cli.bars import BarEvents
@@ -16,7 +17,7 @@ from a2ibench.cli.progress import PlainEvents, interactive
 from a2ibench.contracts import Budget, DatasetSpec
 
 JOB = Job(DatasetSpec("d", "D", (1.0, 1.0, 1.0)), "m", 2, "smoke", Budget(steps=1))
-OK: dict[str, Any] = {"status": "ok", "metrics": {"psnr": {"value": 29.256, "version": 1}}, "error": None}
+OK = Record("cells", "cubic", 0, metrics={"psnr": Score(29.256, 1)})
 
 
 class Clock:
@@ -61,10 +62,10 @@ def test_a_line_every_15_seconds_of_a_long_phase_and_none_within_2_seconds() -> 
 
 
 def test_outcomes_are_one_line() -> None:
-    error = {"type": "ValueError", "message": "no\nluck", "traceback": "..."}
+    failed = replace(OK, status="error", metrics={}, error=Failure("ValueError", "no\nluck", "..."))
     assert progress.outcome(OK) == "ok, psnr 29.26"
-    assert progress.outcome({"status": "error", "metrics": {}, "error": error}) == "error, no luck"
-    skipped = {"status": "skipped", "metrics": {}, "error": None, "reason": "too thin"}
+    assert progress.outcome(failed) == "error, no luck"
+    skipped = replace(OK, status="skipped", metrics={}, reason="too thin")
     assert progress.outcome(skipped) == "skipped, too thin"
 
 

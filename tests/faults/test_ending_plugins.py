@@ -33,6 +33,7 @@ from a2ibench import ReporterSpec, hookimpl
 @hookimpl
 def a2ibench_register_reporters(register):
     register(ReporterSpec("rough", "rough.deep:write", ""))
+    register(ReporterSpec("rougher", "rough.deep:destroy", ""))
 
 @hookimpl
 def a2ibench_job_finished(record):
@@ -62,11 +63,13 @@ def test_a_plugin_that_does_not_answer_failed_and_the_command_works(
 @pytest.mark.parametrize(
     ("hook", "deep"),
     [
-        ("import os; os._exit(0)", "import os\ndef write(run): os._exit(0)"),
+        (
+            "import os; os._exit(0)",
+            "import os, shutil\ndef write(run): os._exit(0)\ndef destroy(run): shutil.rmtree(run.folder)",
+        ),
         pytest.param(
             "raise KeyboardInterrupt", "def write(run): raise KeyboardInterrupt", marks=pytest.mark.slow
         ),
-        ("pass", "import shutil\ndef write(run): shutil.rmtree(run.folder); return []"),
         pytest.param("pass", "def write(run): return [run.folder / 'never-written']", marks=pytest.mark.slow),
     ],
 )
@@ -87,6 +90,8 @@ def test_a_run_with_a_rough_reporter_keeps_its_records_and_says_so(
     assert "Traceback" not in done.stderr
     assert (out / "jobs/t--cubic--s0/record.json").is_file()
     assert "cubic" in (out / "table.md").read_text()
+    assert "reporter rough: " in done.stderr
+    assert "reporter rougher: " in done.stderr
     assert (hook == "pass") or "a2ibench_job_finished failed" in done.stderr
 
 

@@ -7,7 +7,6 @@ import re
 import unicodedata
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from matplotlib import image
 from rich.console import Console
 
+from a2ibench.bench.record import Record
 from a2ibench.bench.specs import Job
 from a2ibench.cli.bars import BarEvents
 from a2ibench.cli.errors import in_one_line
@@ -139,7 +139,7 @@ def test_an_error_that_cannot_be_shown_is_one_line() -> None:
 @hostile
 def test_progress_names_of_plugins_are_one_line(text: str) -> None:
     job = Job(DatasetSpec("d", "D", (1.0, 1.0, 1.0)), "m", 0, "smoke", Budget(steps=1))
-    record: dict[str, Any] = {"status": "skipped", "metrics": {}, "error": None, "reason": text}
+    record = Record("d", "m", 0, "skipped", reason=text)
     clock, said = iter(range(0, 1000, 5)), list[str]()
     events = PlainEvents(said.append, lambda: next(clock))
     phases = PhaseLines(lambda: next(clock))

@@ -118,16 +118,21 @@ class Averaged(SliceNetwork):
     def optimizer(self, parameters):
         return Restless(parameters, lr=3e-3)
 """
-# All in one process, since most of what a short run takes is the start of its process.
+# All in one process and without tables and figures, which is most of what a short run takes.
 RUNS = """
 import json, os, sys
-import a2ibench
+from pathlib import Path
+from a2ibench.bench.execute import execute
+from a2ibench.bench.options import RunOptions
+from a2ibench.bench.plan import plan_run
+from a2ibench.bench.run_folder import prepare_run_folder
 
-catalogue, out, plans = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+catalogue, out, plans = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 for name, (planted, methods) in plans.items():
     os.environ["PLANTED"] = planted
-    a2ibench.run(methods.split(","), ["full"], catalogue=catalogue, profile="smoke", device="cpu",
-                 budget="60steps", executor="inline", out=f"{out}/{name}")
+    plan = plan_run(RunOptions(methods.split(","), ["full"], catalogue=catalogue, profile="smoke",
+                               device="cpu", budget="60steps", executor="inline"))
+    execute(plan, prepare_run_folder(plan, out / name))
 """
 
 
