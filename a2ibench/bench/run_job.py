@@ -32,9 +32,8 @@ from a2ibench.errors import InputError, one_line
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import normalise, quantise
-from a2ibench.protocol.profiles import PROFILES
+from a2ibench.protocol.profiles import PROFILES, seed_everything
 from a2ibench.protocol.resample import interpolate
-from a2ibench.protocol.seeding import seed_everything
 from a2ibench.registry import host
 from a2ibench.registry.validation import measure
 

@@ -1,10 +1,13 @@
-"""How much work a benchmark does: the same for every learned method."""
+"""What is the same for every method: how much work it may do, and where random numbers begin."""
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from a2ibench.settings import Setting
 
@@ -38,3 +41,14 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "full": Profile("full", size="full", steps=20_000, batch=16, patch=96),
     }
 )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and, where it is imported, torch."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (plugins may draw from the global generator)
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)

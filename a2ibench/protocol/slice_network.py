@@ -20,12 +20,19 @@ from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError, PluginError
-from a2ibench.protocol import checkpoint
 from a2ibench.protocol.intensity import normalise
 from a2ibench.protocol.planes import MIRRORS, mirrored, restore
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import PatchSampler, training_grid
-from a2ibench.protocol.training import Schedule, autocast, resolve, train
+from a2ibench.protocol.training import (
+    Schedule,
+    autocast,
+    load_checkpoint,
+    resolve,
+    save_checkpoint,
+    tensors_under,
+    train,
+)
 from a2ibench.registry import host
 from a2ibench.settings import Configurable, Value, setting
 
@@ -222,7 +229,7 @@ class SliceNetwork(Configurable):
             "contrast": list(self._seen),
             "settings": Configurable.configuration(self),
         }
-        checkpoint.save(path, type(self).__name__, weights, state)
+        save_checkpoint(path, type(self).__name__, weights, state)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote; the settings it was trained with replace this object's.
@@ -234,14 +241,14 @@ class SliceNetwork(Configurable):
         InputError
             If the folder holds no checkpoint of this method.
         """
-        weights, state = checkpoint.load(path, type(self).__name__)
+        weights, state = load_checkpoint(path, type(self).__name__)
         Configurable.__init__(self, **state["settings"] | self._given)
         self._size, self._ratio = state["size"], state["ratio"]
         low, high = state.get("contrast", (0.0, 1.0))
         self._seen = float(low), float(high)
-        self._nominal = checkpoint.part(weights, "nominal")
+        self._nominal = tensors_under(weights, "nominal")
         network = self.build(self._size)
-        network.load_state_dict(checkpoint.part(weights, "network"))
+        network.load_state_dict(tensors_under(weights, "network"))
         self._network = self._placed(network, "cpu").eval()
 
     def configuration(self) -> dict[str, Value]:

@@ -1,21 +1,26 @@
-"""The training loop that every learned method shares, and the precision it runs in."""
+"""The training loop that learned methods share, the precision it runs in, and checkpoints, never pickles."""
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from a2ibench.contracts import Budget, Progress
-from a2ibench.errors import PluginError
+from a2ibench.documents import read_json
+from a2ibench.errors import InputError, PluginError, one_line
 
 
 def cpu_has_bf16() -> bool:
@@ -219,3 +224,57 @@ def train(
                 reported = now
     average.apply()
     return step
+
+
+_WEIGHTS, _STATE = "weights.safetensors", "method.json"
+
+
+def save_checkpoint(
+    folder: Path, kind: str, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if it does not exist.
+    kind : str
+        Name of the class that can read it back.
+    weights : mapping of str to torch.Tensor
+        Tensors of any device and layout.
+    state : mapping
+        JSON-able values.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, folder / _WEIGHTS)
+    (folder / _STATE).write_text(json.dumps({"kind": kind, **state}, indent=2) + "\n")
+
+
+def load_checkpoint(folder: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read a checkpoint folder that `save_checkpoint` wrote for the same kind.
+
+    Raises
+    ------
+    InputError
+        If files are missing or damaged, or the checkpoint is another method's.
+    """
+    try:
+        state: Any = read_json(folder / _STATE)
+        weights: dict[str, torch.Tensor] = load_file(folder / _WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(
+            f"{folder}: no readable checkpoint ({one_line(str(error), 200)}); give a folder that a run saved"
+        ) from error
+    found = state.get("kind") if isinstance(state, dict) else None
+    if found != kind:
+        raise InputError(
+            f"{folder}: checkpoint of {one_line(str(found), 60)}, not of {kind}; "
+            "give the method it was saved by"
+        )
+    return weights, state
+
+
+def tensors_under(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return the tensors under ``prefix.``, with the prefix removed."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}

@@ -21,7 +21,7 @@ from a2ibench.data.writing.partial import (
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
-from a2ibench.protocol.seeding import seed_everything
+from a2ibench.protocol.profiles import seed_everything
 from a2ibench.reconstruction.options import MethodOptions, check_applies
 from a2ibench.registry import host
 

@@ -18,7 +18,7 @@ from a2ibench.data.catalogue import load_catalogue
 from a2ibench.data.fetch.http import Part
 from a2ibench.data.formats import open_lazy
 from a2ibench.errors import A2IBenchError
-from a2ibench.protocol import checkpoint
+from a2ibench.protocol.training import load_checkpoint
 from a2ibench.reconstruction.checkpoints import trained_levels
 
 LEVELS = Volume(np.zeros((2, 2, 2), np.uint8), (30.0, 10.0, 10.0), (0.0, 255.0))
@@ -84,7 +84,7 @@ def readers(folder):
     documents = {
         "baseline": (folder / "baseline.json", read_outcome, folder / "baseline.json"),
         "record": (folder / "record.json", read_record, folder),
-        "checkpoint": (folder / "method.json", lambda path: checkpoint.load(path, "kind"), folder),
+        "checkpoint": (folder / "method.json", lambda path: load_checkpoint(path, "kind"), folder),
         "intensity": (folder / "intensity.json", lambda path: trained_levels(path, LEVELS), folder),
         "part": (folder / "part.json", lambda path: Part(path).version("a"), folder / "part"),
         "catalogue": (folder / "d.toml", load_catalogue, folder / "d.toml"),
