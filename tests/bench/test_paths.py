@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from a2ibench.bench.paths import JobFiles, RunFiles
+from a2ibench.bench.record import Record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 
@@ -31,9 +32,8 @@ def test_a_job_has_the_layout_that_is_documented() -> None:
 
 def test_a_job_and_its_record_have_one_folder() -> None:
     job = Job(DatasetSpec("d", "D", (3.0, 1.0, 1.0)), "m", 2, "smoke", Budget(steps=1))
-    files = RUN.job_of({"dataset": "d", "method": "m", "seed": 2})
-    assert files == RUN.job(job.name)
-    assert files.folder.as_posix() == "run/jobs/d--m--s2"
+    assert job.name == Record("d", "m", 2).name
+    assert RUN.job(job.name).folder.as_posix() == "run/jobs/d--m--s2"
 
 
 def test_jobs_are_in_the_order_of_their_folders(tmp_path: Path) -> None:

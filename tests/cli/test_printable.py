@@ -60,7 +60,7 @@ def test_bars_show_it_as_it_stands(text):
     with BarEvents(Console(file=file, force_terminal=True, width=300, color_system=None)) as bars:
         bars.job_started(job, 1, 1)
         bars.progress(job, text, 1, 3, {text: 1.0})
-        bars.job_finished(job, {"status": "error", "metrics": {}, "error": {"message": text}})
+        bars.job_finished(job, Record("d", "m", 0, "error", error=Failure("ValueError", text)))
     assert "error" in file.getvalue()
     assert "\x1b[31m" not in file.getvalue()
     assert not set("\x9b\x07\u202e\ud800\0") & set(file.getvalue())

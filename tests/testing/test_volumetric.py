@@ -55,8 +55,8 @@ def test_blocks_of_its_own_limit_make_up_the_whole(monkeypatch: pytest.MonkeyPat
 def test_a_job_records_its_work(tmp_path: Path) -> None:
     job = Job(CUBE, "planted", 0, "smoke", Budget(steps=10), metrics=("psnr",))
     record = run_job(job, tmp_path)
-    assert record["status"] == "ok"
+    assert record.status == "ok"
     weights = 27 * (6 + 36 + 6)
-    assert record["model"]["macs_per_voxel"] == weights
-    assert record["model"]["params"] == weights + 6 + 6 + 1
-    assert record["metrics"]["psnr"]["value"] > 20
+    assert record.model["macs_per_voxel"] == weights
+    assert record.model["params"] == weights + 6 + 6 + 1
+    assert record.metrics["psnr"].value > 20

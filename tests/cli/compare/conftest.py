@@ -122,7 +122,7 @@ class Averaged(SliceNetwork):
 RUNS = """
 import json, os, sys
 from pathlib import Path
-from a2ibench.bench.execute import execute
+from a2ibench.bench.benchmark import execute
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.run_folder import prepare_run_folder
