@@ -271,8 +271,8 @@ class RunOptions:
     ).default()
     reporters: str | Sequence[str] | None = Option(
         "What writes about the run in the end; all by default.",
-        "all|A,B",
-        doc='Names of reporters, such as ``"tables"`` and ``"figures"``; by default all.',
+        "all|none|A,B",
+        doc='Names of reporters, such as ``"tables"`` and ``"figures"``, or ``"none"``; by default all.',
         key=_names_key,
         check=reporter_names,
     ).default()

@@ -105,7 +105,12 @@ def metric_names(names: Names | None = None) -> tuple[str, ...]:
 
 
 def reporter_names(names: Names | None = None) -> tuple[str, ...]:
-    """Return the names of the wanted reporters, by default all: tables and figures before those of plugins.
+    """Return the names of the wanted reporters; by default all, tables and figures before those of plugins.
+
+    Parameters
+    ----------
+    names : str or sequence of str, optional
+        ``"none"`` for no reporter.
 
     Raises
     ------
@@ -117,6 +122,8 @@ def reporter_names(names: Names | None = None) -> tuple[str, ...]:
     if names is None or names == ALL:
         reporters = host().reporters
         return tuple(sorted(reporters, key=lambda name: reporters[name].distribution != PROJECT))
+    if names == "none" or not names:
+        return ()
     found = _split("reporters", names)
     for name in found:
         host().find("reporter", name)

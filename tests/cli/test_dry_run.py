@@ -56,7 +56,7 @@ class Learns(Cubic):
 def command(install_plugin: Install, catalogue: Path) -> list[str | Path]:
     install_plugin("helper", PLUGIN, files={"methods.py": METHODS})
     return ["run", "--methods", "cubic,fails,refuses,learns", "--datasets", "thin", "--catalogue", catalogue,
-            "--profile", "smoke", "--executor", "inline"]  # fmt: skip
+            "--profile", "smoke", "--executor", "inline", "--reporters", "none"]  # fmt: skip
 
 
 def everything_in(folder: Path) -> dict[str, int]:

@@ -73,7 +73,8 @@ def rough(install_plugin: Callable[..., object], tmp_path: Path) -> Path:
 def test_each_costs_its_own_job_alone(rough: Path, cli_process: Cli, tmp_path: Path, executor: str) -> None:
     done = cli_process(
         "run", "--methods", "ends,leaves,interrupts,moves,cubic", "--catalogue", "../small.toml",
-        "--profile", "smoke", "--device", "cpu", "--executor", executor, "--out", "out",
+        "--profile", "smoke", "--device", "cpu", "--executor", executor, "--reporters", "tables",
+        "--out", "out",
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr

@@ -61,7 +61,7 @@ def test_a_worker_in_c_code_and_its_daemon_end_with_the_command(install_plugin, 
     (tmp_path / "datasets.toml").write_text(CATALOGUE)
     command = [sys.executable, "-m", "a2ibench", "run", "--methods", "clinging", "--datasets", "all"]
     command += ["--catalogue", str(tmp_path / "datasets.toml"), "--profile", "smoke"]
-    command += ["--out", str(tmp_path / "run")]
+    command += ["--reporters", "none", "--out", str(tmp_path / "run")]
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(command, env=os.environ | {"PIDS": str(tmp_path)}, stdout=log, stderr=log)
     pids, end = tmp_path / "pids", time.monotonic() + 60

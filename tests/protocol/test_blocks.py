@@ -13,14 +13,14 @@ from a2ibench.protocol.intensity import quantise
 from a2ibench_cubic.method import Cubic
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     n_in=st.integers(2, 20),
     ratio=st.sampled_from([1.0, 2.0, 10 / 3, 8.0]),
     lateral=st.tuples(st.integers(1, 50), st.integers(1, 50)),
     halo=st.tuples(st.integers(0, 3), st.integers(0, 9)),
     align=st.sampled_from([1, 8, 16]),
-    limit=st.integers(500, 50_000),
+    limit=st.integers(2_000, 50_000),
 )
 def test_blocks_tile_the_output_once_within_the_limit(n_in, ratio, lateral, halo, align, limit) -> None:
     grid = AxialGrid(n_in, ratio)

@@ -66,6 +66,8 @@ def test_the_named_ones_write_in_their_order(folder: Path) -> None:
     assert [path.name for path in written] == ["new.txt"]
     assert not problems
     assert not (folder / "table.csv").exists()
+    assert check_option("reporters", RunOptions(reporters="none")) == ()
+    assert check_option("reporters", RunOptions(reporters=[])) == ()
     with pytest.raises(UnknownNameError, match="figurs"):
         check_option("reporters", RunOptions(reporters=["figurs"]))
 

@@ -157,7 +157,8 @@ def bench(cli: Cli, catalogue: Path, tmp_path: Path, install_plugin: Install) ->
 
     def run(name: str, *options: str, methods: str = "cubic,steady", datasets: str = "full") -> Path:
         done = cli("run", "--methods", methods, "--datasets", datasets, "--catalogue", catalogue,
-                   "--profile", "smoke", "--device", "cpu", "--out", tmp_path / name, *options)  # fmt: skip
+                   "--profile", "smoke", "--device", "cpu", "--reporters", "none", "--out", tmp_path / name,
+                   *options)  # fmt: skip
         assert done.returncode == 0, done.stderr
         return tmp_path / name
 

@@ -59,7 +59,7 @@ def test_honest_repeats_in_other_orders_and_with_other_threads_raise_no_alarm(
     def alarms(chance: int, these: list[int]) -> list[int]:
         # The baseline may have met a burst, too.
         name = f"usual-{chance}"
-        usual = bench(name, "--executor", "inline", "--reporters", "tables", methods="steady,broad,srmd")
+        usual = bench(name, "--executor", "inline", methods="steady,broad,srmd")
         assert cli("baseline", usual, name, "--out", tmp_path).returncode == 0
         baseline = with_directions(read_outcome(tmp_path / f"{name}.json"))
         out = tmp_path / f"chance-{chance}"
@@ -88,7 +88,7 @@ def test_a_method_twice_as_slow_is_caught(
         found = []
         for name, slowness in (("usual", "1"), ("again", "1"), ("slow", "2")):
             monkeypatch.setenv("SLOWNESS", slowness)
-            found.append(bench(f"{name}-{chance}", **options))
+            found.append(bench(f"{name}-{chance}", "--executor", "inline", **options))
         return found
 
     for chance in range(CHANCES):
