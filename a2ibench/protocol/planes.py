@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 from a2ibench.contracts import Progress
-from a2ibench.contracts.planes import PLANES
+from a2ibench.contracts.planes import AXIAL, PLANES
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 
@@ -81,8 +82,9 @@ def restore(
     align: int,
     progress: Progress,
     kept: tuple[slice, slice] | None = None,
+    fusion: str = "mean",
 ) -> torch.Tensor:
-    """Run a network over every axial plane of a volume and average the plane families.
+    """Run a network over every axial plane of a volume, and fuse the plane families.
 
     Parameters
     ----------
@@ -100,24 +102,31 @@ def restore(
         Told how many planes are done, of their mean width.
     kept : tuple of slice, optional
         Lateral voxels (y, x) to restore; the others are 0. By default all.
+    fusion : {"mean", "frequency"}
+        How two families become one volume: by their mean, or by `fuse_by_frequency`, for which
+        `FUSION_MARGIN` voxels around those that are kept are restored, too.
 
     Returns
     -------
     torch.Tensor, shape (z, y, x)
         On the CPU.
     """
+    by_frequency = fusion == "frequency" and len(families) == len(AXIAL)
     out = torch.zeros_like(data)
+    others = torch.zeros_like(data) if by_frequency else out
     kind = device.split(":")[0]
     z, y, x = (slice(0, n) for n in data.shape)
+    inside = kept or (y, x)
+    grown = [_grown(part, n) for part, n in zip(inside, data.shape[1:], strict=True)]
     # What is restored: planes, and columns of each.
-    box = (z, *(kept or (y, x)))
+    box = (z, *(grown if by_frequency else inside))
     axes = [PLANES[family] for family in families]
     planes = sum(_length(box[stacked]) for stacked, *_ in axes)
     # Planes of one family may be much wider than the other's, but each family covers the same voxels.
     work, done = len(families) * _length(box[1]) * _length(box[2]), 0
-    for order in axes:
+    for order, restored in zip(axes, (out, others), strict=False):
         some, part_wanted = box[order[0]], box[order[2]]
-        stack, target = (whole.permute(order)[some] for whole in (data, out))
+        stack, target = (volume.permute(order)[some] for volume in (data, restored))
         rows, extent = stack.shape[1:]
         cut = tiles(rows, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align, wanted=part_wanted)
         batch = max(1, PIXELS_PER_BATCH[kind] // (rows * extent))
@@ -126,11 +135,55 @@ def restore(
             for tile in cut:
                 images = part[:, None, :, tile.read].contiguous().to(device, non_blocking=True)
                 inner = slice(tile.kept.start - tile.read.start, tile.kept.stop - tile.read.start)
-                restored = run(images)[:, 0, :, inner].to(data.device)
-                target[first : first + batch, :, tile.kept].add_(restored, alpha=1 / len(families))
+                result = run(images)[:, 0, :, inner].to(data.device)
+                share = 1 if by_frequency else 1 / len(families)
+                target[first : first + batch, :, tile.kept].add_(result, alpha=share)
             done += len(part) * _length(part_wanted)
             progress("reconstruct", planes * done // work, planes)
-    return out
+    return fuse_by_frequency(out, others, inside) if by_frequency else out
+
+
+FUSION_MARGIN = 1
+
+
+def fuse_by_frequency(xz: torch.Tensor, yz: torch.Tensor, kept: tuple[slice, slice]) -> torch.Tensor:
+    """Fuse what was restored in xz and in yz planes, each trusted where its planes extend.
+
+    A family never sees frequencies across its planes, so its errors, and the noise that it leaves, are white
+    there, and their mean weaves a cross-hatch into xy planes. With D the difference of the two and L the
+    binomial low-pass [1 2 1] / 4 along an axis, the mean is corrected by half of
+    ``L_y (1 - L_x) D - L_x (1 - L_y) D``, which is ``L_y D - L_x D``: what is low along y and high along x
+    comes from xz planes, what is low along x and high along y from yz planes.
+
+    Parameters
+    ----------
+    xz, yz : torch.Tensor, shape (z, y, x)
+        By family, with `FUSION_MARGIN` voxels around what is kept, where there are any. `xz` is overwritten.
+    kept : tuple of slice
+        Lateral voxels (y, x) of the result; the others are 0.
+
+    Returns
+    -------
+    torch.Tensor, shape (z, y, x)
+    """
+    y, x = kept
+    rows, columns = xz.shape[1:]
+    (top, bottom), (left, right) = ((p.start, p.stop) for p in (_grown(y, rows), _grown(x, columns)))
+    # The nearest voxel stands in for those beyond the volume.
+    beyond = (left - x.start + 1, x.stop + 1 - right, top - y.start + 1, y.stop + 1 - bottom)
+    for section, other in zip(xz, yz, strict=True):
+        difference = section[top:bottom, left:right] - other[top:bottom, left:right]
+        around = F.pad(difference[None, None], beyond, mode="replicate")[0, 0]
+        fused = (section[y, x] + other[y, x]) / 2
+        # The centres of the two filters cancel.
+        fused += (around[:-2, 1:-1] + around[2:, 1:-1] - around[1:-1, :-2] - around[1:-1, 2:]) / 8
+        section.zero_()
+        section[y, x] = fused
+    return xz
+
+
+def _grown(part: slice, length: int) -> slice:
+    return slice(max(0, part.start - FUSION_MARGIN), min(length, part.stop + FUSION_MARGIN))
 
 
 def _length(part: slice) -> int:

@@ -21,7 +21,7 @@ from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError, PluginError
 from a2ibench.protocol.intensity import normalise
-from a2ibench.protocol.planes import MIRRORS, mirrored, restore
+from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, mirrored, restore
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import PatchSampler, training_grid
 from a2ibench.protocol.training import (
@@ -38,7 +38,7 @@ from a2ibench.settings import Configurable, Value, setting
 
 log = logging.getLogger("a2ibench")
 
-_AFTER_TRAINING = ("planes", "flips")
+_AFTER_TRAINING = ("planes", "fusion", "flips")
 
 # A multiple of the periods of networks, which pad what is none.
 _COUNTED = 240
@@ -61,7 +61,10 @@ class SliceNetwork(Configurable):
         "slab-average", "model that makes the training pairs, with options as in slab-average:gaussian=0.01"
     )
     planes: str = setting(
-        "both", "axial planes to restore; both takes their mean", choices=tuple(PLANE_CHOICES)
+        "both", "axial planes to restore; both fuses the two families", choices=tuple(PLANE_CHOICES)
+    )
+    fusion: str = setting(
+        "mean", "of the plane families: their mean, or each by frequency", choices=("mean", "frequency")
     )
     learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
     warmup: float = setting(0.05, "part of the training in which the learning rate rises", low=0, high=1)
@@ -103,7 +106,8 @@ class SliceNetwork(Configurable):
     @property
     def halo(self) -> tuple[int, int]:
         """Input slices and lateral voxels wanted around a block."""
-        return math.ceil((self.reach + self.align) / self._ratio) + 2, self.reach
+        margin = FUSION_MARGIN if self.fusion == "frequency" else 0
+        return math.ceil((self.reach + self.align) / self._ratio) + 2, self.reach + margin
 
     def fits(self, shape: tuple[int, int, int]) -> bool:
         """Whether axial planes of so large a block can be restored at once."""
@@ -209,6 +213,7 @@ class SliceNetwork(Configurable):
                 align=self.align,
                 progress=ctx.progress,
                 kept=ctx.kept,
+                fusion=self.fusion,
             )
         first = grid.first_out - cover.first_out
         wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
@@ -234,7 +239,7 @@ class SliceNetwork(Configurable):
     def load(self, path: Path) -> None:
         """Read what `save` wrote; the settings it was trained with replace this object's.
 
-        Only ``planes`` and ``flips``, which concern reconstruction alone, stay as they were given.
+        Only ``planes``, ``fusion`` and ``flips``, which concern reconstruction, stay as they were given.
 
         Raises
         ------
