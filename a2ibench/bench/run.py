@@ -181,7 +181,8 @@ def _run_json(file: Path, damaged: dict[Path, str]) -> Mapping[str, Mapping[str,
     try:
         content = read_json(file)
         plan = dict(content["plan"])
-        _planned(plan, strict=True)
+        _planned(plan)
+        dict.fromkeys(plan.get("seeds", ()))
         return {"plan": plan, "environment": dict(content.get("environment", {}))}
     except FileNotFoundError:
         pass
@@ -191,16 +192,11 @@ def _run_json(file: Path, damaged: dict[Path, str]) -> Mapping[str, Mapping[str,
     return {"plan": empty, "environment": empty}
 
 
-def _planned(options: Mapping[str, Any], *, strict: bool = False) -> tuple[list[str], list[str]]:
-    try:
-        datasets = [dataset["name"] for dataset in options.get("datasets", ())]
-        methods = list(options.get("methods", ()))
-        # What cannot be looked up is no name.
-        return list(dict.fromkeys(datasets)), list(dict.fromkeys(methods))
-    except (LookupError, TypeError, AttributeError):
-        if strict:
-            raise
-        return [], []
+def _planned(options: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of datasets and methods in a plan; LookupError or TypeError where it is none."""
+    datasets = [dataset["name"] for dataset in options.get("datasets", ())]
+    # What cannot be looked up is no name.
+    return list(dict.fromkeys(datasets)), list(dict.fromkeys(options.get("methods", ())))
 
 
 def _names(planned: Sequence[str], found: Iterable[str]) -> tuple[str, ...]:

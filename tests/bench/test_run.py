@@ -125,7 +125,12 @@ def test_a_copy_of_a_jobs_folder_counts_once(make: Make) -> None:
 
 @pytest.mark.parametrize(
     "plan",
-    ["", "{", "[]", '{"plan": 5}', '{"plan": {"datasets": [5]}}', '{"plan": {"methods": [[]]}}'],
+    [
+        "",
+        "{",
+        "[]",
+        *(f'{{"plan": {p}}}' for p in ("5", '{"datasets": [5]}', '{"methods": [[]]}', '{"seeds": 5}')),
+    ],
 )
 def test_a_damaged_plan_costs_the_order_alone(make: Make, plan: str) -> None:
     folder = make(job("b", "net"), job("a", "cubic"))

@@ -88,7 +88,7 @@ def test_a_method_twice_as_slow_is_caught(
         found = []
         for name, slowness in (("usual", "1"), ("again", "1"), ("slow", "2")):
             monkeypatch.setenv("SLOWNESS", slowness)
-            found.append(bench(f"{name}-{chance}", "--executor", "inline", **options))
+            found.append(bench(f"{name}-{chance}", **options))
         return found
 
     for chance in range(CHANCES):
