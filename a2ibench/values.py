@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from a2ibench.errors import one_line
@@ -72,6 +73,23 @@ def one_of(known: Collection[str]) -> Reader:
 def prose(value: Any) -> str:
     """Read a text for people, on one line."""
     return " ".join(literal(value).split())
+
+
+def names(value: Any) -> str | list[str]:
+    """Read a list of names, or a single text such as "all"."""
+    if isinstance(value, list):
+        return [within(f"[{index}]", literal, item) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return literal(value)
+    raise ValueError(f'is {show(value)}; give a list of names, or "all"')
+
+
+def path(value: Any) -> Path:
+    """Read a path, with ~ for the home folder."""
+    try:
+        return Path(literal(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"is {show(value)}, but there is no such home folder; write it out") from None
 
 
 def number(wanted: str, allowed: Callable[[float], bool] = math.isfinite) -> Reader:

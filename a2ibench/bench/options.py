@@ -26,7 +26,7 @@ from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, naming_option
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value
-from a2ibench.values import Reader, literal, number, show, whole, within
+from a2ibench.values import Reader, literal, names, number, path, whole
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
@@ -162,24 +162,7 @@ def _catalogue(path: str | Path | None) -> Path | None:
     return Path(path).absolute()
 
 
-def _names_key(value: Any) -> str | list[str]:
-    if isinstance(value, list):
-        return [within(f"[{index}]", literal, item) for index, item in enumerate(value)]
-    if isinstance(value, str):
-        return literal(value)
-    raise ValueError(f'is {show(value)}; give a list of names, or "all"')
-
-
-def _path_key(value: Any) -> Path:
-    try:
-        return Path(literal(value)).expanduser()
-    except RuntimeError:
-        raise ValueError(f"is {show(value)}, but there is no such home folder; write it out") from None
-
-
-CATALOGUE = Option(
-    "A datasets.toml instead of the one that ships.", "FILE", Path, key=_path_key, check=_catalogue
-)
+CATALOGUE = Option("A datasets.toml instead of the one that ships.", "FILE", Path, key=path, check=_catalogue)
 _PROFILE = Option(
     "Network size and training; full by default with a GPU, else quick.",
     "|".join(PROFILES),
@@ -227,14 +210,14 @@ class RunOptions:
         "Methods to compare; all by default.",
         "all|A,B",
         doc='Names, or ``"all"``.',
-        key=_names_key,
+        key=names,
         check=method_names,
     ).default(ALL)
     datasets: str | Sequence[str] | None = Option(
         "Datasets; by default every one that needs no download.",
         "all|D1,D2",
         doc='Names, or ``"all"``; by default every one that needs no download.',
-        key=_names_key,
+        key=names,
         check=find_datasets,
         needs=("catalogue",),
     ).default()
@@ -273,14 +256,14 @@ class RunOptions:
         "What writes about the run in the end; all by default.",
         "all|none|A,B",
         doc='Names of reporters, such as ``"tables"`` and ``"figures"``, or ``"none"``; by default all.',
-        key=_names_key,
+        key=names,
         check=reporter_names,
     ).default()
     out: str | Path | None = Option(
         "Folder of this run; by default one in reports/ named after the options.",
         "DIR",
         Path,
-        key=_path_key,
+        key=path,
         check=_folder,
     ).default()
     fresh: bool = Option(

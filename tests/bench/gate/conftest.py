@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.record import Calibration, Score
+from a2ibench.bench.record import Calibration, Record, Score, write_record
+from a2ibench.files import plain
 
 USUAL = Calibration(1, "torch", 0.01, 0.005)
 DIRECTIONS = {"psnr": True, "ssim": True, "error": False}
@@ -59,3 +62,21 @@ def job() -> Callable[..., Outcome]:
 def run() -> Callable[..., RunOutcome]:
     """Return a maker of runs from jobs."""
     return lambda *jobs: RunOutcome.of(jobs, DIRECTIONS)
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Return a writer of run folders."""
+
+    def write(*records: dict[str, Any], name: str = "run", seeds: int = 1) -> Path:
+        folder = tmp_path / name
+        for entry in records:
+            job = folder / "jobs" / f"{entry['dataset']}--{entry['method']}--s{entry['seed']}"
+            job.mkdir(parents=True)
+            write_record(job, Record.from_dict(plain(entry)))
+        methods = sorted({entry["method"] for entry in records})
+        plan = {"datasets": [{"name": "cells"}], "methods": methods, "seeds": list(range(seeds))}
+        (folder / "run.json").write_text(json.dumps({"plan": plan}))
+        return folder
+
+    return write

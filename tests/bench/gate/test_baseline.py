@@ -17,7 +17,7 @@ from a2ibench.bench.gate.compare import compare
 from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome, parse
 from a2ibench.bench.gate.records import with_directions
-from a2ibench.bench.record import Calibration, Record, Score, write_record
+from a2ibench.bench.record import Calibration, Score
 from a2ibench.bench.run import read_run
 from a2ibench.errors import InputError
 from a2ibench.files import plain
@@ -101,24 +101,6 @@ def record(method: str = "cubic", seed: int = 0, **fields: Any) -> dict[str, Any
         "provenance": provenance,
         "error": None,
     } | fields
-
-
-@pytest.fixture
-def run_folder(tmp_path: Path) -> Write:
-    """Return a writer of run folders."""
-
-    def write(*records: dict[str, Any], name: str = "run", seeds: int = 1) -> Path:
-        folder = tmp_path / name
-        for entry in records:
-            job = folder / "jobs" / f"{entry['dataset']}--{entry['method']}--s{entry['seed']}"
-            job.mkdir(parents=True)
-            write_record(job, Record.from_dict(plain(entry)))
-        methods = sorted({entry["method"] for entry in records})
-        plan = {"datasets": [{"name": "cells"}], "methods": methods, "seeds": list(range(seeds))}
-        (folder / "run.json").write_text(json.dumps({"plan": plan}))
-        return folder
-
-    return write
 
 
 @given(RUNS)
