@@ -15,7 +15,7 @@ from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
 
-LEARNED = [pytest.param("srmd", marks=pytest.mark.slow), "pssr", "swinir", "a2i-3dem"]
+LEARNED = [pytest.param("srmd", marks=pytest.mark.slow), "plain", "pssr", "swinir", "a2i-3dem"]
 CTX = Context(size="tiny", budget=Budget(steps=120), batch=4, patch=32)
 
 

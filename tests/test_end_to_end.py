@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
+METHODS = ["cubic", "plain", "srmd", "pssr", "swinir", "a2i-3dem"]
 STACK = Path(__file__).parents[2] / "shared" / "data" / "vnc_sstem_stack1.tif"
 
 CATALOGUE = """

@@ -14,7 +14,7 @@ from a2ibench.protocol.blocks import block_size, reconstruct_volume
 from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
 
-METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
+METHODS = ["cubic", "plain", "srmd", "pssr", "swinir", "a2i-3dem"]
 RATIOS = [10 / 3, 8.0, *(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (2.0, 3.0, 4.0))]
 CTX = Context(size="tiny", budget=Budget(steps=30), batch=4, patch=32)
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reports" / "reference"
-METHODS = {"a2i-3dem", "cubic", "pssr", "srmd", "swinir"}
+METHODS = {"a2i-3dem", "cubic", "plain", "pssr", "srmd", "swinir"}
 
 
 def cli(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -143,6 +143,7 @@ def ingredients(job: Job) -> dict[str, Any]:
         "seed": job.seed,
         "profile": job.profile,
         "budget": str(job.budget),
+        "training_degradation": job.training_degradation,
         "device": job.device,
         "precision": job.precision,
     }

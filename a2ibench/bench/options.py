@@ -24,7 +24,7 @@ from a2ibench.contracts import Budget, Progress
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, naming_option
-from a2ibench.protocol.profiles import PROFILES
+from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
 from a2ibench.settings import Value
 from a2ibench.values import Reader, literal, names, number, path, whole
 
@@ -242,6 +242,13 @@ class RunOptions:
         key=literal,
         check=_executor,
     ).default("process")
+    training_degradation: str = Option(
+        "What networks learn to undo: what made the volume (the default), or what each was published with.",
+        "|".join(TRAINING_DEGRADATIONS),
+        doc='``"matched"``, what made the volume, or ``"own"``, what each method was published with.',
+        key=literal,
+        check=lambda name: one_of("training_degradation", name, TRAINING_DEGRADATIONS),
+    ).default("matched")
     settings: Settings | None = _SETTINGS.default()
     timeout: float | None = Option(
         "Stop a job that takes longer.",

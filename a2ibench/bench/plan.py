@@ -38,6 +38,8 @@ class Plan:
         As requested: ``"auto"``, ``"fp32"`` or ``"bf16"``.
     budget : Budget or None
         Replaces the profile's number of steps.
+    training_degradation : str
+        ``"matched"`` or ``"own"``.
     settings : mapping of str to mapping
         Settings by method, where they differ from the defaults.
     metrics : tuple of str
@@ -59,6 +61,7 @@ class Plan:
     device: str = "cpu"
     precision: str = "auto"
     budget: Budget | None = None
+    training_degradation: str = "matched"
     settings: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     catalogue: Path | None = None
@@ -79,6 +82,7 @@ class Plan:
                 precision=self.precision,
                 budget=budget,
                 settings=self.settings.get(method, {}),
+                training_degradation=self.training_degradation,
                 metrics=self.metrics,
             )
             for dataset in self.datasets
@@ -96,6 +100,7 @@ class Plan:
             "device": self.device,
             "precision": self.precision,
             "budget": None if self.budget is None else str(self.budget),
+            "training_degradation": self.training_degradation,
             "set": {method: dict(values) for method, values in sorted(self.settings.items()) if values},
             "metrics": sorted(self.metrics),
         }

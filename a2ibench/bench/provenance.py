@@ -199,6 +199,7 @@ def _protocol(job: Job) -> dict[str, Any]:
         "seconds": job.budget.seconds,
         "batch": profile.batch,
         "patch": profile.patch,
+        "training_degradation": job.training_degradation,
     }
 
 

@@ -32,7 +32,7 @@ from a2ibench.errors import InputError, one_line
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import normalise, quantise
-from a2ibench.protocol.profiles import PROFILES, seed_everything
+from a2ibench.protocol.profiles import PROFILES, seed_everything, training_settings
 from a2ibench.protocol.resample import interpolate
 from a2ibench.registry import host
 from a2ibench.registry.validation import measure
@@ -245,10 +245,10 @@ def _score(
 
 
 def _set_up(job: Job) -> Method:
-    host().load("method", job.method)
+    trained_on = training_settings(job.method, job.training_degradation, job.dataset.simulate)
     device.warm_up(job.device)
     seed_everything(job.seed)
-    method: Method = host().build("method", job.method, **job.settings)
+    method: Method = host().build("method", job.method, **trained_on | dict(job.settings))
     return method
 
 

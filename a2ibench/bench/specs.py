@@ -251,6 +251,8 @@ class Job:
         How long a learned method trains.
     settings : mapping
         Constructor keywords of the method.
+    training_degradation : str
+        See `training_settings`.
     metrics : tuple of str
         What to score.
     key : str
@@ -265,6 +267,7 @@ class Job:
     device: str = "cpu"
     precision: str = "auto"
     settings: Mapping[str, Value] = field(default_factory=dict)
+    training_degradation: str = "matched"
     metrics: tuple[str, ...] = ()
     key: str = ""
 

@@ -1,4 +1,4 @@
-"""What is the same for every method: how much work it may do, and where random numbers begin."""
+"""What is the same for every method: the work it may do, what it learns to undo, where randomness begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from a2ibench.settings import Setting
+from a2ibench.contracts import Simulation
+from a2ibench.registry import host
+from a2ibench.registry.schema import declared_settings
+from a2ibench.settings import Setting, Value
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,42 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "smoke": Profile("smoke", size="tiny", steps=10, batch=4, patch=32),
         "quick": Profile("quick", size="small", steps=400, batch=16, patch=48),
+        "standard": Profile("standard", size="small", steps=4000, batch=16, patch=48),
         "full": Profile("full", size="full", steps=20_000, batch=16, patch=96),
     }
 )
+
+
+MULTIPLY_ADDS: Mapping[str, int] = MappingProxyType({"tiny": 26_300, "small": 156_300, "full": 2_090_000})
+"""Multiply-adds per output voxel, of both plane families, that networks of a size have within 2.5 %."""
+
+TRAINING_DEGRADATIONS = ("matched", "own")
+
+
+def training_settings(method: str, choice: str, simulation: Simulation | None = None) -> dict[str, Value]:
+    """Return the settings that say what a method learns to undo.
+
+    Parameters
+    ----------
+    method : str
+        Name of a registered method.
+    choice : str
+        ``"matched"``: what the volume went through, so that methods differ in nothing else; ``"own"``: what
+        the method was published with, without the noise that is estimated from the volume.
+    simulation : Simulation, optional
+        How the volume was made; of an acquired one the slab average is assumed.
+
+    Returns
+    -------
+    dict
+        Values of ``degradation`` or ``noise``; nothing where the method has no such setting.
+    """
+    given = Simulation(1.0) if simulation is None else simulation
+    options = ",".join(f"{name}={value}" for name, value in given.options.items())
+    matched = f"{given.degradation}:{options}".removesuffix(":")
+    wanted = {"degradation": matched} if choice == "matched" else {"noise": "none"}
+    declared = declared_settings(host().load("method", method)) or {}
+    return {name: value for name, value in wanted.items() if name in declared}
 
 
 def seed_everything(seed: int) -> None:

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Degradation, Degraded, Volume
-from a2ibench.data.intensity_range import padded
+from a2ibench.data.intensity_range import noise_level, padded
 from a2ibench.errors import InputError
 from a2ibench.protocol.resample import interpolation_matrix
 
 MOST = 1 << 22
+_DRAWS = 16
 
 
 def tissue_places(volume: Volume, side: int) -> NDArray[np.int64] | None:
@@ -93,6 +94,35 @@ def resident(volume: Volume, device: str) -> torch.Tensor:
     return torch.from_numpy(data).to(device)
 
 
+NOISY = 0.02
+"""Least noise of a volume, as a fraction of the contrast, that networks are trained to remove."""
+
+
+def missing_noise(volume: Volume, degradation: Degradation, grid: AxialGrid) -> float:
+    """Return the noise that training inputs must be given to be as noisy as the volume.
+
+    Parameters
+    ----------
+    volume : Volume, shape (z, y, x)
+        Whose `noise_level` is estimated; its intensity range counts as 0 to 1.
+    degradation : Degradation
+        What makes the inputs; the noise that it adds at mid-grey is not added again.
+    grid : AxialGrid
+        Axial grid of a patch.
+
+    Returns
+    -------
+    float
+        Standard deviation; 0 where the volume has less than `NOISY`.
+    """
+    level = noise_level(volume)
+    if level < NOISY:
+        return 0.0
+    grey = torch.full((_DRAWS, 1, grid.n_out, grid.n_out), 0.5)
+    added = float(degradation(grey, grid, torch.Generator().manual_seed(0)).image.std())
+    return math.sqrt(max(0.0, level**2 - added**2))
+
+
 class PatchSampler:
     """Draws square lateral patches, degrades them along one side and interpolates them back.
 
@@ -116,6 +146,8 @@ class PatchSampler:
         Seed of all draws.
     slope : float
         Slope of the interpolation kernel.
+    noise : float
+        Standard deviation of white noise to add to what is degraded, 0 and 1 being the contrast's ends.
     """
 
     def __init__(
@@ -128,8 +160,9 @@ class PatchSampler:
         device: str,
         seed: int,
         slope: float = -0.5,
+        noise: float = 0.0,
     ) -> None:
-        self.grid, self.batch = grid, batch
+        self.grid, self.batch, self._noise = grid, batch, noise
         self._degradation = degradation
         self._data = resident(volume, device)
         lo, hi = volume.contrast or volume.intensity
@@ -161,7 +194,10 @@ class PatchSampler:
         """Return a degraded batch, interpolated back to the patch size, and the patches it came from."""
         target = self.patches()
         sampled = self._degradation(target, self.grid, self._generator)
-        image = torch.matmul(self._interpolation, sampled.image)
+        image = sampled.image
+        if self._noise:
+            image = image + self._noise * torch.empty_like(image).normal_(generator=self._generator)
+        image = torch.matmul(self._interpolation, image)
         return Degraded(image, sampled.parameters), target
 
     def _draw(self, n: int) -> torch.Tensor:

@@ -23,7 +23,7 @@ from a2ibench.errors import InputError, PluginError
 from a2ibench.protocol.intensity import normalise
 from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, mirrored, restore
 from a2ibench.protocol.resample import interpolate
-from a2ibench.protocol.sampling import PatchSampler, training_grid
+from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
 from a2ibench.protocol.training import (
     Schedule,
     autocast,
@@ -41,7 +41,7 @@ log = logging.getLogger("a2ibench")
 _AFTER_TRAINING = ("planes", "fusion", "flips")
 
 # A multiple of the periods of networks, which pad what is none.
-_COUNTED = 240
+_COUNTED = 288
 # Voxels of an axial plane.
 _MAX_PLANE = 1 << 20
 
@@ -59,6 +59,11 @@ class SliceNetwork(Configurable):
 
     degradation: str = setting(
         "slab-average", "model that makes the training pairs, with options as in slab-average:gaussian=0.01"
+    )
+    noise: str = setting(
+        "estimated",
+        "to add to the training inputs: what the volume has and they have not, where it has much; or none",
+        choices=("estimated", "none"),
     )
     planes: str = setting(
         "both", "axial planes to restore; both fuses the two families", choices=tuple(PLANE_CHOICES)
@@ -151,7 +156,14 @@ class SliceNetwork(Configurable):
         self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(narrow).items()}
         network = self._placed(self.build(ctx.size), ctx.device).train()
         sampler = PatchSampler(
-            volume, degrade, grid, batch=ctx.batch, device=ctx.device, seed=ctx.seed, slope=self.slope
+            volume,
+            degrade,
+            grid,
+            batch=ctx.batch,
+            device=ctx.device,
+            seed=ctx.seed,
+            slope=self.slope,
+            noise=missing_noise(narrow, degrade, grid) if self.noise == "estimated" else 0.0,
         )
 
         def step() -> torch.Tensor:
@@ -269,7 +281,7 @@ class SliceNetwork(Configurable):
         return sum(p.numel() for p in self._fitted().parameters() if p.requires_grad)
 
     def macs_per_voxel(self) -> float:
-        """Return the multiply-adds per output voxel, counted on a plane of 240 x 240."""
+        """Return the multiply-adds per output voxel, counted on a plane of 288 x 288."""
         network = self._fitted()
         try:
             # Without data the count takes no time.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from a2ibench.bench.options import ReconstructOptions, check_option
 from a2ibench.contracts import Budget, Context, Method, Volume, same_spacing, silent
 from a2ibench.errors import InputError, OptionError
-from a2ibench.protocol.profiles import PROFILES
+from a2ibench.protocol.profiles import PROFILES, training_settings
 from a2ibench.settings import Value
 
 VoxelSize = tuple[float, float, float]
@@ -34,8 +34,10 @@ def resolve_method(options: ReconstructOptions) -> MethodOptions:
     InputError
         If a setting is not allowed.
     """
-    checkpoint = check_option("checkpoint", options)
-    return MethodOptions(options.method, check_option("settings", options), checkpoint)
+    checkpoint, given = check_option("checkpoint", options), check_option("settings", options)
+    return MethodOptions(
+        options.method, training_settings(options.method, "matched") | dict(given), checkpoint
+    )
 
 
 def context(options: ReconstructOptions) -> Context:

@@ -14,10 +14,34 @@ from a2ibench import InputError, SliceNetwork, setting
 from a2ibench_a2i3dem.loss import DerivativeFilters, ProjectedDistributionLoss, VGGFeatures, parse_layers
 from a2ibench_a2i3dem.network import A2INet, BlockOptions
 
-SIZES: dict[str, dict[str, int]] = {
-    "tiny": {"channels": 16, "levels": 2, "depth": 1, "window": 4, "head_width": 16},
-    "small": {"channels": 32, "levels": 3, "depth": 1, "window": 6, "head_width": 32},
-    "full": {"channels": 64, "levels": 3, "depth": 4, "window": 8, "head_width": 32},
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "channels": 16,
+        "levels": 2,
+        "depth": 1,
+        "window": 4,
+        "head_width": 16,
+        "expansion": 1.75,
+        "convolutions": 1,
+    },
+    "small": {
+        "channels": 32,
+        "levels": 3,
+        "depth": 1,
+        "window": 6,
+        "head_width": 32,
+        "expansion": 1.5,
+        "convolutions": 1,
+    },
+    "full": {
+        "channels": 64,
+        "levels": 3,
+        "depth": 4,
+        "window": 8,
+        "head_width": 32,
+        "expansion": 1.75,
+        "convolutions": 2,
+    },
 }
 
 
@@ -35,13 +59,15 @@ class A2I3DEM(SliceNetwork):
     window: int = setting(0, "side of the attention windows; 0: by size", unit="features", low=0)
     head_width: int = setting(0, "channels of an attention head, at every level; 0: by size", low=0)
     shift: bool = setting(True, "shift the windows of every second block by half their side")
-    expansion: float = setting(2.0, "hidden over outer width of a feed-forward path", low=0.1)
+    expansion: float = setting(0.0, "hidden over outer width of a feed-forward path; 0: by size", low=0)
     local: str = setting("both", "feed-forward paths with a depth-wise convolution", choices=("both", "gate"))
     gate: str = setting("gelu", "activation of the gating path", choices=("gelu", "none"))
     attention_residual: bool = setting(
         True, "put the attention on a residual path; equation 2 as printed: false"
     )
-    convolutions: int = setting(2, "3x3 convolutions before the encoder, and after the decoder", low=1)
+    convolutions: int = setting(
+        0, "3x3 convolutions before the encoder, and after the decoder; 0: by size", low=0
+    )
     residual: bool = setting(True, "predict a correction of the interpolated image")
     alpha: float = setting(0.01, "weight of the projected distribution loss; the paper's value", low=0)
     pdl_scales: int = setting(3, "scales of the derivative filters of that loss", low=0, high=6)
@@ -64,13 +90,13 @@ class A2I3DEM(SliceNetwork):
         options = BlockOptions(
             window=shape.pop("window"),
             head_width=shape.pop("head_width"),
-            expansion=self.expansion,
+            expansion=shape.pop("expansion"),
             local=self.local,
             gate=self.gate,
             shift=self.shift,
             attention_residual=self.attention_residual,
         )
-        network = A2INet(**shape, options=options, convolutions=self.convolutions, residual=self.residual)
+        network = A2INet(**shape, options=options, residual=self.residual)
         self.align = network.period
         return network
 

@@ -18,18 +18,24 @@ SIZES: dict[str, dict[str, Any]] = {
         "channels": (16, 32),
         "blocks": (1, 1),
         "pooled": False,
-        "last_width": 16,
-        "tail_width": 16,
+        "last_width": 20,
+        "tail_width": 20,
     },
     "small": {
         "stem_width": 16,
         "channels": (32, 64, 96),
         "blocks": (1, 1, 1),
         "pooled": False,
-        "last_width": 47,
+        "last_width": 45,
         "tail_width": 48,
     },
-    "full": {},
+    "full": {
+        "stem_width": 48,
+        "channels": (96, 192, 384, 768),
+        "last_width": 156,
+        "tail_width": 78,
+    },
+    "published": {},
 }
 
 
@@ -44,6 +50,7 @@ class PSSR(SliceNetwork):
 
     degradation = "crappifier"
     reach = 32
+    variant: str = setting("auto", "network; auto: of the size that is asked for", choices=("auto", *SIZES))
     residual: bool = setting(True, "predict a correction of the interpolated image; published: false")
     attention: bool = setting(True, "self-attention in the decoder, as published")
     batch_norm: bool = setting(
@@ -56,7 +63,7 @@ class PSSR(SliceNetwork):
     def build(self, size: str) -> nn.Module:
         """Return the network of a size."""
         switches = {"attention": self.attention, "batch_norm": self.batch_norm, "residual": self.residual}
-        return PSSRNet(**SIZES[size] | switches)
+        return PSSRNet(**SIZES[size if self.variant == "auto" else self.variant] | switches)
 
     def loss(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Return the mean squared error, as published."""

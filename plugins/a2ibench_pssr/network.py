@@ -33,15 +33,16 @@ def conv(
 class ShuffleUp(nn.Module):
     """Double rows and columns by a pixel shuffle that starts as nearest-neighbour interpolation (ICNR).
 
+    The mean of 2 x 2 neighbours afterwards suppresses what checkerboard is left. In the version of fastai
+    that PSSR was made with (1.0.55) the last shuffle has it, too.
+
     Parameters
     ----------
     n_in, n_out : int
         Channels.
-    blur : bool
-        Average 2 x 2 neighbours afterwards, which suppresses what checkerboard is left.
     """
 
-    def __init__(self, n_in: int, n_out: int, *, blur: bool) -> None:
+    def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         layer = nn.Conv2d(n_in, 4 * n_out, 1)
         kernel = nn.init.kaiming_normal_(torch.empty(n_out, n_in, 1, 1), nonlinearity="relu")
@@ -49,12 +50,11 @@ class ShuffleUp(nn.Module):
             layer.weight.copy_(kernel.repeat_interleave(4, dim=0))
             layer.bias.zero_()  # type: ignore[union-attr]
         self.conv = weight_norm(layer)
-        self.blur = blur
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the image (batch, n_out, 2 rows, 2 columns)."""
         up = F.pixel_shuffle(F.relu(self.conv(x)), 2)
-        return F.avg_pool2d(F.pad(up, (1, 0, 1, 0), mode="replicate"), 2, stride=1) if self.blur else up
+        return F.avg_pool2d(F.pad(up, (1, 0, 1, 0), mode="replicate"), 2, stride=1)
 
 
 class SelfAttention(nn.Module):
@@ -182,7 +182,7 @@ class UpLevel(nn.Module):
 
     def __init__(self, n_in: int, n_skip: int, n_out: int, *, attention: bool, batch_norm: bool) -> None:
         super().__init__()
-        self.up = ShuffleUp(n_in, n_in // 2, blur=True)
+        self.up = ShuffleUp(n_in, n_in // 2)
         self.norm = nn.BatchNorm2d(n_skip) if batch_norm else nn.Identity()
         self.convs = nn.Sequential(conv(n_in // 2 + n_skip, n_out), nn.ReLU(), conv(n_out, n_out), nn.ReLU())
         self.attention = SelfAttention(n_out) if attention else nn.Identity()
@@ -202,7 +202,7 @@ class Tail(nn.Module):
 
     def __init__(self, channels: int, inner: int, blocks: int, *, gain: float) -> None:
         super().__init__()
-        self.up = ShuffleUp(channels, channels, blur=False)
+        self.up = ShuffleUp(channels, channels)
         width = channels + 1
         self.blocks = nn.ModuleList(
             nn.Sequential(conv(width, inner), nn.ReLU(), conv(inner, width), nn.ReLU()) for _ in range(blocks)

@@ -12,9 +12,10 @@ from a2ibench_srmd.degradation import COMPONENTS
 from a2ibench_srmd.network import SRMDNet
 
 SIZES = {
-    "tiny": {"channels": 16, "depth": 4},
-    "small": {"channels": 48, "depth": 8},
-    "full": {"channels": 128, "depth": 12},
+    "tiny": {"channels": 23, "depth": 4},
+    "small": {"channels": 40, "depth": 7},
+    "full": {"channels": 128, "depth": 9},
+    "published": {"channels": 128, "depth": 12},
 }
 
 
@@ -27,27 +28,31 @@ class SRMD(SliceNetwork):
 
     degradation = "srmd"
     reach = 12
+    variant: str = setting("auto", "network; auto: of the size that is asked for", choices=("auto", *SIZES))
     residual: bool = setting(True, "predict a correction of the interpolated image; published: false")
 
     align: ClassVar[int] = 1
 
     def build(self, size: str) -> nn.Module:
         """Return the network of a size."""
-        return SRMDNet(1 + COMPONENTS + 1, **SIZES[size], residual=self.residual)
+        shape = SIZES[size if self.variant == "auto" else self.variant]
+        return SRMDNet(1 + COMPONENTS + 1, **shape, residual=self.residual)
 
     def forward(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
-        """Return the restored images.
+        """Return the restored images; the maps are 0 where the degradation draws nothing.
 
         Raises
         ------
         InputError
-            If the degradation does not draw what the network is conditioned on.
+            If the degradation draws something else than what the network is conditioned on.
         """
+        image, conditions = degraded.image, COMPONENTS + 1
         drawn = sum(values.shape[1] for values in degraded.parameters.values())
-        if drawn != COMPONENTS + 1:
+        if drawn not in (0, conditions):
             raise InputError(
                 f"srmd.degradation: {self.degradation} draws {drawn} parameters; give one that draws "
-                f"{COMPONENTS} of the blur and 1 of the noise, such as srmd"
+                f"{COMPONENTS} of the blur and 1 of the noise, such as srmd, or none, such as slab-average"
             )
-        restored: torch.Tensor = network(degraded.image, degraded.maps())
+        maps = degraded.maps() if drawn else image.new_zeros(len(image), conditions, *image.shape[2:])
+        restored: torch.Tensor = network(image, maps)
         return restored

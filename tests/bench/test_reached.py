@@ -19,7 +19,7 @@ from a2ibench.reconstruction.options import resolve_method
 
 ROOT = Path(__file__).parents[2]
 SPEC = DatasetSpec("d", "D", (3.0, 1.0, 1.0), phantom={"size": 8}, simulate=Simulation(3.0))
-LEARNED = {"srmd", "pssr", "swinir", "a2i-3dem"}
+LEARNED = {"plain", "srmd", "pssr", "swinir", "a2i-3dem"}
 METHODS = LEARNED | {"cubic"}
 JOBS = {name: Job(SPEC, name, 0, "smoke", Budget(steps=1), metrics=("psnr",)) for name in METHODS}
 JOBS["ssim"] = Job(SPEC, "cubic", 0, "smoke", Budget(steps=1), metrics=("psnr", "ssim"))
@@ -46,6 +46,7 @@ STALE = {
     "a2ibench/layers/window_attention.py": ATTENTION,
     "plugins/a2ibench_a2i3dem/loss.py": {"a2i-3dem"},
     "plugins/a2ibench_cubic/method.py": {"cubic", "ssim"},
+    "plugins/a2ibench_plain/method.py": {"plain"},
     "plugins/a2ibench_pssr/degradation.py": {"pssr"},
     "plugins/a2ibench_srmd/degradation.py": {"srmd"},
     "plugins/a2ibench_swinir/network.py": {"swinir"},

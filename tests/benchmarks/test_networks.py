@@ -20,7 +20,7 @@ pytestmark = pytest.mark.alone
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 ROUNDS = 3
 CASES = [
-    ("swinir", {"variant": "light"}, 2, 48, (96, 96)),
+    ("swinir", {"variant": "full"}, 2, 48, (96, 96)),
     ("swinir", {}, 4, 48, (96, 144)),
     ("a2i-3dem", {}, 4, 48, (96, 144)),
 ]

@@ -162,7 +162,7 @@ def test_bf16_stays_close_to_fp32() -> None:
 
 
 def test_settings_replace_the_sizes_values() -> None:
-    method = A2I3DEM(channels=24, levels=2, depth=2, window=4, head_width=8)
+    method = A2I3DEM(channels=24, levels=2, depth=2, window=4, head_width=8, expansion=2, convolutions=2)
     options = BlockOptions(window=4, head_width=8)
     assert count(method.build("full")) == count(A2INet(24, 2, 2, options))
     assert method.align == 8

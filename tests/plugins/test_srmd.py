@@ -18,6 +18,7 @@ from a2ibench import (
     Budget,
     Context,
     DegradationSpec,
+    Degraded,
     InputError,
     MethodSpec,
     Volume,
@@ -57,8 +58,8 @@ def count(network: torch.nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def test_full_size_has_the_published_number_of_parameters() -> None:
-    network = SRMD().build("full")
+def test_the_published_variant_has_the_published_number_of_parameters() -> None:
+    network = SRMD(variant="published").build("full")
     assert count(network) == 1_496_705
     convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
     assert len(convolutions) == 12
@@ -101,10 +102,17 @@ def test_residual_network_starts_nearer_to_its_input_than_the_published_one() ->
     assert errors[0] < errors[1] / 2
 
 
-def test_a_degradation_that_draws_nothing_is_refused() -> None:
-    volume = Volume(np.zeros((6, 24, 24), np.uint8), (45, 15, 15), (0, 255))
-    with pytest.raises(InputError, match=r"srmd\.degradation: slab-average draws 0 parameters; give one"):
-        SRMD(degradation="slab-average").fit(volume, Context(budget=Budget(steps=1), size="tiny"))
+def test_a_degradation_that_draws_nothing_leaves_the_maps_at_zero() -> None:
+    network, image = SRMDNet(1 + MAPS, 16, 4), torch.rand(2, 1, 12, 13)
+    torch.nn.init.normal_(network.body[0].weight)
+    restored = SRMD(degradation="slab-average").forward(network, Degraded(image, {}))
+    assert torch.equal(restored, network(image, torch.zeros(2, MAPS, 12, 13)))
+
+
+def test_a_degradation_that_draws_something_else_is_refused() -> None:
+    degraded = Degraded(torch.rand(2, 1, 12, 13), {"tilt": torch.rand(2, 3)})
+    with pytest.raises(InputError, match=r"srmd\.degradation: tilted draws 3 parameters; give one that"):
+        SRMD(degradation="tilted").forward(SRMDNet(1 + MAPS, 16, 4), degraded)
 
 
 def test_restoration_learns_to_depend_on_the_maps() -> None:

@@ -42,7 +42,7 @@ def status(plugins: PluginHost, name: str) -> PluginStatus:
 def test_bundled_plugins_register_through_the_entry_points_of_the_distribution() -> None:
     plugins = host()
     assert [s for s in plugins.plugins if s.distribution == "a2ibench" and s.error] == []
-    assert {"cubic", "srmd", "pssr", "swinir", "a2i-3dem"} <= set(plugins.methods)
+    assert {"cubic", "plain", "srmd", "pssr", "swinir", "a2i-3dem"} <= set(plugins.methods)
     assert {"slab-average", "gaussian", "subsample", "srmd", "crappifier"} <= set(plugins.degradations)
     assert {"psnr", "ssim", "ssim_3d"} <= set(plugins.metrics)
     assert plugins.methods["cubic"].distribution == "a2ibench"

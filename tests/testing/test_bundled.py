@@ -6,7 +6,7 @@ import pytest
 
 from a2ibench.testing import Check, checks
 
-METHODS = ["cubic", "srmd", "pssr", "swinir", "a2i-3dem"]
+METHODS = ["cubic", "plain", "srmd", "pssr", "swinir", "a2i-3dem"]
 DEGRADATIONS = ["slab-average", "gaussian", "subsample", "em-distortions", "srmd", "crappifier"]
 METRICS = ["psnr", "psnr_xy", "psnr_xz", "psnr_yz", "ssim", "ssim_xy", "ssim_xz", "ssim_yz", "ssim_3d"]
 
