@@ -15,7 +15,7 @@ from a2ibench.contracts.specs import (
 )
 from a2ibench.contracts.volume import Volume, is_isotropic, same_spacing
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 __all__ = [
     "API_VERSION",

@@ -82,7 +82,7 @@ def restore(
     align: int,
     progress: Progress,
     kept: tuple[slice, slice] | None = None,
-    fusion: str = "mean",
+    fusion: str = "frequency",
 ) -> torch.Tensor:
     """Run a network over every axial plane of a volume, and fuse the plane families.
 
@@ -102,9 +102,9 @@ def restore(
         Told how many planes are done, of their mean width.
     kept : tuple of slice, optional
         Lateral voxels (y, x) to restore; the others are 0. By default all.
-    fusion : {"mean", "frequency"}
-        How two families become one volume: by their mean, or by `fuse_by_frequency`, for which
-        `FUSION_MARGIN` voxels around those that are kept are restored, too.
+    fusion : {"frequency", "mean"}
+        How two families become one volume: by `fuse_by_frequency`, for which `FUSION_MARGIN` voxels around
+        those that are kept are restored, too, or by their mean.
 
     Returns
     -------
@@ -145,15 +145,19 @@ def restore(
 
 FUSION_MARGIN = 1
 
+LEAN = 0.75
 
-def fuse_by_frequency(xz: torch.Tensor, yz: torch.Tensor, kept: tuple[slice, slice]) -> torch.Tensor:
+
+def fuse_by_frequency(
+    xz: torch.Tensor, yz: torch.Tensor, kept: tuple[slice, slice], lean: float = LEAN
+) -> torch.Tensor:
     """Fuse what was restored in xz and in yz planes, each trusted where its planes extend.
 
     A family never sees frequencies across its planes, so its errors, and the noise that it leaves, are white
     there, and their mean weaves a cross-hatch into xy planes. With D the difference of the two and L the
     binomial low-pass [1 2 1] / 4 along an axis, the mean is corrected by half of
-    ``L_y (1 - L_x) D - L_x (1 - L_y) D``, which is ``L_y D - L_x D``: what is low along y and high along x
-    comes from xz planes, what is low along x and high along y from yz planes.
+    ``L_y (1 - L_x) D - L_x (1 - L_y) D``, which is ``L_y D - L_x D``, times `lean`: what is low along y and
+    high along x comes from xz planes, what is low along x and high along y from yz planes.
 
     Parameters
     ----------
@@ -161,6 +165,8 @@ def fuse_by_frequency(xz: torch.Tensor, yz: torch.Tensor, kept: tuple[slice, sli
         By family, with `FUSION_MARGIN` voxels around what is kept, where there are any. `xz` is overwritten.
     kept : tuple of slice
         Lateral voxels (y, x) of the result; the others are 0.
+    lean : float
+        0 is the mean. 1 weakens the diagonals of noisy volumes as much as the mean weakens the axes.
 
     Returns
     -------
@@ -176,7 +182,7 @@ def fuse_by_frequency(xz: torch.Tensor, yz: torch.Tensor, kept: tuple[slice, sli
         around = F.pad(difference[None, None], beyond, mode="replicate")[0, 0]
         fused = (section[y, x] + other[y, x]) / 2
         # The centres of the two filters cancel.
-        fused += (around[:-2, 1:-1] + around[2:, 1:-1] - around[1:-1, :-2] - around[1:-1, 2:]) / 8
+        fused += (around[:-2, 1:-1] + around[2:, 1:-1] - around[1:-1, :-2] - around[1:-1, 2:]) * (lean / 8)
         section.zero_()
         section[y, x] = fused
     return xz

@@ -94,8 +94,8 @@ def resident(volume: Volume, device: str) -> torch.Tensor:
     return torch.from_numpy(data).to(device)
 
 
-NOISY = 0.02
-"""Least noise of a volume, as a fraction of the contrast, that networks are trained to remove."""
+NOISY = 0.024
+"""Least noise of a volume, as a fraction of the contrast, that networks are trained to remove: 6 of 255."""
 
 
 def missing_noise(volume: Volume, degradation: Degradation, grid: AxialGrid) -> float:

@@ -20,8 +20,9 @@ from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError, PluginError
+from a2ibench.protocol.brightness import mean_added, waves
 from a2ibench.protocol.intensity import normalise
-from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, mirrored, restore
+from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, Run, mirrored, restore
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
 from a2ibench.protocol.training import (
@@ -38,6 +39,7 @@ from a2ibench.settings import Configurable, Value, setting
 
 log = logging.getLogger("a2ibench")
 
+_NOTHING = (0.0, 0.0, 0.0)
 _AFTER_TRAINING = ("planes", "fusion", "flips")
 
 # A multiple of the periods of networks, which pad what is none.
@@ -69,7 +71,12 @@ class SliceNetwork(Configurable):
         "both", "axial planes to restore; both fuses the two families", choices=tuple(PLANE_CHOICES)
     )
     fusion: str = setting(
-        "mean", "of the plane families: their mean, or each by frequency", choices=("mean", "frequency")
+        "frequency",
+        "of the plane families: each where its planes extend, or their mean, as the paper has it",
+        choices=("frequency", "mean"),
+    )
+    keep_mean: bool = setting(
+        True, "take away the mean grey that the network adds to the volume's own axial planes"
     )
     learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
     warmup: float = setting(0.05, "part of the training in which the learning rate rises", low=0, high=1)
@@ -126,6 +133,7 @@ class SliceNetwork(Configurable):
         self._size, self._ratio, self._side = "", 1.0, 0
         self._nominal: dict[str, torch.Tensor] = {}
         self._seen = (0.0, 1.0)
+        self._mean_added = list(_NOTHING)
 
     def fit(self, volume: Volume, ctx: Context) -> None:
         """Train on pairs made from the volume's own lateral patches.
@@ -186,6 +194,17 @@ class SliceNetwork(Configurable):
             autocast=autocast(self._precision(ctx), ctx.device),
         )
         self._network = network.eval()
+        if self.keep_mean:
+            # Without its contrast the volume is seen as in the training.
+            low, high = self._seen
+            with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
+                self._mean_added = mean_added(
+                    self._runner(ctx.device),
+                    volume,
+                    lambda planes, grid: torch.from_numpy(
+                        interpolate(_split(planes, low, high)[0], grid, self.slope)
+                    ).to(ctx.device),
+                )
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Interpolate, restore every axial plane, and average the plane families.
@@ -203,21 +222,14 @@ class SliceNetwork(Configurable):
         -------
         ndarray of float32, shape (grid.n_out, y, x)
         """
-        network = self._fitted().to(ctx.device)
         cover = grid.covering(self.align)
         low, high = self._seen if volume.contrast is None else _fractions(volume)
         seen, beyond = _split(volume, low, high)
         data = torch.from_numpy(interpolate(seen, cover, self.slope))
-        nominal = {name: value.to(ctx.device) for name, value in self._nominal.items()}
-
-        def run(images: torch.Tensor) -> torch.Tensor:
-            expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
-            return self._restore(network, Degraded(images, expanded))
-
+        run = self._runner(ctx.device)
         with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
-            whole = mirrored(run) if self.flips else run
             restored = restore(
-                whole,
+                mirrored(run) if self.flips else run,
                 data,
                 PLANE_CHOICES[self.planes],
                 device=ctx.device,
@@ -229,6 +241,7 @@ class SliceNetwork(Configurable):
             )
         first = grid.first_out - cover.first_out
         wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
+        wanted -= (waves(grid) @ self._mean_added)[:, None, None].astype(np.float32)
         if beyond is not None:
             wanted += interpolate(beyond, grid, self.slope)
         if (low, high) != (0.0, 1.0):
@@ -244,6 +257,7 @@ class SliceNetwork(Configurable):
             "size": self._size,
             "ratio": self._ratio,
             "contrast": list(self._seen),
+            "mean_added": self._mean_added,
             "settings": Configurable.configuration(self),
         }
         save_checkpoint(path, type(self).__name__, weights, state)
@@ -263,6 +277,7 @@ class SliceNetwork(Configurable):
         self._size, self._ratio = state["size"], state["ratio"]
         low, high = state.get("contrast", (0.0, 1.0))
         self._seen = float(low), float(high)
+        self._mean_added = list(state.get("mean_added", _NOTHING))
         self._nominal = tensors_under(weights, "nominal")
         network = self.build(self._size)
         network.load_state_dict(tensors_under(weights, "network"))
@@ -301,6 +316,16 @@ class SliceNetwork(Configurable):
             image = torch.zeros(1, 1, _COUNTED, _COUNTED, device=device)
             self.forward(network, Degraded(image, nominal))
         return float(counter.get_total_flops())
+
+    def _runner(self, device: str) -> Run:
+        network = self._fitted().to(device)
+        nominal = {name: value.to(device) for name, value in self._nominal.items()}
+
+        def run(images: torch.Tensor) -> torch.Tensor:
+            expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
+            return self._restore(network, Degraded(images, expanded))
+
+        return run
 
     def _restore(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
         if self.contrast == 0:

@@ -25,13 +25,13 @@ SIZES: dict[str, dict[str, Any]] = {
         "convolutions": 1,
     },
     "small": {
-        "channels": 32,
+        "channels": 28,
         "levels": 3,
         "depth": 1,
         "window": 6,
-        "head_width": 32,
-        "expansion": 1.5,
-        "convolutions": 1,
+        "head_width": 28,
+        "expansion": 1.75,
+        "convolutions": 2,
     },
     "full": {
         "channels": 64,
@@ -69,7 +69,12 @@ class A2I3DEM(SliceNetwork):
         0, "3x3 convolutions before the encoder, and after the decoder; 0: by size", low=0
     )
     residual: bool = setting(True, "predict a correction of the interpolated image")
-    alpha: float = setting(0.01, "weight of the projected distribution loss; the paper's value", low=0)
+    alpha: float = setting(
+        0.01, "weight of the projected distribution loss on VGG features; the paper's value", low=0
+    )
+    alpha_filters: float = setting(
+        0.3, "weight of that loss on derivative filters, where it is 8 % of the loss", low=0
+    )
     pdl_scales: int = setting(3, "scales of the derivative filters of that loss", low=0, high=6)
     vgg_weights: str = setting("", "safetensors file of VGG-16 or VGG-19, to take that loss on its features")
     vgg_layers: str = setting("3,8", "its layers, as torchvision counts them")
@@ -103,11 +108,12 @@ class A2I3DEM(SliceNetwork):
     def loss(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Return mean absolute error + alpha * projected distribution loss (equation 5)."""
         loss = F.l1_loss(prediction, target)
-        if self.alpha > 0:
+        alpha = self.alpha if self.vgg_weights else self.alpha_filters
+        if alpha > 0:
             distribution = _distribution_loss(
                 self.vgg_weights, self.vgg_layers, self.pdl_scales, prediction.device
             )
-            loss = loss + self.alpha * distribution(prediction, target)
+            loss = loss + alpha * distribution(prediction, target)
         return loss
 
     def configuration(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Plain(SliceNetwork):
     It is published nowhere. It is here because a benchmark is worth what its simplest entry demands.
     """
 
-    learning_rate = 3e-3
+    learning_rate = 4e-3
     reach = 26
     channels: int = setting(0, "width; 0: by size", low=0)
     blocks: int = setting(0, "residual blocks; 0: by size", low=0)

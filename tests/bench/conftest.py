@@ -13,7 +13,7 @@ PLUGIN = """
 from a2ibench import MethodSpec, MetricSpec, hookimpl
 
 METHODS = {
-    "nearest": "Nearest", "plain": "Plain", "dies": "Dies", "exits": "Exits", "sleeps": "Sleeps",
+    "nearest": "Nearest", "bare": "Bare", "dies": "Dies", "exits": "Exits", "sleeps": "Sleeps",
     "wrong-shape": "WrongShape", "nan": "NotANumber", "raises": "Raises", "memory": "Memory",
     "quits": "Quits", "skips": "Skips", "unsaved": "Unsaved", "curious": "Curious",
     "secretive": "Secretive",
@@ -70,7 +70,7 @@ class Nearest(Configurable):
         pass
 
 
-class Plain:
+class Bare:
     halo = (1, 0)
 
     def __init__(self, gain=1.0, steps=3, deep=True, mode="soft"):

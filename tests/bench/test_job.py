@@ -170,7 +170,7 @@ def test_a_missing_file_is_an_error_of_the_job(run: Run, tmp_path: Path) -> None
 
 
 def test_a_method_without_optional_members_is_run(run: Run) -> None:
-    record = run("plain", settings=["plain.gain=0.5"])
+    record = run("bare", settings=["bare.gain=0.5"])
     assert record.status == "ok"
     assert record.provenance["configuration"] == {}
     assert record.provenance["settings"] == {"gain": 0.5}

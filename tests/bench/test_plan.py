@@ -35,10 +35,10 @@ def test_the_baseline_comes_first_of_all(catalogue: Path) -> None:
 
 
 def test_jobs_go_dataset_by_dataset_then_method_then_seed(catalogue: Path) -> None:
-    plan = planned(catalogue, methods="nearest, plain", datasets=["full", "thin"], seeds=2)
+    plan = planned(catalogue, methods="nearest, bare", datasets=["full", "thin"], seeds=2)
     assert [job.name for job in plan.jobs()] == [
-        "full--nearest--s0", "full--nearest--s1", "full--plain--s0", "full--plain--s1",
-        "thin--nearest--s0", "thin--nearest--s1", "thin--plain--s0", "thin--plain--s1",
+        "full--nearest--s0", "full--nearest--s1", "full--bare--s0", "full--bare--s1",
+        "thin--nearest--s0", "thin--nearest--s1", "thin--bare--s0", "thin--bare--s1",
     ]  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_jobs_go_dataset_by_dataset_then_method_then_seed(catalogue: Path) -> No
         ({"metrics": ["psnrr"]}, "unknown metric 'psnrr'; did you mean 'psnr'"),
         ({"settings": ["nearest.gian=1"]}, "unknown setting of nearest 'gian'; did you mean 'gain'"),
         ({"settings": ["nearst.gain=1"]}, "unknown method 'nearst'"),
-        ({"methods": ["plain"], "settings": ["plain.stps=1"]}, "unknown setting of plain 'stps'"),
+        ({"methods": ["bare"], "settings": ["bare.stps=1"]}, "unknown setting of bare 'stps'"),
     ],
 )
 def test_an_unknown_name_is_named_with_the_nearest(
@@ -77,10 +77,10 @@ def test_an_unknown_name_is_named_with_the_nearest(
         ({"settings": ["nearest.gain"]}, "give METHOD.KEY=VALUE"),
         ({"settings": ["gain=1"]}, "give METHOD.KEY=VALUE"),
         ({"settings": ["nearest.gain=3"]}, "nearest.gain: got 3.0; give a value from 0 to 2"),
-        ({"settings": ["plain.gain=1"]}, "plain, which is not run; add it to methods"),
-        ({"methods": ["plain"], "settings": ["plain.gain=much"]}, "plain.gain: got 'much'; give a number"),
-        ({"methods": ["plain"], "settings": ["plain.deep=3"]}, "plain.deep: got '3'; give a bool"),
-        ({"methods": ["plain"], "settings": ["plain.steps=true"]}, "plain.steps: got 'true'; give a int"),
+        ({"settings": ["bare.gain=1"]}, "bare, which is not run; add it to methods"),
+        ({"methods": ["bare"], "settings": ["bare.gain=much"]}, "bare.gain: got 'much'; give a number"),
+        ({"methods": ["bare"], "settings": ["bare.deep=3"]}, "bare.deep: got '3'; give a bool"),
+        ({"methods": ["bare"], "settings": ["bare.steps=true"]}, "bare.steps: got 'true'; give a int"),
     ],
 )
 def test_an_unusable_option_is_one_line(catalogue: Path, options: dict[str, Any], message: str) -> None:
@@ -91,9 +91,9 @@ def test_an_unusable_option_is_one_line(catalogue: Path, options: dict[str, Any]
 
 
 def test_settings_are_read_as_the_method_declares_them(catalogue: Path) -> None:
-    texts = ["nearest.gain=1", "plain.gain=0.5", "plain.deep=false", "plain.mode=hard", "nearest.gain=1.5"]
-    plan = planned(catalogue, methods=["nearest", "plain"], settings=texts)
-    assert plan.settings == {"nearest": {"gain": 1.5}, "plain": {"gain": 0.5, "deep": False, "mode": "hard"}}
+    texts = ["nearest.gain=1", "bare.gain=0.5", "bare.deep=false", "bare.mode=hard", "nearest.gain=1.5"]
+    plan = planned(catalogue, methods=["nearest", "bare"], settings=texts)
+    assert plan.settings == {"nearest": {"gain": 1.5}, "bare": {"gain": 0.5, "deep": False, "mode": "hard"}}
     assert [dict(job.settings) for job in plan.jobs()][:2] == [
         {"gain": 1.5},
         {"gain": 0.5, "deep": False, "mode": "hard"},
@@ -174,7 +174,7 @@ def test_the_budget_replaces_the_profiles_steps(catalogue: Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"methods": ["nearest", "plain"]},
+        {"methods": ["nearest", "bare"]},
         {"datasets": ["full"]},
         {"profile": "smoke"},
         {"seeds": 2},
@@ -192,8 +192,8 @@ def test_each_option_that_matters_changes_the_fingerprint(catalogue: Path, optio
 
 
 def test_order_and_limits_do_not_change_the_fingerprint(catalogue: Path) -> None:
-    one = planned(catalogue, methods=["nearest", "plain"], datasets=["thin", "full"])
-    two = planned(catalogue, methods=["plain", "nearest"], datasets=["full", "thin"], timeout=9)
+    one = planned(catalogue, methods=["nearest", "bare"], datasets=["thin", "full"])
+    two = planned(catalogue, methods=["bare", "nearest"], datasets=["full", "thin"], timeout=9)
     assert one.fingerprint() == two.fingerprint()
 
 

@@ -239,7 +239,7 @@ def test_ctrl_c_within_this_process_is_recorded_and_passed_on(
             if phase == "fit":
                 raise KeyboardInterrupt
 
-    planned = plan("nearest", "plain", executor="inline")
+    planned = plan("nearest", "bare", executor="inline")
     log = Impatient()
     with pytest.raises(KeyboardInterrupt):
         execute(planned, prepare_run_folder(planned, out), log)
@@ -251,7 +251,7 @@ def test_ctrl_c_within_this_process_is_recorded_and_passed_on(
 def test_the_folder_must_be_the_plans(plan: Callable[..., Plan], out: Path) -> None:
     prepare_run_folder(plan("nearest"), out)
     with pytest.raises(ValueError, match="holds a run with other methods"):
-        execute(plan("plain"), out)
+        execute(plan("bare"), out)
 
 
 def test_modules_of_the_working_folder_shadow_nothing(

@@ -26,6 +26,7 @@ def test_a_record_holds_the_resolved_values(probe: Path, catalogue: Path, tmp_pa
     smoke = PROFILES["smoke"]
     assert provenance["protocol"] == {
         "size": smoke.size, "steps": smoke.steps, "seconds": None, "batch": smoke.batch, "patch": smoke.patch,
+        "training_degradation": "matched",
     }  # fmt: skip
     assert provenance["dataset"]["simulation"] == {
         "ratio": 3.0,

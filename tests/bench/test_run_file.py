@@ -30,7 +30,7 @@ NUMBERS = st.floats(0, 2, allow_subnormal=False)
 TEXTS = st.text("abZ0 =.,#'\"\\-é[]", min_size=1, max_size=12).filter(lambda text: text == text.strip())
 TABLES = {
     "nearest": st.fixed_dictionaries({}, optional={"gain": NUMBERS}),
-    "plain": st.fixed_dictionaries(
+    "bare": st.fixed_dictionaries(
         {},
         optional={
             "gain": NUMBERS,
@@ -47,7 +47,7 @@ def said(draw: st.DrawFn) -> dict[str, Any]:
     """Options as a file has them, some of them; settings only of methods that the options name."""
     some = {
         "methods": st.lists(
-            st.sampled_from(["nearest", "plain", "cubic"]), min_size=1, max_size=3, unique=True
+            st.sampled_from(["nearest", "bare", "cubic"]), min_size=1, max_size=3, unique=True
         ),
         "datasets": st.lists(st.sampled_from(["thin", "full", "flat"]), min_size=1, max_size=3, unique=True),
         "profile": st.sampled_from(["smoke", "quick", "full"]),
@@ -147,7 +147,8 @@ def test_flags_win_over_the_file(in_file: dict[str, Any], flags: dict[str, Any],
 def test_a_file_can_say_what_every_flag_can() -> None:
     (run,) = (c for name, c in typer.main.get_command(app).commands.items() if name == "run")
     flags = {option.removeprefix("--") for p in run.params for option in p.opts if option.startswith("--")}
-    assert flags - {"help"} == KEYS.keys() | INSTEAD.keys() | {"set"}
+    keys = {key.replace("_", "-") for key in KEYS}
+    assert flags - {"help"} == keys | INSTEAD.keys() | {"set"}
 
 
 def test_paths_are_relative_to_the_file(
@@ -166,19 +167,19 @@ def test_paths_are_relative_to_the_file(
 
 def test_names_may_be_one_text(catalogue: Path) -> None:
     file = as_file(
-        catalogue.parent, {"methods": "nearest, plain", "datasets": "all", "catalogue": "datasets.toml"}
+        catalogue.parent, {"methods": "nearest, bare", "datasets": "all", "catalogue": "datasets.toml"}
     )
     plan = plan_run(combined_options(read_run_file(file), {}))
-    assert plan.methods == ("nearest", "plain")
+    assert plan.methods == ("nearest", "bare")
     assert len(plan.datasets) == 4
 
 
 def test_numbers_keep_their_type_and_texts_their_blanks(catalogue: Path) -> None:
-    tables = {"plain": {"steps": 4, "gain": 0.5, "deep": False, "mode": " wide "}}
-    file = as_file(catalogue.parent, {"methods": "plain", "catalogue": "datasets.toml", SETTINGS: tables})
+    tables = {"bare": {"steps": 4, "gain": 0.5, "deep": False, "mode": " wide "}}
+    file = as_file(catalogue.parent, {"methods": "bare", "catalogue": "datasets.toml", SETTINGS: tables})
     plan = plan_run(combined_options(read_run_file(file), {}))
     assert plan.settings == tables
-    assert [type(value) for value in plan.settings["plain"].values()] == [int, float, bool, str]
+    assert [type(value) for value in plan.settings["bare"].values()] == [int, float, bool, str]
 
 
 @pytest.mark.parametrize(
@@ -224,12 +225,12 @@ def test_numbers_keep_their_type_and_texts_their_blanks(catalogue: Path) -> None
         ("[settings.nearest]\ngain = 1979-05-27", ["[settings.nearest]: gain is datetime.date"]),
         ("[settings.a.b]\nc = 1", ['[settings.a]: b is a table; for a method a.b write [settings."a.b"]']),
         (
-            "[settings.plain]\nstps = 1",
-            ["[settings.plain]: stps: unknown setting of plain 'stps'", "'steps'"],
+            "[settings.bare]\nstps = 1",
+            ["[settings.bare]: stps: unknown setting of bare 'stps'", "'steps'"],
         ),
-        ("[settings.plain]\ndeep = 3", ["[settings.plain]: deep: got 3; give a bool"]),
+        ("[settings.bare]\ndeep = 3", ["[settings.bare]: deep: got 3; give a bool"]),
         (
-            "methods = ['plain']\n[settings.nearest]\ngain = 1",
+            "methods = ['bare']\n[settings.nearest]\ngain = 1",
             ["[settings.nearest]: nearest is not run; add it to methods"],
         ),
         ("catalogue = 'nowhere.toml'", ["catalogue: ", "nowhere.toml: no such file"]),
@@ -305,7 +306,7 @@ ANYTHING = st.one_of(
 @given(
     options=st.dictionaries(st.sampled_from([*KEYS, *INSTEAD, "other"]), ANYTHING, max_size=4),
     tables=st.dictionaries(
-        st.sampled_from(["nearest", "plain", "gone"]), st.dictionaries(st.just("a"), ANYTHING)
+        st.sampled_from(["nearest", "bare", "gone"]), st.dictionaries(st.just("a"), ANYTHING)
     ),
 )
 def test_any_values_pass_or_are_refused_in_one_line(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from plain import Plain
+from plain import Bare
 from side_by_side import least_times, seconds
 
 from a2ibench import Budget, Context, Volume
@@ -33,10 +33,10 @@ def test_cubic_voxels_per_second(benchmark) -> None:
     benchmark.extra_info["voxels per second"] = out.size / benchmark.stats.stats.median
 
 
-@pytest.mark.parametrize("name", ["plain", "srmd", "a2i-3dem", *SLOW])
+@pytest.mark.parametrize("name", ["bare", "srmd", "a2i-3dem", *SLOW])
 def test_reconstruction_beside_the_bare_forward(name: str, benchmark) -> None:
     volume = _volume()
-    method = Plain() if name == "plain" else host().build("method", name)
+    method = Bare() if name == "bare" else host().build("method", name)
     method.fit(volume, CTX)
     network = method._fitted()
     inputs: list[tuple[torch.Tensor, ...]] = []

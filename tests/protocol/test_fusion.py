@@ -33,8 +33,9 @@ def test_it_is_the_mean_and_what_each_family_sees_best(shape: tuple[int, int, in
     difference = (xz - yz).double().numpy()
     low_y, low_x = (convolve1d(difference, LOW, axis, mode="nearest") for axis in (1, 2))
     # L_y (1 - L_x) D - L_x (1 - L_y) D, whose second terms are the same.
-    expected = (xz + yz).double().numpy() / 2 + (low_y - low_x) / 2
-    np.testing.assert_allclose(fuse_by_frequency(xz.clone(), yz, whole(xz)), expected, atol=1e-6)
+    for lean in (0.0, 0.75, 1.0):
+        expected = (xz + yz).double().numpy() / 2 + lean * (low_y - low_x) / 2
+        np.testing.assert_allclose(fuse_by_frequency(xz.clone(), yz, whole(xz), lean), expected, atol=1e-6)
 
 
 def test_waves_along_an_axis_come_from_the_family_that_extends_along_it() -> None:
@@ -44,10 +45,10 @@ def test_waves_along_an_axis_come_from_the_family_that_extends_along_it() -> Non
     inner = (slice(8, n - 8), slice(8, n - 8))
     nothing = torch.zeros(1, n, n)
     for wave_of, (xz, yz) in {"xz": (along_x, nothing), "yz": (nothing, along_y)}.items():
-        fused = fuse_by_frequency(xz.clone(), yz, whole(xz))[:, *inner]
+        fused = fuse_by_frequency(xz.clone(), yz, whole(xz), lean=1)[:, *inner]
         assert (fused - (xz + yz)[:, *inner]).abs().max() < 0.05, wave_of
     for xz, yz in ((along_y, nothing), (nothing, along_x)):
-        assert fuse_by_frequency(xz.clone(), yz, whole(xz))[:, *inner].abs().max() < 0.05
+        assert fuse_by_frequency(xz.clone(), yz, whole(xz), lean=1)[:, *inner].abs().max() < 0.05
 
 
 def test_where_the_families_agree_nothing_changes() -> None:

@@ -98,6 +98,7 @@ def test_half_is_done_after_one_of_two_families_however_many_planes_each_has() -
         align=1,
         progress=lambda phase, done, total: told.append((done, total)),
         kept=(slice(0, 2), slice(10, 50)),
+        fusion="mean",
     )
     assert {total for _, total in told} == {2 + 40}
     assert (21, 42) in told

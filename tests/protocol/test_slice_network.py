@@ -34,6 +34,7 @@ class Convolutions(SliceNetwork):
 
 class AxisReader(Identity):
     contrast = 0.0
+    keep_mean = False
 
     def forward(self, network, degraded):
         rows = torch.arange(degraded.image.shape[-2]).float()[:, None]
@@ -126,6 +127,7 @@ class Uneven(SliceNetwork):
 
     contrast = 0.0
     planes = "xz"
+    keep_mean = False
 
     def build(self, size: str) -> nn.Module:
         return nn.Conv2d(1, 1, 1)
@@ -206,7 +208,7 @@ def test_the_configuration_holds_the_settings_of_the_degradation() -> None:
 
 def test_a_checkpoint_is_applied_to_the_planes_that_are_asked_for(tmp_path) -> None:
     volume = _volume()
-    method = Convolutions()
+    method = Convolutions(fusion="mean")
     method.fit(volume, CTX)
     method.save(tmp_path / "checkpoint")
     single = {}
