@@ -164,18 +164,14 @@ class TuningPlan:
         """The method."""
         return self.run.methods[0]
 
-    def baseline(self) -> Plan:
-        """Return the run of cubic interpolation."""
-        return replace(self.run, methods=(CUBIC,), seeds=(0,))
-
-    def trial(self, value: float) -> Plan:
-        """Return the run with one value."""
-        return replace(self.run, settings={self.method: {self.setting: value}})
-
     def runs(self) -> dict[str, Plan]:
         """Return the run of cubic interpolation and that of each value, by the names of their folders."""
-        trials = {f"{self.setting}={value}": self.trial(value) for value in self.values}
-        return {CUBIC: self.baseline(), **trials}
+        cubic = replace(self.run, methods=(CUBIC,), seeds=(0,))
+        trials = {
+            f"{self.setting}={value}": replace(self.run, settings={self.method: {self.setting: value}})
+            for value in self.values
+        }
+        return {CUBIC: cubic, **trials}
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is the same for every method, and which method it was, JSON-able."""
@@ -313,21 +309,17 @@ def _status(record: Record) -> str:
 
 def _results(tuning: Tuning) -> dict[str, Any]:
     trials = [
-        {
-            "value": trial.value,
-            "status": trial.status,
-            "gain": _known(trial.gain),
-            "behind": _known(tuning.behind(trial)),
-            "fit_seconds": _known(trial.fit_seconds),
-            "datasets": {
-                name: {"status": one.status, "gain": _known(one.gain), "fit_seconds": _known(one.fit_seconds)}
-                for name, one in trial.outcomes.items()
-            },
-        }
+        {"value": trial.value, "behind": _known(tuning.behind(trial))}
+        | _told(trial)
+        | {"datasets": {name: _told(outcome) for name, outcome in trial.outcomes.items()}}
         for trial in tuning.trials
     ]
     best = None if tuning.best is None else tuning.best.value
     return {"trials": trials, "best": best, "beyond": tuning.beyond}
+
+
+def _told(one: Trial | Outcome) -> dict[str, Any]:
+    return {"status": one.status, "gain": _known(one.gain), "fit_seconds": _known(one.fit_seconds)}
 
 
 def _known(value: float) -> float | None:
