@@ -35,9 +35,10 @@ from a2ibench.hookspecs import hookimpl
 from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
-    from a2ibench.api import reconstruct, reconstruct_file, run
+    from a2ibench.api import reconstruct, reconstruct_file, run, tune
     from a2ibench.bench.record import Record, Score
     from a2ibench.bench.run import Run, read_run
+    from a2ibench.bench.tuning import Trial, Tuning
     from a2ibench.data.catalogue import load_catalogue
     from a2ibench.data.intensity_range import noise_level
     from a2ibench.data.opening import open_volume
@@ -78,6 +79,8 @@ __all__ = [
     "ShiftedWindowAttention",
     "Simulation",
     "SliceNetwork",
+    "Trial",
+    "Tuning",
     "UnknownNameError",
     "Volume",
     "__version__",
@@ -95,6 +98,7 @@ __all__ = [
     "setting",
     "to_image",
     "to_map",
+    "tune",
 ]
 
 # These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
@@ -105,6 +109,8 @@ _LAZY = {
     "Score": "a2ibench.bench.record",
     "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
+    "Trial": "a2ibench.bench.tuning",
+    "Tuning": "a2ibench.bench.tuning",
     "interpolate": "a2ibench.protocol.resample",
     "load_catalogue": "a2ibench.data.catalogue",
     "noise_level": "a2ibench.data.intensity_range",
@@ -117,6 +123,7 @@ _LAZY = {
     "run": "a2ibench.api",
     "to_image": "a2ibench.layers.window_attention",
     "to_map": "a2ibench.layers.window_attention",
+    "tune": "a2ibench.api",
 }
 
 

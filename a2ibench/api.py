@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from a2ibench.bench.options import Option, ReconstructOptions, RunOptions, check_option, options_of
+from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.contracts import Budget, Progress, Volume
 from a2ibench.errors import OptionError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from a2ibench.bench.tuning import Tuning
     from a2ibench.data.prepare import Bounds
     from a2ibench.settings import Value
 
@@ -113,6 +116,38 @@ def run(options: RunOptions) -> pd.DataFrame:
     if results.interrupted:
         raise KeyboardInterrupt
     return results.run.to_frame()
+
+
+@takes(TuneOptions)
+def tune(options: TuneOptions) -> Tuning:
+    """Find the best value of a setting of a method, by default its learning rate, on development volumes.
+
+    Every value is tried by an ordinary run in a folder of its own. The same call again goes on where it was
+    stopped, and takes what is finished, also where it tries more values.
+
+    Parameters
+    ----------
+    {options}
+
+    Returns
+    -------
+    Tuning
+        What each value came to, which is also in tuning.json.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be used, or a dataset is one of the catalogue that ships, which tables report.
+    UnknownNameError
+        If nothing has a given name.
+    KeyboardInterrupt
+        After Ctrl-C; finished trainings are kept.
+    """
+    from a2ibench.bench.tuning import plan_tuning, run_tuning
+
+    events = options.events
+    watch = None if events is None else lambda name: contextlib.nullcontext(events)
+    return run_tuning(plan_tuning(options), fresh=options.fresh, watch=watch)
 
 
 @documented(ReconstructOptions)

@@ -86,7 +86,7 @@ def options_of(table: type) -> dict[str, Option]:
     return {one.name: one.metadata["option"] for one in fields(table)}
 
 
-def check_option(name: str, options: RunOptions | ReconstructOptions) -> Any:
+def check_option(name: str, options: object) -> Any:
     """Return the value to use of one option.
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from a2ibench.bench.paths import job_name
@@ -65,8 +66,13 @@ def known_datasets(catalogue: Path | None = None) -> dict[str, DatasetSpec]:
     return listed | registered
 
 
-def find_datasets(names: Names | None = None, catalogue: Path | None = None) -> tuple[DatasetSpec, ...]:
-    """Return the wanted datasets; by default all that need no download.
+def find_datasets(
+    names: Names | None = None,
+    catalogue: Path | None = None,
+    *,
+    more: Mapping[str, DatasetSpec] = MappingProxyType({}),
+) -> tuple[DatasetSpec, ...]:
+    """Return the wanted datasets; by default all that need no download. Those in `more` are found by name.
 
     Raises
     ------
@@ -81,6 +87,7 @@ def find_datasets(names: Names | None = None, catalogue: Path | None = None) -> 
     elif names == ALL:
         found = list(known.values())
     else:
+        known = {**more, **known}
         found = [known[one_of("dataset", name, known)] for name in _split("datasets", names)]
     if not found:
         raise InputError(f"datasets: {catalogue or 'the catalogue'} has none without a download; name some")

@@ -1,4 +1,4 @@
-"""The commands ``a2ibench plugin check`` and ``a2ibench plugin new``."""
+"""The commands ``a2ibench plugin``: ``check`` and ``new``; ``tune`` has a file of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from a2ibench.cli.errors import ExitCode
 from a2ibench.cli.options import option
+from a2ibench.cli.tune import tune_method
 from a2ibench.errors import printable
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 KINDS = "method|degradation|metric|dataset|reporter"
 
-plugin = typer.Typer(help="Start a plugin, and check that it keeps to the contract.")
+plugin = typer.Typer(help="Start a plugin, check that it keeps to the contract, and tune a method.")
+plugin.command("tune")(tune_method)
 
 
 @plugin.callback(invoke_without_command=True)

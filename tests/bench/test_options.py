@@ -15,6 +15,7 @@ import pytest
 import a2ibench
 from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.options import ReconstructOptions, RunOptions, check_option, options_of
+from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.errors import OptionError
 
 SOURCE = Path(a2ibench.__file__).parent
@@ -27,10 +28,11 @@ def sources() -> list[Path]:
     return [SOURCE / path for path in files if path.parts[0] not in {"cli", "scaffold", *NOT_OURS}]
 
 
-def test_python_takes_the_options_of_a_run() -> None:
-    taken = inspect.signature(a2ibench.run).parameters
-    assert [*taken] == [*options_of(RunOptions)]
-    assert all(f"\n{name} : " in str(a2ibench.run.__doc__) for name in taken)
+@pytest.mark.parametrize(("function", "table"), [(a2ibench.run, RunOptions), (a2ibench.tune, TuneOptions)])
+def test_python_takes_the_options_of_a_table(function: Any, table: type) -> None:
+    taken = inspect.signature(function).parameters
+    assert [*taken] == [*options_of(table)]
+    assert all(f"\n{name} : " in function.__doc__ for name in taken)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_no_message_outside_the_command_line_names_a_flag() -> None:
 
 def test_messages_name_options_that_there_are() -> None:
     gate = {"max_drop", "max_slowdown", "thresholds", "force", "allow_failed", "out"}
-    known = {*options_of(RunOptions), *options_of(ReconstructOptions), *gate}
+    known = {*options_of(RunOptions), *options_of(ReconstructOptions), *options_of(TuneOptions), *gate}
     calls = [
         (path, node)
         for path in sources()
