@@ -166,7 +166,7 @@ CATALOGUE = Option("A datasets.toml instead of the one that ships.", "FILE", Pat
 _PROFILE = Option(
     "Network size and training; full by default with a GPU, else quick.",
     "|".join(PROFILES),
-    doc='``"smoke"``, ``"quick"`` or ``"full"``; by default full with a GPU and quick without.',
+    doc='``"smoke"``, ``"quick"``, ``"standard"`` or ``"full"``; by default full with a GPU, else quick.',
     key=literal,
     check=_profile,
 )
