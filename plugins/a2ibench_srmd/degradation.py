@@ -6,6 +6,7 @@ The blur kernels, a slab average widened by a Gaussian, are described by their p
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ FAINT = 1e-6
 """Components weaker than this fraction of the strongest are rounding errors and are left out."""
 
 CPU = torch.device("cpu")
+
+log = logging.getLogger("a2ibench")
 
 
 def slab_cdf(distance: torch.Tensor, ratio: float, sigma: torch.Tensor) -> torch.Tensor:
@@ -176,5 +179,12 @@ class SRMDDegradation(AxialDegradation):
             torch.zeros(1, dtype=torch.float64)
         )
         missing = noise_level(volume) * math.sqrt(1 - 1 / ratio)
+        if missing > self.noise_max > 0:
+            log.warning(
+                "%s: its noise, %.3f of the contrast, is above what is trained for; give noise_max=%.2g",
+                volume.name,
+                missing,
+                1.5 * missing,
+            )
         level = min(missing / self.noise_max, 1.0) if self.noise_max else 0.0
         return {"kernel": coefficients.float(), "noise": torch.tensor([[level]])}

@@ -245,6 +245,15 @@ def test_nominal_is_the_pure_slab_and_the_missing_noise() -> None:
     assert float(SRMDDegradation(noise_max=0).nominal(noisy_volume(6.0))["noise"]) == 0
 
 
+def test_more_noise_than_is_trained_for_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    SRMDDegradation(noise_max=0.05).nominal(noisy_volume(6.0))
+    assert caplog.text == ""
+    SRMDDegradation(noise_max=0.01).nominal(noisy_volume(6.0))
+    assert (
+        "its noise, 0.020 of the contrast, is above what is trained for; give noise_max=0.03" in caplog.text
+    )
+
+
 def test_learns_and_survives_a_round_trip(tmp_path: Path) -> None:
     volume = Volume(noisy_volume(2.0, 3.0).data, (3, 1, 1), (0, 255), "wavy")
     losses: list[float] = []
