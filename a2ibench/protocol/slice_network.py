@@ -72,7 +72,7 @@ class SliceNetwork(Configurable):
     )
     fusion: str = setting(
         "frequency",
-        "of the plane families: each where its planes extend, or their mean, as the paper has it",
+        "of the plane families: each where its planes extend, or their plain mean",
         choices=("frequency", "mean"),
     )
     keep_mean: bool = setting(
