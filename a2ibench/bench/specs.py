@@ -253,6 +253,8 @@ class Job:
         Constructor keywords of the method.
     metrics : tuple of str
         What to score.
+    checkpoint_every : float or None
+        Seconds between two states of the training that are kept; None where none is.
     key : str
         Cache key, see `job_key`; empty until it is known.
     """
@@ -266,6 +268,7 @@ class Job:
     precision: str = "auto"
     settings: Mapping[str, Value] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    checkpoint_every: float | None = None
     key: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,30 @@ _MOST: Final = 0.01
 """Part of the time that may go into keeping."""
 
 _log = logging.getLogger("a2ibench")
+
+
+def interval(given: str | float) -> float | None:
+    """Return seconds between two states of a training; None where none is kept.
+
+    Parameters
+    ----------
+    given : str or float
+        Such as ``"60s"``, or seconds as a number; ``"never"`` where none is kept.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if given == "never":
+        return None
+    try:
+        seconds = float(given[:-1]) if isinstance(given, str) and given.endswith("s") else given
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < math.inf:
+            return float(seconds)
+    except ValueError:
+        pass
+    raise InputError(f"checkpoint_every: got {given!r}; give seconds as 60s, or never")
 
 
 class FileCheckpointer:
