@@ -380,6 +380,7 @@ class ReconstructOptions:
         "``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.",
         check=lambda folder: _folder(folder or False),
     ).default(True)
+    checkpoint_every: str | float = _CHECKPOINT_EVERY.default("60s")
     fill_missing: bool = Option(
         "Take missing chunks of INPUT for empty ones.",
         type=bool,

@@ -19,7 +19,7 @@ from torch import nn
 
 from a2ibench.contracts import Budget, Checkpointer, Progress
 from a2ibench.documents import read_json
-from a2ibench.errors import InputError, one_line
+from a2ibench.errors import InputError, PluginError, one_line
 from a2ibench.protocol.training_state import Average, Curve, Training
 
 
@@ -169,8 +169,14 @@ def train(
             curve.add(training.step, training.seconds, peaks[0] * factor, value)
             keeping = done < total and checkpointer is not None and checkpointer.should_save()
             if now - reported > 0.5 or done >= total or keeping:
-                # It also refuses losses that are not finite: no such training is kept.
-                progress("fit", min(done, total), total, loss=curve.flush())
+                try:
+                    mean = curve.flush()
+                except PluginError:
+                    # It would diverge again.
+                    if checkpointer is not None:
+                        checkpointer.discard()
+                    raise
+                progress("fit", min(done, total), total, loss=mean)
                 reported = now
             if keeping and checkpointer is not None:
                 checkpointer.save(training.state_dict())

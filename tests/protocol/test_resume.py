@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import random
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -278,25 +278,30 @@ def test_a_full_disk_does_not_stop_a_training(tmp_path, caplog, monkeypatch) -> 
     assert "No space left" in caplog.text
 
 
-def test_a_training_that_diverges_is_not_kept(tmp_path) -> None:
-    interrupted(tmp_path, 4)
-    before = read_state(tmp_path / TRAINING)["state"]["step"]
+def test_a_training_that_diverges_is_not_gone_on_with(tmp_path) -> None:
     network = nn.Linear(1, 1)
-    with suppress(PluginError):
+    losses = iter([1.0, 1.0, math.nan])
+    kept = []
+
+    def loss() -> torch.Tensor:
+        kept.append((tmp_path / TRAINING).exists())
+        return network(torch.ones(1, 1)).sum() * next(losses)
+
+    with pytest.raises(PluginError, match="diverged at step 3"):
         train(
             network,
             torch.optim.SGD(network.parameters(), lr=0.1),
-            lambda: network(torch.ones(1, 1)).sum() * math.nan,
-            Budget(steps=3),
+            loss,
+            Budget(steps=9),
             schedule=Schedule(),
             clip=1.0,
             average_span=0.0,
             progress=lambda *_, **__: None,
-            checkpointer=FileCheckpointer(tmp_path / "other", 0.0),
+            checkpointer=checkpointer(tmp_path),
             autocast=nullcontext,
         )
-    assert before == 3
-    assert not (tmp_path / "other").exists()
+    assert kept == [False, True, True]
+    assert not (tmp_path / TRAINING).exists()
 
 
 def test_a_state_that_is_not_there_is_told_from_a_damaged_one(tmp_path) -> None:
