@@ -80,7 +80,7 @@ class FileCheckpointer:
         self._path, self._every, self._identity, self._clock = path, every, identity, clock
         self.earlier, self.resumed = 0.0, 0
         self._start = self._saved = clock()
-        self._took = 0.0
+        self._took, self._failed = 0.0, False
 
     def restore(self) -> Any:
         """Return the state that was saved last; None where there is none, and the training starts."""
@@ -108,12 +108,8 @@ class FileCheckpointer:
     def save(self, state: Any) -> None:
         """Replace what is kept, in one step.
 
-        A disk that cannot be written is said in one line and does not stop the training.
-
-        Raises
-        ------
-        PluginError
-            If the state holds what cannot be kept.
+        What cannot be kept, or a disk that cannot be written, is said in one line and does not stop the
+        training.
         """
         from a2ibench.protocol.state_file import write_state
 
@@ -121,8 +117,10 @@ class FileCheckpointer:
         values = self._identity, self.earlier + begin - self._start, self.resumed, state
         try:
             write_state(self._path, dict(zip(_FIELDS, values, strict=True)))
-        except OSError as error:
-            _log.warning("%s: the training is not kept: %s", printable(str(self._path)), one_line(error))
+        except Exception as error:  # the training is worth more than what is kept of it
+            say = _log.debug if self._failed else _log.warning
+            say("%s: the training is not kept: %s", printable(str(self._path)), one_line(error))
+            self._failed = True
         self._saved = self._clock()
         self._took = self._saved - begin
 

@@ -67,7 +67,7 @@ def read_state(path: Path) -> Any:
         return _rebuilt(json.loads(metadata[_CONTENT]), tensors)
     except FileNotFoundError:
         raise
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: no readable state of a training ({one_line(error, 200)})") from error
 
 
@@ -145,4 +145,5 @@ def _checksum(content: str, tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    return tensor.reshape(-1).view(torch.uint8).numpy().data
+    # One without elements may have strides that no view allows.
+    return tensor.flatten().view(torch.uint8).numpy().data if tensor.numel() else memoryview(b"")
