@@ -74,8 +74,9 @@ def read_state(path: Path) -> Any:
 def _described(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
     """Return `value` as JSON, in which an object has one key that tells its kind; collect its tensors."""
     if isinstance(value, torch.Tensor):
-        tensors[name] = value.detach()
-        return {"tensor": [name, _strides(value)]}
+        dense = _dense(value.detach())
+        tensors[name] = dense.as_strided((dense.numel(),), (1,))
+        return {"tensor": [name, list(dense.shape), list(dense.stride())]}
     if isinstance(value, Mapping):
         items = value.items()
         return {
@@ -95,25 +96,22 @@ def _described(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
     )
 
 
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor whose elements fill its memory, in whatever order; a copy where they do not."""
+    same = torch.empty_like(tensor, device="meta").stride() == tensor.stride()
+    return tensor if same else tensor.contiguous()
+
+
 def _apart(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return tensors on the CPU, row by row, of which no two share memory, as tied weights do."""
+    """Return tensors on the CPU, of which no two share memory, as tied weights do."""
     apart: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():
-        rows = tensor.cpu().contiguous()
-        memory = rows.untyped_storage().data_ptr()
-        apart[name] = rows.clone() if memory in seen else rows
+        ours = tensor.cpu()
+        memory = ours.untyped_storage().data_ptr()
+        apart[name] = ours.clone() if memory in seen else ours
         seen.add(memory)
     return apart
-
-
-def _strides(tensor: torch.Tensor) -> list[int] | None:
-    """Return the strides that a copy is to have; None where it is to be laid out row by row."""
-    shape, device = tensor.shape, "meta"
-    strides = tensor.stride()
-    # Of a tensor that is not dense, such as an expanded one, the copy is laid out otherwise.
-    dense = torch.empty_like(tensor, device=device).stride() == strides
-    return list(strides) if dense and strides != torch.empty(shape, device=device).stride() else None
 
 
 def _rebuilt(described: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
@@ -123,11 +121,9 @@ def _rebuilt(described: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         return described
     ((kind, value),) = described.items()
     if kind == "tensor":
-        name, strides = value
-        tensor = tensors[name]
-        if strides is None:
-            return tensor
-        return torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype).copy_(tensor)
+        name, shape, strides = value
+        # A copy, since what is read may be a view of the file.
+        return tensors[name].as_strided(shape, strides).clone()
     if kind == "dict":
         return {_rebuilt(key, tensors): _rebuilt(item, tensors) for key, item in value}
     if kind == "tuple":
@@ -145,5 +141,4 @@ def _checksum(content: str, tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    # One without elements may have strides that no view allows.
-    return tensor.flatten().view(torch.uint8).numpy().data if tensor.numel() else memoryview(b"")
+    return tensor.view(torch.uint8).numpy().data
