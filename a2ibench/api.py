@@ -225,14 +225,15 @@ def reconstruct_file(
     settings: Mapping[str, Value] | Sequence[str] | None = None,
     checkpoint: str | Path | None = None,
     save_checkpoint: str | Path | bool | None = True,
+    checkpoint_every: str | float = "60s",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Reconstruct a stack of any size from one file to another, block by block.
 
     Memory does not grow with the stack. Interrupted, even with ``kill -9``, the same call goes on with the
-    first block that is not written yet, and with what is missing beside a complete output. A figure
-    of three planes is left beside the output, as NAME.png, and what was trained in NAME.checkpoint.
+    training, with the first block that is not written yet, or with what is missing beside a complete output.
+    A figure of three planes is left beside the output, as NAME.png, and what was trained in NAME.checkpoint.
 
     Parameters
     ----------
@@ -277,6 +278,7 @@ def reconstruct_file(
         settings=settings or {},
         checkpoint=checkpoint,
         save_checkpoint=save_checkpoint,
+        checkpoint_every=checkpoint_every,
         fill_missing=fill_missing,
         overwrite=overwrite,
         progress=progress,

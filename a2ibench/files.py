@@ -8,7 +8,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -122,11 +122,14 @@ def flush_tree(folder: Path) -> None:
         flush(Path(inner))
 
 
-def fresh_folder(folder: Path) -> None:
-    """Make an empty folder, removing what an earlier attempt left in it."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+def fresh_folder(folder: Path, keep: Collection[str] = ()) -> None:
+    """Make an empty folder, removing what an earlier attempt left in it, but for the names to keep."""
+    if folder.is_symlink() or folder.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in keep:
+            remove(path)
 
 
 def remove(path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from a2ibench.bench.cache_key import is_current, job_key
 from a2ibench.bench.executors import load_executor
 from a2ibench.bench.executors.events import Events, Quiet, Task
-from a2ibench.bench.paths import RunFiles
+from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.plan import Plan
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run import Run, read_run
@@ -58,6 +59,7 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
             record = read_record(task.folder)
             if record is not None and is_current(record, task.job, task.folder):
                 records[task.job.name] = record
+                _forget_training(task, record)
                 events.job_cached(task.job, record)
             elif is_damaged(task.folder):
                 _logger.warning("record of %s was edited or is damaged; the job runs again", task.job.name)
@@ -65,11 +67,19 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
         try:
             for task, record in load_executor(plan.executor)(pending, events, plan.timeout):
                 records[task.job.name] = record
+                _forget_training(task, record)
                 events.job_finished(task.job, record)
                 host().job_finished(record.to_dict())
         finally:
             host().end_listeners()
     return [records[task.job.name] for task in tasks]
+
+
+def _forget_training(task: Task, record: Record) -> None:
+    """Remove what a finished job need not go on with; a process killed before may have left it."""
+    if record.finished:
+        with suppress(OSError):
+            JobFiles(task.folder).training.unlink(missing_ok=True)
 
 
 def _tasks(plan: Plan, run_dir: Path) -> list[Task]:

@@ -24,6 +24,7 @@ from a2ibench.contracts import Budget, Progress
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, naming_option
+from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
 from a2ibench.settings import Value
 from a2ibench.values import Reader, literal, names, number, path, whole
@@ -129,10 +130,6 @@ def _seed(seed: int) -> int:
     return seed
 
 
-def _executor(name: str) -> str:
-    return one_of("executor", name, EXECUTORS)
-
-
 def _timeout(timeout: float | None, executor: str) -> float | None:
     if timeout is not None and not 0 < timeout < math.inf:
         raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
@@ -191,6 +188,13 @@ _BUDGET = Option(
     key=literal,
     check=_budget,
 )
+_CHECKPOINT_EVERY = Option(
+    "How often a training is kept, to go on there if it is killed; 60s by default.",
+    "60s|never",
+    doc='How often a training is kept, to go on there if it is killed: ``"60s"``, seconds, or ``"never"``.',
+    key=literal,
+    check=interval,
+)
 _SETTINGS = Option(
     "Change a setting of a method; repeatable.",
     "METHOD.KEY=VALUE",
@@ -240,7 +244,7 @@ class RunOptions:
         "|".join(EXECUTORS),
         doc='``"process"``, one for each job, or ``"inline"``, all in this one.',
         key=literal,
-        check=_executor,
+        check=lambda name: one_of("executor", name, EXECUTORS),
     ).default("process")
     training_degradation: str = Option(
         "What networks learn to undo: what made the volume (the default), or what each was published with.",
@@ -249,6 +253,7 @@ class RunOptions:
         key=literal,
         check=lambda name: one_of("training_degradation", name, TRAINING_DEGRADATIONS),
     ).default("matched")
+    checkpoint_every: str | float = _CHECKPOINT_EVERY.default("60s")
     settings: Settings | None = _SETTINGS.default()
     timeout: float | None = Option(
         "Stop a job that takes longer.",
@@ -382,6 +387,7 @@ class ReconstructOptions:
         "``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.",
         check=lambda folder: _folder(folder or False),
     ).default(True)
+    checkpoint_every: str | float = _CHECKPOINT_EVERY.default("60s")
     fill_missing: bool = Option(
         "Take missing chunks of INPUT for empty ones.",
         type=bool,

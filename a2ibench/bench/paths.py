@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from a2ibench.protocol.checkpointer import TRAINING
+
 RUN, RECORD, LOG = "run.json", "record.json", "log.txt"
 
 
@@ -44,6 +46,11 @@ class JobFiles:
     def curve(self) -> Path:
         """Loss and validation of the training, by step."""
         return self.folder / "train.csv"
+
+    @property
+    def training(self) -> Path:
+        """State of a training that has not ended, which the same job goes on with."""
+        return self.folder / TRAINING
 
     @property
     def checkpoint(self) -> Path:

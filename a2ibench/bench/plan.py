@@ -50,6 +50,8 @@ class Plan:
         A name in ``EXECUTORS``.
     timeout : float or None
         Seconds that a job may take.
+    checkpoint_every : float or None
+        Seconds between two states of a training that are kept; None where none is.
     reporters : tuple of str
         What writes about the run in the end.
     """
@@ -67,6 +69,7 @@ class Plan:
     catalogue: Path | None = None
     executor: str = "process"
     timeout: float | None = None
+    checkpoint_every: float | None = None
     reporters: tuple[str, ...] = ()
 
     def jobs(self) -> list[Job]:
@@ -84,6 +87,7 @@ class Plan:
                 settings=self.settings.get(method, {}),
                 training_degradation=self.training_degradation,
                 metrics=self.metrics,
+                checkpoint_every=self.checkpoint_every,
             )
             for dataset in self.datasets
             for method in self.methods
@@ -124,6 +128,7 @@ class Plan:
             "catalogue": None if self.catalogue is None else str(self.catalogue),
             "executor": self.executor,
             "timeout": self.timeout,
+            "checkpoint_every": self.checkpoint_every,
             "reporters": list(self.reporters),
         }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,8 +30,10 @@ from a2ibench.bench.record import Record, Score, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
 from a2ibench.errors import InputError, one_line
+from a2ibench.files import plain
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.checkpointer import FileCheckpointer
 from a2ibench.protocol.intensity import normalise, quantise
 from a2ibench.protocol.profiles import PROFILES, seed_everything, training_settings
 from a2ibench.protocol.resample import interpolate
@@ -164,7 +167,8 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
     job : Job
         What to run.
     folder : Path
-        Empty folder for record.json, checkpoint/, slices.npz and scores.npz.
+        Folder for record.json, checkpoint/, slices.npz and scores.npz; empty, or with a training that was
+        kept, which goes on if it is of this job.
     progress : Progress
         Told about every phase: setup, (fetch,) load, simulate, fit, reconstruct, score, write.
 
@@ -212,9 +216,15 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[s
     calibration = Calibrator(job.device)
     ctx = _context(job, folder, _sampling(calibration, clock, progress))
     calibration.begin()
+    checkpointer = _checkpointer(job, folder, provenance["used"], clock) if same else None
     seed_everything(job.seed)
-    with clock.phase("fit"):
-        method.fit(volume, ctx)
+    try:
+        with clock.phase("fit"):
+            method.fit(volume, replace(ctx, checkpointer=checkpointer))
+    finally:
+        if checkpointer is not None:
+            clock.seconds["fit"] = clock.seconds.get("fit", 0.0) + checkpointer.earlier
+            provenance["resumed"] = checkpointer.resumed
     provenance["configuration"] = configuration_of(method)
     if job.device == "cuda":
         _warm_up(method, volume, ctx)
@@ -305,6 +315,19 @@ def _context(job: Job, folder: Path, progress: Progress) -> Context:
         patch=profile.patch,
         progress=progress,
         workdir=folder,
+    )
+
+
+def _checkpointer(job: Job, folder: Path, used: Mapping[str, Any], clock: Clock) -> FileCheckpointer | None:
+    if job.checkpoint_every is None:
+        return None
+    # The key does not tell what only the settings' defaults name.
+    identity = json.dumps(plain([job.key, used]), sort_keys=True)
+    return FileCheckpointer(
+        JobFiles(folder).training,
+        job.checkpoint_every,
+        identity,
+        clock=lambda: time.perf_counter() - clock.excluded,
     )
 
 

@@ -262,6 +262,8 @@ class Job:
         See `training_settings`.
     metrics : tuple of str
         What to score.
+    checkpoint_every : float or None
+        Seconds between two states of the training that are kept; None where none is.
     key : str
         Cache key, see `job_key`; empty until it is known.
     """
@@ -276,6 +278,7 @@ class Job:
     settings: Mapping[str, Value] = field(default_factory=dict)
     training_degradation: str = "matched"
     metrics: tuple[str, ...] = ()
+    checkpoint_every: float | None = None
     key: str = ""
 
     @property

@@ -1,6 +1,6 @@
 """What a plugin implements and what it is handed. Imports neither torch nor any other heavy library."""
 
-from a2ibench.contracts.context import Budget, Context, Progress, silent
+from a2ibench.contracts.context import Budget, Checkpointer, Context, Progress, silent
 from a2ibench.contracts.grid import AxialGrid
 from a2ibench.contracts.interfaces import Degradation, Degraded, Method, Metric
 from a2ibench.contracts.specs import (
@@ -23,6 +23,7 @@ __all__ = [
     "REPORTER_API_VERSION",
     "AxialGrid",
     "Budget",
+    "Checkpointer",
     "Context",
     "DatasetSpec",
     "Degradation",

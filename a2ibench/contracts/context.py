@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from a2ibench.errors import InputError
 
@@ -51,6 +51,37 @@ def silent(phase: str, done: float, total: float, **values: float) -> None:
     """Report nothing."""
 
 
+class Checkpointer(Protocol):
+    """Keeps the state of a training, so that one whose process was killed goes on where it was.
+
+    A state is made of tensors, numbers, texts and None, and of dicts, lists and tuples of them, as
+    `state_dict` of networks and optimizers returns them. It holds all that the next step depends on, the
+    states of random generators as well::
+
+        kept = ctx.checkpointer and ctx.checkpointer.restore()
+        if kept:
+            network.load_state_dict(kept["network"])
+            optimizer.load_state_dict(kept["optimizer"])
+        for step in range(kept["step"] if kept else 0, ctx.budget.steps):
+            ...
+            if ctx.checkpointer and ctx.checkpointer.should_save():
+                state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+                ctx.checkpointer.save(state | {"step": step + 1})
+    """
+
+    def restore(self) -> Any:
+        """Return the state that was saved last, perhaps by an earlier process; None where there is none."""
+
+    def should_save(self) -> bool:
+        """Whether the interval since the last state is over."""
+
+    def save(self, state: Any) -> None:
+        """Replace what is kept, in one step."""
+
+    def discard(self) -> None:
+        """Remove what is kept, because it is of no use and the training starts over."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a method may know about the run it is in.
@@ -76,6 +107,9 @@ class Context:
     kept : tuple of slice or None
         While a block is reconstructed: the lateral voxels (y, x) of its result that are kept. A method may
         leave the others at any finite value. None where all are kept.
+    checkpointer : Checkpointer or None
+        While a method trains: keeps the training in case that the process is killed. A method need not use
+        it. None where nothing is to be kept.
     """
 
     seed: int = 0
@@ -88,3 +122,4 @@ class Context:
     progress: Progress = silent
     workdir: Path | None = None
     kept: tuple[slice, slice] | None = None
+    checkpointer: Checkpointer | None = None

@@ -148,6 +148,11 @@ class PatchSampler:
         Slope of the interpolation kernel.
     noise : float
         Standard deviation of white noise to add to what is degraded, 0 and 1 being the contrast's ends.
+
+    Attributes
+    ----------
+    generator : torch.Generator
+        Of all draws.
     """
 
     def __init__(
@@ -170,7 +175,7 @@ class PatchSampler:
         self._clipped = (lo, hi) != tuple(volume.intensity)
         places = tissue_places(volume, grid.n_out)
         self._places = None if places is None else torch.from_numpy(places).to(device)
-        self._generator = torch.Generator(device).manual_seed(seed)
+        self.generator = torch.Generator(device).manual_seed(seed)
         self._interpolation = torch.from_numpy(interpolation_matrix(grid, slope)).to(device, torch.float32)
         self._steps = torch.arange(grid.n_out, device=device)
 
@@ -193,15 +198,15 @@ class PatchSampler:
     def pairs(self) -> tuple[Degraded, torch.Tensor]:
         """Return a degraded batch, interpolated back to the patch size, and the patches it came from."""
         target = self.patches()
-        sampled = self._degradation(target, self.grid, self._generator)
+        sampled = self._degradation(target, self.grid, self.generator)
         image = sampled.image
         if self._noise:
-            image = image + self._noise * torch.empty_like(image).normal_(generator=self._generator)
+            image = image + self._noise * torch.empty_like(image).normal_(generator=self.generator)
         image = torch.matmul(self._interpolation, image)
         return Degraded(image, sampled.parameters), target
 
     def _draw(self, n: int) -> torch.Tensor:
-        return torch.randint(n, (self.batch,), generator=self._generator, device=self._data.device)
+        return torch.randint(n, (self.batch,), generator=self.generator, device=self._data.device)
 
     def _turned(self, first: torch.Tensor, extent: int) -> torch.Tensor:
         flip = self._draw(2)[:, None] == 1

@@ -191,6 +191,8 @@ class SliceNetwork(Configurable):
             average_span=self.average_span,
             progress=ctx.progress,
             workdir=ctx.workdir,
+            checkpointer=ctx.checkpointer,
+            generator=sampler.generator,
             autocast=autocast(self._precision(ctx), ctx.device),
         )
         self._network = network.eval()

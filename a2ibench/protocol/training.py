@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import time
@@ -18,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from a2ibench.contracts import Budget, Progress
+from a2ibench.contracts import Budget, Checkpointer, Progress
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, PluginError, one_line
+from a2ibench.protocol.training_state import Average, Curve, Training
 
 
 def cpu_has_bf16() -> bool:
@@ -82,72 +82,6 @@ class Schedule:
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * fall))
 
 
-class Average:
-    """Exponential moving average of weights over the last `span` fraction of the steps so far.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Whose weights are averaged.
-    span : float
-        The averaging window as a fraction of the number of steps so far; 0 turns averaging off.
-    """
-
-    def __init__(self, network: nn.Module, span: float) -> None:
-        self._span = span
-        self._weights: list[torch.Tensor] = [p for p in network.parameters() if p.requires_grad]
-        self._mean = [p.detach().clone() for p in self._weights]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights after `step` steps."""
-        if self._span > 0:
-            torch._foreach_lerp_(self._mean, self._weights, 1 / (1 + self._span * step))
-
-    @torch.no_grad()
-    def apply(self) -> None:
-        """Put the average into the network."""
-        if self._span > 0:
-            torch._foreach_copy_(self._weights, self._mean)
-
-
-class Curve:
-    """Training curve, kept on the device and written as CSV now and then, so that steps never wait for it."""
-
-    def __init__(self, files: ExitStack, workdir: Path | None) -> None:
-        self._pending: list[tuple[int, float, float, torch.Tensor]] = []
-        self._writer = None
-        if workdir is not None:
-            self._file = files.enter_context((workdir / "train.csv").open("w", newline=""))
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(["step", "seconds", "learning_rate", "loss"])
-
-    def add(self, step: int, seconds: float, rate: float, loss: torch.Tensor) -> None:
-        """Note one step."""
-        self._pending.append((step, seconds, rate, loss.detach()))
-
-    def flush(self) -> float:
-        """Write what is pending and return its mean loss.
-
-        Raises
-        ------
-        PluginError
-            If a loss is not finite.
-        """
-        losses: list[float] = torch.stack([row[3] for row in self._pending]).float().tolist()
-        if self._writer is not None:
-            for (step, seconds, rate, _), loss in zip(self._pending, losses, strict=True):
-                self._writer.writerow([step, f"{seconds:.3f}", f"{rate:.6g}", f"{loss:.6g}"])
-            self._file.flush()
-        mean = sum(losses) / len(losses)
-        if not math.isfinite(mean):
-            raise PluginError(
-                f"training diverged at step {self._pending[-1][0]}: the loss is {mean}; lower learning_rate"
-            )
-        self._pending.clear()
-        return mean
-
-
 def train(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -159,9 +93,14 @@ def train(
     average_span: float,
     progress: Progress,
     workdir: Path | None = None,
+    checkpointer: Checkpointer | None = None,
+    generator: torch.Generator | None = None,
     autocast: Callable[[], AbstractContextManager[object]],
 ) -> int:
     """Train until the budget is spent, and leave the averaged weights in the network.
+
+    A training that was kept goes on, with what it had used of its budget. On a CPU with the same number of
+    threads it ends with the same weights to the last bit.
 
     Parameters
     ----------
@@ -183,13 +122,17 @@ def train(
         Told of steps (or seconds) done, with the mean loss since the last report.
     workdir : Path, optional
         Where train.csv goes.
+    checkpointer : Checkpointer, optional
+        Keeps the training between steps.
+    generator : torch.Generator, optional
+        What `loss` draws from, beside the global generators.
     autocast : callable
         Returns the context in which the loss is computed.
 
     Returns
     -------
     int
-        Number of steps made.
+        Number of steps made, those of earlier processes included.
 
     Raises
     ------
@@ -200,10 +143,14 @@ def train(
     weights = [p for p in network.parameters() if p.requires_grad]
     average = Average(network, average_span)
     total = float(budget.steps or budget.seconds or 0)
-    start = reported = time.perf_counter()
-    step, done = 0, 0.0
     with ExitStack() as files:
         curve = Curve(files, workdir)
+        training = Training(network, optimizer, average, curve, generator)
+        if checkpointer is not None:
+            training.resume(checkpointer)
+        reported = time.perf_counter()
+        start = reported - training.seconds
+        done = float(training.step if budget.steps else training.seconds)
         while done < total:
             factor = schedule.factor(done / total)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -214,16 +161,27 @@ def train(
             value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(weights, clip)
             optimizer.step()
-            step += 1
-            average.update(step)
+            training.step += 1
+            average.update(training.step)
             now = time.perf_counter()
-            done = step if budget.steps else now - start
-            curve.add(step, now - start, peaks[0] * factor, value)
-            if now - reported > 0.5 or done >= total:
-                progress("fit", min(done, total), total, loss=curve.flush())
+            training.seconds = now - start
+            done = training.step if budget.steps else training.seconds
+            curve.add(training.step, training.seconds, peaks[0] * factor, value)
+            keeping = done < total and checkpointer is not None and checkpointer.should_save()
+            if now - reported > 0.5 or done >= total or keeping:
+                try:
+                    mean = curve.flush()
+                except PluginError:
+                    # It would diverge again.
+                    if checkpointer is not None:
+                        checkpointer.discard()
+                    raise
+                progress("fit", min(done, total), total, loss=mean)
                 reported = now
+            if keeping and checkpointer is not None:
+                checkpointer.save(training.state_dict())
     average.apply()
-    return step
+    return training.step
 
 
 _WEIGHTS, _STATE = "weights.safetensors", "method.json"

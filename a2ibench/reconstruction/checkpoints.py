@@ -21,6 +21,7 @@ from a2ibench.data.writing.partial import (
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
+from a2ibench.protocol.checkpointer import TRAINING, FileCheckpointer
 from a2ibench.protocol.profiles import seed_everything
 from a2ibench.reconstruction.options import MethodOptions, check_applies
 from a2ibench.registry import host
@@ -124,7 +125,7 @@ def trained_method(
     Parameters
     ----------
     options : MethodOptions
-        Which method, and the checkpoint to load, if any.
+        Which method, the checkpoint to load, if any, and how often a training is kept.
     volume : Volume
         All of the volume, which need not be in memory.
     sample : callable
@@ -146,8 +147,13 @@ def trained_method(
         if remove_with_checksum(kept):
             _log.warning("%s: the trained method is damaged; it is trained anew", printable(str(kept)))
         forget()
-        method.fit(sample(), replace(ctx, workdir=scratch))
+        # The folder tells already that it is the same training.
+        every = options.checkpoint_every
+        checkpointer = None if every is None else FileCheckpointer(scratch / TRAINING, every)
+        method.fit(sample(), replace(ctx, workdir=scratch, checkpointer=checkpointer))
         _save(method, kept)
+        if checkpointer is not None:
+            checkpointer.discard()
         if not any(kept.iterdir()):
             return method
         method = built_method(options, ctx.seed)
@@ -162,6 +168,12 @@ def trained_method(
 def kept_method(scratch: Path) -> Path:
     """Return the folder in which a method that was trained here is kept; it is empty if it learns nothing."""
     return scratch / _STATE
+
+
+def has_learnt(scratch: Path) -> bool:
+    """Return whether there is a trained method, or a training to go on with."""
+    kept = kept_method(scratch)
+    return (kept.is_dir() and any(kept.iterdir())) or (scratch / TRAINING).exists()
 
 
 def read_or_compute(path: Path, compute: Callable[[], Any]) -> Any:

@@ -19,11 +19,15 @@ VoxelSize = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """A method, its checked settings, and the checkpoint that is loaded instead of a training."""
+    """A method, its checked settings, and the checkpoint that is loaded instead of a training.
+
+    Trainings are kept every `checkpoint_every` seconds, or not where it is None.
+    """
 
     method: str
     settings: Mapping[str, Value]
     checkpoint: Path | None
+    checkpoint_every: float | None = None
 
 
 def resolve_method(options: ReconstructOptions) -> MethodOptions:
@@ -34,10 +38,9 @@ def resolve_method(options: ReconstructOptions) -> MethodOptions:
     InputError
         If a setting is not allowed.
     """
-    checkpoint, given = check_option("checkpoint", options), check_option("settings", options)
-    return MethodOptions(
-        options.method, training_settings(options.method, "matched") | dict(given), checkpoint
-    )
+    checkpoint, every = check_option("checkpoint", options), check_option("checkpoint_every", options)
+    settings = training_settings(options.method, "matched") | dict(check_option("settings", options))
+    return MethodOptions(options.method, settings, checkpoint, every)
 
 
 def context(options: ReconstructOptions) -> Context:

@@ -28,8 +28,8 @@ from a2ibench.reconstruction.checkpoints import (
     check_free,
     check_replaceable,
     from_json,
+    has_learnt,
     keep,
-    kept_method,
     read_or_compute,
     to_json,
     trained_levels,
@@ -129,7 +129,7 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
                 if not writer.published:
                     _fill(writer, crop, spacing, options, resolved, ctx, Path(volume.source).name)
             except A2IBenchError:
-                if not writer.done and not _is_trained(writer.scratch):
+                if not writer.done and not has_learnt(writer.scratch):
                     writer.discard()
                 raise
             if not writer.published:
@@ -161,11 +161,6 @@ def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
         raise OptionError(
             "{checkpoint} and {save_checkpoint}: nothing is trained that could be saved; give one"
         )
-
-
-def _is_trained(scratch: Path) -> bool:
-    kept = kept_method(scratch)
-    return kept.is_dir() and any(kept.iterdir())
 
 
 def _check_unchanged(

@@ -43,6 +43,7 @@ STALE = {
     "a2ibench/metrics/ssim.py": {"ssim"},
     "a2ibench/protocol/slice_network.py": LEARNED,
     "a2ibench/protocol/training.py": LEARNED,
+    "a2ibench/protocol/training_state.py": LEARNED,
     "a2ibench/layers/window_attention.py": ATTENTION,
     "plugins/a2ibench_a2i3dem/loss.py": {"a2i-3dem"},
     "plugins/a2ibench_cubic/method.py": {"cubic", "ssim"},

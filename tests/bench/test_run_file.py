@@ -19,6 +19,7 @@ from a2ibench.bench.plan import plan_run
 from a2ibench.bench.run_file import INSTEAD, KEYS, SETTINGS, combined_options, read_run_file
 from a2ibench.cli import main
 from a2ibench.cli.app import app
+from a2ibench.cli.errors import flag
 from a2ibench.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("probe")
@@ -57,6 +58,7 @@ def said(draw: st.DrawFn) -> dict[str, Any]:
         "budget": st.sampled_from(["7steps", "20000steps", "2.5s", "300s"]),
         "executor": st.sampled_from(["process", "inline"]),
         "timeout": st.one_of(st.integers(1, 999), st.floats(0.5, 1e6)),
+        "checkpoint_every": st.sampled_from(["never", "0.5s", "60s"]),
         "out": st.sampled_from(["here", "some where/else"]),
     }
     options = draw(st.fixed_dictionaries({}, optional=some))
@@ -90,7 +92,7 @@ def as_flags(folder: Path, options: Mapping[str, Any]) -> list[str]:
         if key == SETTINGS:
             continue
         text = ",".join(value) if isinstance(value, list) else str(value)
-        flags += [f"--{key}", str(folder / text) if key in ("catalogue", "out") else text]
+        flags += [flag(key), str(folder / text) if key in ("catalogue", "out") else text]
     for method, table in options.get(SETTINGS, {}).items():
         for key, value in table.items():
             flags += ["--set", f"{method}.{key}={toml(value) if not isinstance(value, str) else value}"]

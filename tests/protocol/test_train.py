@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from a2ibench import Budget, PluginError
-from a2ibench.protocol.training import Average, Schedule, train
+from a2ibench.protocol.training import Schedule, train
+from a2ibench.protocol.training_state import Average
 
 
 def _train(network: nn.Module, loss, budget: Budget, **changes) -> int:

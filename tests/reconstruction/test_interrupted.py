@@ -9,6 +9,9 @@ from random import Random
 import pytest
 from interrupted import reconstruct_in_units
 
+from a2ibench.protocol.checkpointer import TRAINING
+from a2ibench.protocol.state_file import read_state
+
 SOME, MANY = 3, 10
 CASES = {
     "network": (
@@ -84,3 +87,45 @@ def test_killed_again_and_again(fork, stack, tmp_path, content, case, kills) -> 
     assert content(target) == content(whole)
     assert not hidden.exists()
     assert len(set(blocks)) >= least, blocks
+
+
+def test_killed_amid_its_training(fork, stack, tmp_path, content) -> None:
+    method, name, options = CASES["network"]
+    options = options | {
+        "voxel_size": (40.0, 10.0, 10.0), "crop": ((0, 3), (0, 40), (0, 48)), "budget": "60steps",
+        "checkpoint_every": "0s", "save_checkpoint": True,
+    }  # fmt: skip
+    whole, target = tmp_path / "whole" / name, tmp_path / name
+    whole.parent.mkdir()
+    assert finished(fork(stack, whole, method, options))
+    scratch = tmp_path / f".{name}.partial" / "scratch"
+    steps = [0]
+    for attempt in range(2):
+        process = fork(stack, target, method, options)
+        while process.is_alive() and kept(scratch)[0] <= steps[-1]:
+            time.sleep(0.01)
+        process.kill()
+        process.join()
+        step, resumed = kept(scratch)
+        assert resumed == attempt
+        steps.append(step)
+    assert steps[-1] < 60
+    assert finished(fork(stack, target, method, options))
+    assert content(target) == content(whole)
+    ends = [content(path.with_name(f"{name}.checkpoint")) for path in (target, whole)]
+    assert ends[0] == ends[1]
+    assert not scratch.exists()
+
+
+def finished(process) -> bool:
+    process.join()
+    return process.exitcode == 0
+
+
+def kept(scratch) -> tuple[int, int]:
+    """Return the step of the training that is kept, and how often it was taken up."""
+    try:
+        found = read_state(scratch / TRAINING)
+    except FileNotFoundError:
+        return 0, 0
+    return found["state"]["step"], found["resumed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import tifffile
 import a2ibench
 from a2ibench import InputError
 from a2ibench.data.writing import Writer
+from a2ibench.protocol.checkpointer import TRAINING, FileCheckpointer
 from a2ibench.reconstruction import checkpoints, reconstruct
 
 OPTIONS = {
@@ -254,3 +256,29 @@ def test_relative_names_mean_the_same_all_the_time(install_plugin, stack, tmp_pa
     np.testing.assert_array_equal(first, second)
     names = {path.name for path in tmp_path.glob("*tif*")}
     assert names == {"in.tif", "a.tif", "a.tif.png", "a.tif.checkpoint", "b.tif", "b.tif.png"}
+
+
+def test_an_error_of_a_later_call_keeps_the_training_that_was_begun(
+    call, whole, tmp_path, content, monkeypatch
+):
+    save, training = FileCheckpointer.save, tmp_path / ".o.tif.partial/scratch" / TRAINING
+
+    def last_save(self, state):
+        save(self, state)
+        raise Killed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FileCheckpointer, "save", last_save)
+        with pytest.raises(Killed):
+            call(checkpoint_every="0s")
+    begun = training.read_bytes()
+    other = tmp_path / "o.tif.checkpoint"
+    other.mkdir()
+    (other / checkpoints.INTENSITY).write_text("[0, 1]")
+    with pytest.raises(InputError, match="exists already"):
+        call()
+    assert training.read_bytes() == begun
+    shutil.rmtree(other)
+    call()
+    assert not training.exists()
+    assert {end: content(tmp_path / f"o.tif{end}") for end in whole} == whole

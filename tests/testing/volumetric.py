@@ -36,8 +36,14 @@ class Volumetric:
         pairs = _pairs(volume).to(ctx.device)
         optimizer = torch.optim.Adam(self.network.parameters(), lr=3e-3)
         sides = [min(ctx.patch // 2, n) for n in pairs.shape[1:]]
-        start, done = time.perf_counter(), 0.0
-        total = float(ctx.budget.steps or ctx.budget.seconds or 0)
+        done, total = 0.0, float(ctx.budget.steps or ctx.budget.seconds or 0)
+        kept = ctx.checkpointer and ctx.checkpointer.restore()
+        if kept:
+            done = kept["done"]
+            self.network.load_state_dict(kept["network"])
+            optimizer.load_state_dict(kept["optimizer"])
+            torch.set_rng_state(kept["random"])
+        start = time.perf_counter() - done
         while done < total:
             batch = torch.stack([_patch(pairs, sides) for _ in range(ctx.batch)], dim=1)[:, :, None]
             loss = (batch[0] + self.network(batch[0]) - batch[1]).abs().mean()
@@ -46,6 +52,9 @@ class Volumetric:
             optimizer.step()
             done = done + 1 if ctx.budget.steps else min(time.perf_counter() - start, total)
             ctx.progress("fit", done, total, loss=loss.item())
+            if ctx.checkpointer and ctx.checkpointer.should_save():
+                state = {"network": self.network.state_dict(), "optimizer": optimizer.state_dict()}
+                ctx.checkpointer.save(state | {"done": done, "random": torch.get_rng_state()})
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         cover = grid.covering()

@@ -15,6 +15,7 @@ from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
 from a2ibench.files import fresh_folder
 from a2ibench.isolation import no_exit
+from a2ibench.protocol.checkpointer import TRAINING
 
 
 def run_inline(
@@ -29,7 +30,7 @@ def run_inline(
     """
     for task in tasks:
         events.job_started(task.job, task.index, task.total)
-        fresh_folder(task.folder)
+        fresh_folder(task.folder, keep=[TRAINING])
         try:
             with _steady_folder(), no_exit():
                 record = run_job(task.job, task.folder, _progress_of(task.job, events))

@@ -18,6 +18,7 @@ from a2ibench.bench.specs import Job
 from a2ibench.errors import InputError, one_line
 from a2ibench.files import fresh_folder, write_json
 from a2ibench.isolation.supervised import PATIENCE, Lines, Supervised, python_module, signal_name
+from a2ibench.protocol.checkpointer import TRAINING
 from a2ibench.registry import host
 
 _POLL = 0.1
@@ -172,7 +173,7 @@ def run_in_processes(
 
 def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, str]:
     """Run one worker to its end; return the status, type and message of a job that left no record."""
-    fresh_folder(task.folder)
+    fresh_folder(task.folder, keep=[TRAINING])
     places = [str(Path(place).absolute()) for place in sys.path]
     task_file = {"job": task.job.to_dict(), "path": places, "plugins": host().described()}
     write_json(JobFiles(task.folder).request, task_file)

@@ -12,7 +12,8 @@ from a2ibench.testing.methods.trial import Trial
 def suite(registered: Registered, device: str) -> tuple[Sequence[Rule[Trial]], Trial]:
     """Return the rules for methods, and what they are tried on."""
     from a2ibench.testing.description import CITED, DESCRIBED
-    from a2ibench.testing.methods import results, training
+    from a2ibench.testing.methods import interruption, results, training
 
-    rules: tuple[Rule[Trial], ...] = (*DESCRIBED, CITED, *results.RULES, *training.RULES)
+    learning = (*training.RULES, *interruption.RULES)
+    rules: tuple[Rule[Trial], ...] = (*DESCRIBED, CITED, *results.RULES, *learning)
     return rules, Trial(registered, device)

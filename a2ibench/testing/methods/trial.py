@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.contracts import AxialGrid, Budget, Context, Method, Progress, Volume, silent
+from a2ibench.contracts import AxialGrid, Budget, Checkpointer, Context, Method, Progress, Volume, silent
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.registry import host
 from a2ibench.testing.check import CheckFailed, CheckSkipped
@@ -104,7 +104,12 @@ class Trial(Registration):
         return host().build("method", self.spec.name)
 
     def context(
-        self, budget: Budget | int = 4, progress: Progress = silent, device: str | None = None, seed: int = 0
+        self,
+        budget: Budget | int = 4,
+        progress: Progress = silent,
+        device: str | None = None,
+        seed: int = 0,
+        checkpointer: Checkpointer | None = None,
     ) -> Context:
         """Return the context of a training, or of a reconstruction, in full precision."""
         return Context(
@@ -116,6 +121,7 @@ class Trial(Registration):
             batch=PROFILE.batch,
             patch=PROFILE.patch,
             progress=progress,
+            checkpointer=checkpointer,
         )
 
     def attempt(self, case: Case) -> Run:
