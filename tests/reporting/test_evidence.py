@@ -79,6 +79,24 @@ def test_two_methods_that_learn_need_three_trainings_each(seeds):
         assert difference(enough, fixed).known
 
 
+@pytest.mark.parametrize("spread", [0.3, 1.0, 30.0])
+def test_a_method_is_seldom_told_apart_from_itself(spread):
+    trials, n, phi = 500, 96, 0.8
+    draw = np.random.default_rng(9)
+    noise = draw.standard_normal((trials, 2, LEAST_SEEDS, n)) * math.sqrt(1 - phi**2)
+    noise[..., 0] /= math.sqrt(1 - phi**2)
+    slices = signal.lfilter([1.0], [1.0, -phi], noise, axis=3)
+    means = spread * math.sqrt((1 + phi) / (1 - phi) / n) * draw.standard_normal((trials, 2, LEAST_SEEDS, 1))
+    told_apart = 0
+    for trial in slices + means:
+        pair = [
+            Repeats.of([*side.mean(axis=1)], [{"xz": scores} for scores in side], learned=True)
+            for side in trial
+        ]
+        told_apart += difference(*pair).excludes_zero
+    assert told_apart / trials <= 0.07
+
+
 @pytest.mark.parametrize(
     "other",
     [
