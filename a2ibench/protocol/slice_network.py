@@ -171,7 +171,7 @@ class SliceNetwork(Configurable):
             average_span=self.average_span,
             progress=ctx.progress,
             workdir=ctx.workdir,
-            autocast=autocast(self._precision(ctx), ctx.device),
+            autocast=autocast(self.precision_used(ctx), ctx.device),
         )
         self._network = network.eval()
 
@@ -202,7 +202,7 @@ class SliceNetwork(Configurable):
             expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
             return self._restore(network, Degraded(images, expanded))
 
-        with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
+        with torch.inference_mode(), autocast(self.precision_used(ctx), ctx.device)():
             whole = mirrored(run) if self.flips else run
             restored = restore(
                 whole,
@@ -268,6 +268,10 @@ class SliceNetwork(Configurable):
         """Return the number of trained parameters."""
         return sum(p.numel() for p in self._fitted().parameters() if p.requires_grad)
 
+    def precision_used(self, ctx: Context) -> str:
+        """Return ``"fp32"`` or ``"bf16"``: what the network runs in, whichever of them ``auto`` is here."""
+        return resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
+
     def macs_per_voxel(self) -> float:
         """Return the multiply-adds per output voxel, counted on a plane of 240 x 240."""
         network = self._fitted()
@@ -329,9 +333,6 @@ class SliceNetwork(Configurable):
         if self._network is None:
             raise InputError(f"{type(self).__name__} is not trained; call fit or load first")
         return self._network
-
-    def _precision(self, ctx: Context) -> str:
-        return resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
 
 
 def _fractions(volume: Volume) -> tuple[float, float]:

@@ -219,7 +219,7 @@ def _caption(
     marked: bool,
     compared: Sequence[tuple[str, Standing]],
 ) -> str:
-    parts = [f"Protocol version {group.protocol}"]
+    parts = [f"Protocol version {group.protocol}", *_machine(group)]
     if shown:
         parts.append("metric versions: " + ", ".join(f"{name} {group.versions[name]}" for name in shown))
     seeds = any(len(row.statuses) > 1 for row in rows)
@@ -244,6 +244,12 @@ def _caption(
             "ranked among each other: run with --seeds 3"
         )
     return "; ".join(parts) + "."
+
+
+def _machine(group: Group) -> list[str]:
+    told = (record.provenance for record in group.records if record.ok)
+    used = {f"{one['precision_used']} on {one.get('device')}" for one in told if "precision_used" in one}
+    return [f"networks in {' and '.join(sorted(used))}"] if used else []
 
 
 def _notes(group: Group) -> tuple[str, ...]:
