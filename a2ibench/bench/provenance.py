@@ -15,7 +15,7 @@ import numpy as np
 from a2ibench import __version__
 from a2ibench.bench.record import Failure, Record
 from a2ibench.bench.specs import FOR_PEOPLE, Job, dataset_to_dict
-from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec, Volume
+from a2ibench.contracts import PROTOCOL_VERSION, Context, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
 from a2ibench.data.intensity_range import noise_level
 from a2ibench.environment import environment
@@ -231,10 +231,16 @@ def model_of(method: Any) -> dict[str, float]:
     return {name: value for name, value in told.items() if isinstance(value, int | float)}
 
 
-def _told(method: Any, member: str) -> Any:
+def precision_of(method: Any, ctx: Context) -> dict[str, str]:
+    """Return ``precision_used``, what a fitted method runs in; nothing where it does not tell."""
+    used = _told(method, "precision_used", ctx)
+    return {"precision_used": used} if isinstance(used, str) else {}
+
+
+def _told(method: Any, member: str, *given: Any) -> Any:
     # What a method tells of itself is worth less than the results of its training.
     try:
-        return getattr(method, member)() if hasattr(method, member) else None
+        return getattr(method, member)(*given) if hasattr(method, member) else None
     except Exception:
         _logger.warning("%s.%s failed", type(method).__name__, member, exc_info=True)
         return None

@@ -116,6 +116,13 @@ class Record:
         return self.status == "ok"
 
     @property
+    def learned(self) -> bool:
+        """Whether its method learns: it tells of trained parameters, or has left a checkpoint."""
+        # Neither is required of a method, but what was learned and not kept could not be loaded again.
+        kept = (self.files or {}).keys()
+        return self.model.get("params", 0) > 0 or any(name.startswith("checkpoint/") for name in kept)
+
+    @property
     def finished(self) -> bool:
         """Whether the job is not tried again: it is ok, or was skipped."""
         return self.status in FINISHED

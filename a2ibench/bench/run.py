@@ -128,8 +128,9 @@ class Run:
         pandas.DataFrame
             Columns: dataset, method, seed, status, one for each metric, ``<phase>_seconds``,
             ``total_seconds``, ``peak_<where>_bytes``, ``voxels_per_second``, ``params``, ``macs_per_voxel``,
-            what else the model tells, profile, device, precision, protocol_version, metric_errors (metrics
-            that failed, and why), message (the reason of a skipped job, the error of a failed one). NaN
+            what else the model tells, profile, device, precision, precision_used (which of them ``"auto"``
+            was), protocol_version, metric_errors (metrics that failed, and why), message (the reason of a
+            skipped job, the error of a failed one). NaN
             stands where a job has no such number.
         """
         return _frame(self.records)
@@ -279,7 +280,7 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
         row |= {f"peak_{name}_bytes": float(record.memory.get(name, math.nan)) for name in memory}
         row |= {name: float(record.model.get(name, math.nan)) for name in MODEL}
         row |= {name: record.model.get(name) for name in others}
-        row |= {name: record.provenance.get(name) for name in ("profile", "device", "precision")}
+        row |= {name: record.provenance.get(name) for name in _ASKED}
         row["protocol_version"] = record.protocol_version
         row["metric_errors"] = "; ".join(record.failed_metrics) or None
         row["message"] = record.message
@@ -288,6 +289,7 @@ def _frame(records: Sequence[Record]) -> pd.DataFrame:
     return whole(table, ["params", "protocol_version", *(f"peak_{name}_bytes" for name in memory)])
 
 
+_ASKED = ("profile", "device", "precision", "precision_used")
 _FIRST = ("dataset", "method", "seed", "status")
 
 

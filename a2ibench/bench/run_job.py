@@ -25,6 +25,7 @@ from a2ibench.bench.provenance import (
     finished,
     model_of,
     new_record,
+    precision_of,
 )
 from a2ibench.bench.record import Record, Score, write_record
 from a2ibench.bench.specs import Job
@@ -226,6 +227,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[s
             clock.seconds["fit"] = clock.seconds.get("fit", 0.0) + checkpointer.earlier
             provenance["resumed"] = checkpointer.resumed
     provenance["configuration"] = configuration_of(method)
+    provenance |= precision_of(method, ctx)
     if job.device == "cuda":
         _warm_up(method, volume, ctx)
     with clock.phase("reconstruct"):

@@ -21,6 +21,9 @@ from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_
 
 Rows = Mapping[str, NDArray[np.float64]]
 
+LEAST_SEEDS = 3
+"""Trainings that each of two methods must have before their difference is one of methods."""
+
 _AGREE = 1e-4
 _DECIBELS = 10 / math.log(10)
 
@@ -93,13 +96,22 @@ class Repeats:
     shares : mapping of str to ndarray
         By plane family what each slice adds to the score, the mean over the seeds. Empty where that is not
         known of every seed.
+    learned : bool
+        Whether each seed is a training, which would give another result than another one's.
     """
 
     values: tuple[float, ...]
     shares: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    learned: bool = False
 
     @classmethod
-    def of(cls, values: Sequence[float], shares: Sequence[Mapping[str, NDArray[np.float64]]]) -> Repeats:
+    def of(
+        cls,
+        values: Sequence[float],
+        shares: Sequence[Mapping[str, NDArray[np.float64]]],
+        *,
+        learned: bool = False,
+    ) -> Repeats:
         """Return the repeats of a method.
 
         Parameters
@@ -108,18 +120,28 @@ class Repeats:
             One for each seed.
         shares : sequence of mapping
             One for each seed: of what each slice adds, by plane family.
+        learned : bool
+            Whether each seed is a training.
         """
         shapes = {tuple((plane, row.size) for plane, row in rows.items()) for rows in shares}
         if len(shapes) != 1:
-            return cls(tuple(values))
-        return cls(
-            tuple(values), {plane: np.mean([rows[plane] for rows in shares], 0) for plane in shares[0]}
-        )
+            return cls(tuple(values), learned=learned)
+        means = {plane: np.mean([rows[plane] for rows in shares], 0) for plane in shares[0]}
+        return cls(tuple(values), means, learned)
 
     @property
     def mean(self) -> float:
         """Mean over the seeds."""
         return math.fsum(self.values) / len(self.values)
+
+
+def comparable(first: Repeats, second: Repeats) -> bool:
+    """Whether a difference tells of two methods, and not only of the trainings at hand.
+
+    Two trainings of one method differ by more than the slices of a volume can tell. So of two methods that
+    learn each must have `LEAST_SEEDS`; beside one that does not learn, a training stands for itself.
+    """
+    return not (first.learned and second.learned) or min(len(first.values), len(second.values)) >= LEAST_SEEDS
 
 
 def difference(first: Repeats, second: Repeats) -> Interval:
@@ -136,9 +158,12 @@ def difference(first: Repeats, second: Repeats) -> Interval:
     Returns
     -------
     Interval
-        Without ends where the slices of the two do not correspond or are too few.
+        Without ends where the slices of the two do not correspond or are too few, or the two are not
+        `comparable`.
     """
     value = first.mean - second.mean
+    if not comparable(first, second):
+        return Interval(value)
     slices = _slices_half_width(first, second)
     seeds = difference_half_width(first.values, second.values)
     return Interval.around(value, math.hypot(slices, 0.0 if math.isnan(seeds) else seeds))
@@ -166,7 +191,8 @@ class Standing:
     lead : Interval
         Above the best of the dataset.
     best : str
-        The method with the best mean of the dataset; empty where there is none.
+        The method with the best mean of the dataset; empty where there is none, and where it is not
+        `comparable` with another.
     """
 
     gain: Interval = UNKNOWN
@@ -213,19 +239,28 @@ def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:
     scored = [(record.metrics[metric].value, rows) for record, rows in jobs if metric in record.metrics]
     if not scored:
         return None
-    return Repeats.of([value for value, _ in scored], [shares(metric, value, rows) for value, rows in scored])
+    return Repeats.of(
+        [value for value, _ in scored],
+        [shares(metric, value, rows) for value, rows in scored],
+        learned=any(record.learned for record, _ in jobs),
+    )
 
 
 def _stand(metric: str, known: Mapping[str, Repeats]) -> dict[str, Standing]:
-    higher = host().higher_is_better(metric)
-    finite = {method: repeats.mean for method, repeats in known.items() if math.isfinite(repeats.mean)}
-    best = ""
-    if finite and higher is not None:
-        best = (max if higher else min)(finite, key=lambda method: finite[method])
+    best = _best(known, host().higher_is_better(metric))
     return {
         method: Standing(_beside(method, CUBIC, known), _beside(method, best, known), best)
         for method in known
     }
+
+
+def _best(known: Mapping[str, Repeats], higher: bool | None) -> str:
+    means = {method: repeats.mean for method, repeats in known.items() if not math.isnan(repeats.mean)}
+    if not means or higher is None:
+        return ""
+    best = (max if higher else min)(means, key=lambda method: means[method])
+    others = (known[method] for method in means if method != best)
+    return best if all(comparable(known[best], other) for other in others) else ""
 
 
 def _beside(method: str, other: str, known: Mapping[str, Repeats]) -> Interval:

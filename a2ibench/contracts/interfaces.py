@@ -23,8 +23,10 @@ class Method(Protocol):
 
     Optional members: ``skip(volume) -> str | None`` (a reason not to run), ``configuration() -> dict``
     (resolved settings, for the record), ``parameters() -> int`` (trained numbers), ``macs_per_voxel() ->
-    float`` (multiply-adds per output voxel), ``align`` (an int: lateral block starts are multiples of it),
-    ``fits(shape) -> bool`` (whether it can be asked for (z, y, x) output voxels at once, halo included).
+    float`` (multiply-adds per output voxel), ``precision_used(ctx) -> str`` (what the fitted method runs in,
+    such as ``"bf16"`` where ``ctx.precision`` is ``"auto"``), ``align`` (an int: lateral block starts are
+    multiples of it), ``fits(shape) -> bool`` (whether it can be asked for (z, y, x) output voxels at once,
+    halo included).
     """
 
     halo: tuple[int, int]

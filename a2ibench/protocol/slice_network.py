@@ -193,13 +193,13 @@ class SliceNetwork(Configurable):
             workdir=ctx.workdir,
             checkpointer=ctx.checkpointer,
             generator=sampler.generator,
-            autocast=autocast(self._precision(ctx), ctx.device),
+            autocast=autocast(self.precision_used(ctx), ctx.device),
         )
         self._network = network.eval()
         if self.keep_mean:
             # Without its contrast the volume is seen as in the training.
             low, high = self._seen
-            with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
+            with torch.inference_mode(), autocast(self.precision_used(ctx), ctx.device)():
                 self._mean_added = mean_added(
                     self._runner(ctx.device),
                     volume,
@@ -229,7 +229,7 @@ class SliceNetwork(Configurable):
         seen, beyond = _split(volume, low, high)
         data = torch.from_numpy(interpolate(seen, cover, self.slope))
         run = self._runner(ctx.device)
-        with torch.inference_mode(), autocast(self._precision(ctx), ctx.device)():
+        with torch.inference_mode(), autocast(self.precision_used(ctx), ctx.device)():
             restored = restore(
                 mirrored(run) if self.flips else run,
                 data,
@@ -296,6 +296,10 @@ class SliceNetwork(Configurable):
     def parameters(self) -> int:
         """Return the number of trained parameters."""
         return sum(p.numel() for p in self._fitted().parameters() if p.requires_grad)
+
+    def precision_used(self, ctx: Context) -> str:
+        """Return ``"fp32"`` or ``"bf16"``: what the network runs in, whichever of them ``auto`` is here."""
+        return resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
 
     def macs_per_voxel(self) -> float:
         """Return the multiply-adds per output voxel, counted on a plane of 288 x 288."""
@@ -368,9 +372,6 @@ class SliceNetwork(Configurable):
         if self._network is None:
             raise InputError(f"{type(self).__name__} is not trained; call fit or load first")
         return self._network
-
-    def _precision(self, ctx: Context) -> str:
-        return resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
 
 
 def _fractions(volume: Volume) -> tuple[float, float]:

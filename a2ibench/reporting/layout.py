@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from a2ibench.bench.run import CUBIC, METRICS, Group
-from a2ibench.bench.standings import Standing, Standings
+from a2ibench.bench.standings import LEAST_SEEDS, Standing, Standings
 from a2ibench.contracts import MetricSpec
 from a2ibench.contracts.planes import PLANES
 from a2ibench.registry import host
@@ -163,14 +163,17 @@ def table_content(group: Group, found: Standings) -> TableContent:
         rest = [_rest(row, standing, gains, failures) for row, standing in compared.values()]
         lines = zip(map(Cell, compared), *columns, rest, strict=True)
         blocks.append(Block(dataset, tuple((*scores, *others) for *scores, others in lines)))
-    caption = _caption(group, shown, rows, gains, [one for place in found.values() for one in place.items()])
+    marked = any(cell.best for block in blocks for row in block.rows for cell in row)
+    compared_all = [one for place in found.values() for one in place.items()]
+    caption = _caption(group, shown, rows, gains, marked, compared_all)
     remark = _REMARK if any(cell.interval for block in blocks for row in block.rows for cell in row) else ""
     return TableContent(caption, tuple(headings), tuple(blocks), _notes(group), remark)
 
 
 def _scores(name: str, compared: Sequence[tuple[Row, Mapping[str, Standing]]]) -> list[Cell]:
     samples = [row.metrics.get(name, Sample()) for row, _ in compared]
-    best = _best(name, samples)
+    ranked = any(standing.get(name, Standing()).best for _, standing in compared)
+    best = _best(name, samples) if ranked else [False] * len(samples)
     cells = []
     for sample, leads, (_, standing) in zip(samples, best, compared, strict=True):
         lead = standing.get(name, Standing()).lead
@@ -213,26 +216,40 @@ def _caption(
     shown: Sequence[str],
     rows: Sequence[Row],
     gains: bool,
+    marked: bool,
     compared: Sequence[tuple[str, Standing]],
 ) -> str:
-    parts = [f"Protocol version {group.protocol}"]
+    parts = [f"Protocol version {group.protocol}", *_machine(group)]
     if shown:
         parts.append("metric versions: " + ", ".join(f"{name} {group.versions[name]}" for name in shown))
     seeds = any(len(row.statuses) > 1 for row in rows)
+    few = any(row.learned and row.statuses.count(OK) < LEAST_SEEDS for row in rows)
     if seeds:
         parts.append("mean ± sample standard deviation over seeds")
     if gains:
         over = "axial slices and seeds" if seeds else "axial slices"
+        over += ", of these trainings" * few
         known = any(name == "psnr" and standing.gain.known for name, standing in compared)
         parts.append(f"gain: PSNR above that of {CUBIC}" + f" [95 % interval over {over}]" * known)
-    if shown:
+    if marked:
         parts.append("best of each dataset in bold")
     with_lead = {metric for metric, standing in compared if standing.lead.known}
     judged = [name for name in shown if name in with_lead]
     if judged:
         names = " and ".join(judged)
         parts.append(f"{TIED} in {names}: the 95 % interval of the difference from the best contains 0")
+    if few:
+        parts.append(
+            "with fewer than three seeds numbers are of these trainings, and methods that learn are not "
+            "ranked among each other: run with --seeds 3"
+        )
     return "; ".join(parts) + "."
+
+
+def _machine(group: Group) -> list[str]:
+    told = (record.provenance for record in group.records if record.ok)
+    used = {f"{one['precision_used']} on {one.get('device')}" for one in told if "precision_used" in one}
+    return [f"networks in {' and '.join(sorted(used))}"] if used else []
 
 
 def _notes(group: Group) -> tuple[str, ...]:

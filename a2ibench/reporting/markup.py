@@ -26,11 +26,12 @@ _LATEX = {
     ">": r"\textgreater{}",
     "±": r"$\pm$",
     TIED: r"$\approx$",
-    ABSENT: "--",
 }
 
 _LONGEST = 4000
 
+# Two become a dash, as in the name of an option.
+_HYPHENS = re.compile(r"-(?=-)")
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 _INTERVAL = re.compile(r"(\[-?[\d.]+), (-?[\d.]+\])")
 # A bracket may open a link, but that of an interval does not.
@@ -107,7 +108,8 @@ def _latex_cell(cell: Cell) -> str:
 
 def latex_text(text: str) -> str:
     """Return a text with everything escaped that LaTeX would take for a command."""
-    return "".join(_LATEX.get(character, character) for character in _line(text))
+    escaped = "".join(_LATEX.get(character, character) for character in _line(text))
+    return _HYPHENS.sub("-{}", escaped).replace(ABSENT, "--")
 
 
 def _line(text: str) -> str:

@@ -60,6 +60,8 @@ class Row:
         One for each seed.
     metrics, seconds, model : mapping of str to Sample
         By metric, phase and number of the model, over the seeds that are ok.
+    learned : bool
+        Whether each seed is a training.
     gain : float
         Mean PSNR above that of the cubic baseline, dB; NaN where one of them is missing.
     """
@@ -70,6 +72,7 @@ class Row:
     metrics: Mapping[str, Sample]
     seconds: Mapping[str, Sample]
     model: Mapping[str, Sample]
+    learned: bool = False
     gain: float = math.nan
 
     @property
@@ -106,6 +109,7 @@ def _row(dataset: str, method: str, records: Sequence[Record], gain: float) -> R
         {name: _score(name, records) for name in metrics},
         {name: _sample(name, [record.timings for record in fine]) for name in phases},
         {name: _sample(name, [record.model for record in fine]) for name in MODEL},
+        any(record.learned for record in fine),
         gain,
     )
 

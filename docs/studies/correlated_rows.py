@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.special import stdtrit
+from scipy.special import gammaln, stdtrit
 
 from a2ibench.statistics import block_half_width, independent_half_width, standard_error
 
@@ -30,15 +30,31 @@ class Case(NamedTuple):
         Values in a row.
     worth : float
         How many independent values give as certain a mean: n over the sum of all correlations.
+    memory : float
+        Instead of a kind, fractional noise of this order d in (0, 0.5), whose correlations fall as h^(2d - 1)
+        and have no sum.
+    sigma : float
+        Above 0 values are exp(sigma x) of such Gaussian ones, moved and stretched to mean 0 and variance 1.
     """
 
     kind: str
     n: int
     worth: float
+    memory: float = 0.0
+    sigma: float = 0.0
+
+    @property
+    def skewness(self) -> float:
+        """Third standardised moment of a value."""
+        excess = math.expm1(self.sigma**2)
+        return (excess + 3) * math.sqrt(excess)
 
     @property
     def correlation(self) -> Floats:
-        """Correlation of values 0 to n - 1 places apart."""
+        """Correlation of values 0 to n - 1 places apart, before they are skewed."""
+        if self.memory:
+            h, d = np.arange(self.n), self.memory
+            return np.asarray(np.exp(gammaln(h + d) - gammaln(h + 1 - d) + gammaln(1 - d) - gammaln(d)))
         distance, total = np.arange(self.n), self.n / self.worth
         if self.kind == "independent":
             return (distance == 0).astype(np.float64)
@@ -52,7 +68,10 @@ class Case(NamedTuple):
     @property
     def covariance(self) -> Floats:
         """Covariance of the values of a row, shape (n, n)."""
-        return np.asarray(linalg.toeplitz(self.correlation))
+        values = self.correlation
+        if self.sigma:
+            values = np.expm1(self.sigma**2 * values) / math.expm1(self.sigma**2)
+        return np.asarray(linalg.toeplitz(values))
 
     @property
     def deviation(self) -> float:
@@ -60,10 +79,16 @@ class Case(NamedTuple):
         return math.sqrt(self.covariance.mean())
 
     def rows(self, trials: int, seed: int) -> Floats:
-        """Return Gaussian rows of mean 0 and variance 1, shape (trials, n)."""
+        """Return rows of mean 0 and variance 1, Gaussian ones unless skewed, shape (trials, n)."""
         noise = np.random.default_rng(seed).standard_normal((trials, self.n))
         # Smooth correlations are singular but for rounding.
-        return np.asarray(noise @ linalg.cholesky(self.covariance + 1e-10 * np.eye(self.n)))
+        root = linalg.cholesky(linalg.toeplitz(self.correlation) + 1e-10 * np.eye(self.n))
+        values = np.asarray(noise @ root)
+        if not self.sigma:
+            return values
+        variance = self.sigma**2
+        spread = math.sqrt(math.exp(variance) * math.expm1(variance))
+        return np.asarray((np.exp(self.sigma * values) - math.exp(variance / 2)) / spread)
 
 
 def automatic_length(rows: Floats) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ many standard errors an interval needs, as a line over the correlation of neighb
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 
@@ -25,13 +26,26 @@ CASES = (
     *(Case("with noise", 320, worth) for worth in (20, 10, 5)),
     *(Case("smooth", 320, worth) for worth in (20, 10, 5)),
 )
+BEYOND = (
+    *(Case("long memory", n, math.nan, memory=d) for n in (128, 320) for d in (0.2, 0.3, 0.4)),
+    *(
+        Case("exponential", n, worth, sigma=s)
+        for n, worth in ((128, 10), (320, 20), (320, 5))
+        for s in (0.5, 1)
+    ),
+    Case("independent", 128, 128, sigma=1),
+)
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--multiple", action="store_true", help="fit the multiple of the standard error")
-    lines = multiple() if parser.parse_args().multiple else [*rows(), "", *families(), "", *seeds()]
+    lines = (
+        multiple()
+        if parser.parse_args().multiple
+        else [*rows(), "", *beyond(), "", *families(), "", *seeds(), "", *twice()]
+    )
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -45,6 +59,21 @@ def rows() -> Iterator[str]:
         shares = [f"{(means <= half(values)).mean():.1%}" for half in INTERVALS.values()]
         width = float(np.median(block_half_width(values))) / (1.96 * case.deviation)
         yield "| " + " | ".join([case.kind, str(case.n), f"{case.worth:g}", *shares, f"{width:.2f}"]) + " |"
+
+
+def beyond() -> Iterator[str]:
+    """Yield the table of rows that the interval was not made for, by kind, skewness, length and worth."""
+    yield "| rows | skewness | slices | worth | " + " | ".join(INTERVALS) + " | too low | too high |"
+    yield "|---|" + "---:|" * (5 + len(INTERVALS))
+    for case in BEYOND:
+        values = case.rows(TRIALS, seed=1)
+        means = values.mean(axis=1)
+        shares = [f"{(np.abs(means) <= half(values)).mean():.1%}" for half in INTERVALS.values()]
+        half = block_half_width(values)
+        sides = [f"{(means < -half).mean():.1%}", f"{(means > half).mean():.1%}"]
+        name = f"long memory, d = {case.memory}" if case.memory else case.kind
+        numbers = [f"{case.skewness:.1f}", str(case.n), f"{case.deviation**-2:.0f}"]
+        yield "| " + " | ".join([name, *numbers, *shares, *sides]) + " |"
 
 
 def families() -> Iterator[str]:
@@ -93,6 +122,27 @@ def seeds() -> Iterator[str]:
             slices = block_half_width(values)
             both = np.hypot(slices, [difference_half_width(one, [0.0]) for one in noise])
             shares = [f"{(means <= half).mean():.1%}" for half in (slices, both)]
+            yield "| " + " | ".join([str(count), f"{spread:g}", *shares]) + " |"
+
+
+def twice() -> Iterator[str]:
+    """Yield how often a method trained with other seeds is told apart from itself, by slices and seeds."""
+    yield "| seeds of each | spread over seeds / of a mean over slices | slices alone | slices and seeds |"
+    yield "|---:|---:|---:|---:|"
+    case = Case("exponential", 240, 8)
+    for count in (1, 2, 3, 5):
+        for spread in (0.3, 1.0, 3.0, 30.0):
+            # What a training changes differs from slice to slice, and as a whole.
+            slices = case.rows(TRIALS * 2 * count, seed=7).reshape(TRIALS, 2, count, case.n)
+            whole = np.random.default_rng(8).standard_normal((TRIALS, 2, count, 1))
+            scores = slices + spread * case.deviation * whole
+            first, second = scores.mean(axis=3).swapaxes(0, 1)
+            rows = scores.mean(axis=2)
+            half = block_half_width(rows[:, 0] - rows[:, 1])
+            trained = [difference_half_width(one, two) for one, two in zip(first, second, strict=True)]
+            distance = np.abs(first.mean(axis=1) - second.mean(axis=1))
+            both = np.hypot(half, np.nan_to_num(trained))
+            shares = [f"{(distance > each).mean():.1%}" for each in (half, both)]
             yield "| " + " | ".join([str(count), f"{spread:g}", *shares]) + " |"
 
 

@@ -159,6 +159,9 @@ class Secretive(Nearest):
         return 12
 
     macs_per_voxel = configuration
+
+    def precision_used(self, ctx):
+        return f"{ctx.precision} in spirit"
 """
 
 METRICS = """

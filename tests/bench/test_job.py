@@ -55,6 +55,7 @@ def test_a_job_is_recorded_in_full(run: Run, tmp_path: Path) -> None:
         "1.0",
     )
     assert provenance["precision"] == "fp32"
+    assert "precision_used" not in provenance
     assert provenance["budget"] == "10steps"
     assert provenance["environment"]["libraries"]["numpy"] == np.__version__
     assert provenance["started"] <= provenance["finished"]
@@ -209,6 +210,7 @@ def test_what_a_method_fails_to_tell_of_itself_costs_no_result(run: Run) -> None
     assert record.status == "ok"
     assert record.model["params"] == 12
     assert "macs_per_voxel" not in record.model
+    assert record.provenance["precision_used"] == "auto in spirit"
     assert record.provenance["configuration"] == {}
     assert record.metrics["spread"].value > 0
 

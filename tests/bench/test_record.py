@@ -72,6 +72,23 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path, record: Record) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [RECORD]
 
 
+@pytest.mark.parametrize(
+    ("model", "kept", "learned"),
+    [
+        ({"params": 12}, [], True),
+        ({}, ["checkpoint/weights.npz"], True),
+        ({"params": 0, "voxels_per_second": 1e6}, ["scores.npz"], False),
+    ],
+)
+def test_methods_that_learn_tell_of_parameters_or_leave_a_checkpoint(
+    tmp_path: Path, model: dict[str, float], kept: list[str], learned: bool
+) -> None:
+    for name in kept:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert write_record(tmp_path, replace(RECORDED, model=model)).learned is learned
+
+
 def test_scores_that_are_not_finite_leave_strict_json(tmp_path: Path) -> None:
     values = {"same": math.inf, "none": math.nan, "worst": -math.inf, "numpy": np.float32(0.5)}
     scores = {name: Score(value, 1) for name, value in values.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,6 +121,14 @@ def test_macs_are_counted_for_both_plane_families() -> None:
     method.fit(_volume(), CTX)
     assert method.macs_per_voxel() == 2 * (25 * 8 + 25 * 8)
     assert method.parameters() == 25 * 8 + 8 + 25 * 8 + 1
+
+
+def test_the_precision_is_told_as_it_was_resolved(monkeypatch) -> None:
+    monkeypatch.setattr("a2ibench.protocol.training.cpu_has_bf16", lambda: True)
+    auto = replace(CTX, precision="auto")
+    assert Convolutions().precision_used(auto) == "bf16"
+    assert Convolutions(bf16_on_cpu=False).precision_used(auto) == "fp32"
+    assert Convolutions().precision_used(CTX) == "fp32"
 
 
 class Uneven(SliceNetwork):

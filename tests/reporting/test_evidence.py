@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 
-from a2ibench.bench.standings import Repeats, difference, shares
+from a2ibench.bench.standings import LEAST_SEEDS, Repeats, difference, shares
 from a2ibench.statistics import block_half_width, mean_half_width
 
 N = 64
@@ -64,6 +64,37 @@ def test_seeds_add_in_squares():
     slices = float(block_half_width(np.mean([each["xz"] for each in rows], axis=0)))
     assert found.value == pytest.approx(1.2)
     assert found.high - found.value == pytest.approx(math.hypot(slices, mean_half_width(values)))
+
+
+@pytest.mark.parametrize("seeds", range(1, LEAST_SEEDS + 1))
+def test_two_methods_that_learn_need_three_trainings_each(seeds):
+    rows = [{"xz": row(seed)} for seed in range(LEAST_SEEDS)]
+    enough = Repeats.of([30.0] * LEAST_SEEDS, rows, learned=True)
+    for values in ([29.0], [29.0] * seeds):
+        other = [{"xz": row(seed, 29.0)} for seed in range(len(values))]
+        learned, fixed = (Repeats.of(values, other, learned=learned) for learned in (True, False))
+        found = difference(enough, learned)
+        assert found.value == pytest.approx(1)
+        assert found.known is difference(learned, enough).known is (len(values) >= LEAST_SEEDS)
+        assert difference(enough, fixed).known
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 30.0])
+def test_a_method_is_seldom_told_apart_from_itself(spread):
+    trials, n, phi = 500, 96, 0.8
+    draw = np.random.default_rng(9)
+    noise = draw.standard_normal((trials, 2, LEAST_SEEDS, n)) * math.sqrt(1 - phi**2)
+    noise[..., 0] /= math.sqrt(1 - phi**2)
+    slices = signal.lfilter([1.0], [1.0, -phi], noise, axis=3)
+    means = spread * math.sqrt((1 + phi) / (1 - phi) / n) * draw.standard_normal((trials, 2, LEAST_SEEDS, 1))
+    told_apart = 0
+    for trial in slices + means:
+        pair = [
+            Repeats.of([*side.mean(axis=1)], [{"xz": scores} for scores in side], learned=True)
+            for side in trial
+        ]
+        told_apart += difference(*pair).excludes_zero
+    assert told_apart / trials <= 0.07
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,39 @@ def test_latex_and_terminal_show_the_same(run):
     assert re.search("│ +≈ 3", text)
 
 
+def learned(job, *jobs, **fields):
+    """Jobs of methods that learn, but for cubic."""
+    return [scored(job, *each, model={"params": 9 * (each[0] != "cubic")}, **fields) for each in jobs]
+
+
+def test_below_three_seeds_methods_that_learn_are_not_ranked(make_run):
+    jobs = [(method, seed) for method in METHODS for seed in (0, 1)]
+    run = make_run(*learned(make_run.job, *jobs))
+    write_tables(read_run(run))
+    found, rows = table(run), cells(run)
+    assert not {"*", "≈"} & {row["PSNR (dB)"][0] for row in rows.values()}
+    assert found[["psnr_best", "psnr_above_best", "psnr_above_best_significant"]].isna().to_numpy().all()
+    assert found["psnr_gain_significant"].drop("cubic").tolist() == [True, True, True]
+    text = (run / "table.md").read_text()
+    assert "[95 % interval over axial slices and seeds, of these trainings]" in text
+    assert "not ranked among each other: run with --seeds 3" in text
+    assert "≈" not in text
+    assert r"-{}-seeds 3" in (run / "table.tex").read_text()
+
+
+def test_one_method_that_lacks_a_seed_leaves_its_dataset_without_ranks(make_run):
+    jobs = [(method, seed) for method in METHODS for seed in (0, 1, 2)]
+    whole = learned(make_run.job, *jobs, dataset="whole")
+    lacking = learned(make_run.job, *(each for each in jobs if each != ("behind", 1)))
+    run = make_run(*whole, *lacking)
+    write_tables(read_run(run))
+    best = pd.read_csv(run / "table.csv").groupby("dataset")["psnr_best"].unique()
+    assert best["whole"].tolist() == ["clear"]
+    assert best["cells"].isna().all()
+    bold = [len(re.findall(r"\*\*3", part)) for part in (run / "table.md").read_text().split("### ")]
+    assert bold == [0, 0, 1]
+
+
 def test_negative_ends_have_a_minus_in_latex(make_run):
     job = make_run.job
     run = make_run(scored(job, "cubic"), scored(job, "close", noise=-1.0))

@@ -234,6 +234,21 @@ def test_infinite_scores_are_shown(make_run):
     assert (rows["cubic"]["PSNR (dB)"], rows["net"]["PSNR (dB)"]) == ("**inf**", "40.00")
 
 
+def test_what_networks_ran_in_is_said(make_run):
+    told = {"device": "cpu", "precision": "auto", "protocol_version": 1}
+    job = make_run.job
+    run = make_run(
+        job(),
+        job(method="net", provenance=told | {"precision_used": "bf16"}),
+        job(method="other", provenance=told | {"precision_used": "fp32"}),
+        job(method="third", provenance=told | {"precision_used": "fp32"}),
+    )
+    write_tables(read_run(run))
+    assert "; networks in bf16 on cpu and fp32 on cpu" in (run / "table.md").read_text()
+    used = pd.read_csv(run / "timing.csv").set_index("method")["precision_used"].dropna()
+    assert used.to_dict() == {"net": "bf16", "other": "fp32", "third": "fp32"}
+
+
 def test_same_records_give_the_same_bytes(run):
     first = {path.name: path.read_bytes() for path in write_tables(read_run(run))}
     assert {path.name: path.read_bytes() for path in write_tables(read_run(run))} == first

@@ -174,6 +174,14 @@ FAULTS = {
         return "many"
 """,
     ),
+    "wrong precision": (
+        "optional-members",
+        "precision_used returned 16",
+        """
+    def precision_used(self, ctx):
+        return 16
+""",
+    ),
     "wrong fits": (
         "optional-members",
         "fits returned 'yes'",

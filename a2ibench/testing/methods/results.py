@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from a2ibench.bench.device import cuda_present
-from a2ibench.contracts import Method, Volume
+from a2ibench.contracts import Context, Method, Volume
 from a2ibench.errors import PluginError, one_line
 from a2ibench.protocol.blocks import block_size, reconstruct_volume
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
@@ -54,12 +54,18 @@ def _optional_members(trial: Trial) -> None:
             raise CheckFailed(f"skip returned {reason!r}; it returns None, or a reason as text")
     if hasattr(method, "configuration"):
         _check_configuration(method.configuration())
+    _check_what_it_tells(method, trial.context())
+
+
+def _check_what_it_tells(method: Any, ctx: Context) -> None:
     if hasattr(method, "parameters") and not (_whole(count := method.parameters()) and count >= 0):
         raise CheckFailed(f"parameters returned {count!r}; it returns the number of trained parameters")
     if hasattr(method, "macs_per_voxel"):
         work = method.macs_per_voxel()
         if not (isinstance(work, int | float) and math.isfinite(work) and work >= 0):
             raise CheckFailed(f"macs_per_voxel returned {work!r}; it returns multiply-adds per output voxel")
+    if hasattr(method, "precision_used") and not isinstance(used := method.precision_used(ctx), str):
+        raise CheckFailed(f"precision_used returned {used!r}; it returns a name such as bf16")
 
 
 def _check_halo(method: Any) -> None:
