@@ -35,20 +35,18 @@ def _fitted(name: str, ratio: float) -> tuple[Method, Volume, Volume]:
     return method, anisotropic, reference
 
 
-def _shift(reference: np.ndarray, result: np.ndarray) -> np.ndarray:
-    planes = (reference / 255 - 0.5, result - 0.5)
-    return phase_cross_correlation(*planes, upsample_factor=100, normalization=None)[0]
-
-
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("name", METHODS)
 def test_reconstructions_are_registered_to_the_reference(name: str, ratio: float) -> None:
     method, anisotropic, reference = _fitted(name, ratio)
     result = reconstruct_volume(method, anisotropic, CTX)
     assert result.shape == reference.shape
-    shifts = [_shift(reference.data[:, y], result[:, y]) for y in range(8, 64, 8)]
-    shifts += [_shift(reference.data[:, :, x], result[:, :, x]) for x in range(8, 64, 8)]
-    assert np.abs(np.mean(shifts, axis=0)).max() < 0.05
+    volumes = (reference.data / 255 - 0.5, result - 0.5)
+    shift = np.abs(phase_cross_correlation(*volumes, upsample_factor=100, normalization=None)[0])
+    # Of a mistake in a convention half a voxel would be left, or half a slice. Of 12 slices, at a ratio of 8,
+    # cubic interpolation is off by 0.02 voxels, networks that have seen 30 batches by up to 0.08.
+    assert shift[0] < 0.015 * ratio
+    assert shift[1:].max() < 0.05
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
