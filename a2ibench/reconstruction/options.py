@@ -1,18 +1,152 @@
-"""What the options of a reconstruction come to: what the method is told, and how far apart slices are."""
+"""The options of a reconstruction, and what they come to: what a method is told, how far apart slices are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from a2ibench.bench.options import ReconstructOptions, check_option
-from a2ibench.contracts import Budget, Context, Method, Volume, same_spacing, silent
+from a2ibench.bench.options import (
+    BUDGET,
+    CHECKPOINT_EVERY,
+    DEVICE,
+    PRECISION,
+    PROFILE,
+    SETTINGS,
+    Option,
+    check_option,
+    checked_folder,
+)
+from a2ibench.bench.specs import settings_of_one
+from a2ibench.contracts import Budget, Context, Method, Progress, Volume, same_spacing, silent
+from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.errors import InputError, OptionError
 from a2ibench.protocol.profiles import PROFILES, training_settings
 from a2ibench.settings import Value
+
+if TYPE_CHECKING:
+    from a2ibench.data.prepare import Bounds
+
+
+def _seed(seed: int) -> int:
+    if seed < 0:
+        raise InputError(f"seed: got {seed}; give a number of at least 0")
+    return seed
+
+
+def _checked_ratio(ratio: float | None) -> float | None:
+    if ratio is not None and not 1 < ratio < math.inf:
+        raise InputError(f"ratio: got {ratio:g}; give a number above 1")
+    return ratio
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ReconstructOptions:
+    """What a reconstruction is asked for; see `a2ibench.reconstruct_file`."""
+
+    method: str = Option(
+        "Method to use; a2i-3dem by default.", "M", doc="Name of a registered method."
+    ).default("a2i-3dem")
+    _: KW_ONLY
+    voxel_size: tuple[float, float, float] | None = Option(
+        "Nanometres; by default what the file's metadata say.",
+        "Z,Y,X",
+        tuple,
+        example="50,15,15",
+        doc="Nanometres, (z, y, x); by default what the source's metadata say.",
+    ).default()
+    ratio: float | None = Option(
+        "Axial spacing of INPUT over OUTPUT's; axial over lateral by default.",
+        "R",
+        float,
+        doc="Axial spacing of the input over that of the output; by default axial over lateral spacing.",
+        check=_checked_ratio,
+    ).default()
+    target_spacing: float | None = Option(
+        "Axial spacing of OUTPUT, instead of {ratio}; the lateral by default.",
+        "NM",
+        float,
+        doc="Axial spacing of the output in nm, instead of `ratio`.",
+    ).default()
+    crop: Bounds | None = Option(
+        "Reconstruct these voxels only; a bare : is a whole axis.",
+        "Z0:Z1,Y0:Y1,X0:X1",
+        slice,
+        example="0:100,:,512:1024",
+        doc="The voxels to reconstruct, start and stop along (z, y, x); None for the volume's own end.",
+    ).default()
+    key: str | None = Option(
+        "Dataset or array within an HDF5, Zarr or N5 source that holds several.",
+        "NAME",
+        doc="Dataset or array within the source; by default the only 3D one.",
+    ).default()
+    level: int | None = Option(
+        "Resolution of a multiscale source; 0, the finest, by default.", "N", int
+    ).default()
+    intensity: tuple[float, float] | None = Option(
+        "Grey levels that map to 0 and 1; by default found from the voxels.",
+        "LO,HI",
+        tuple,
+        example="0,4095",
+        doc="Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit "
+        "dtype, of 16-bit integers the range of the fewest bits that hold all voxels, of floats their "
+        "minimum and maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, "
+        "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
+    ).default()
+    planes: str | None = Option(
+        "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
+    ).default()
+    profile: str | None = PROFILE.default()
+    device: str = DEVICE.default("auto", help="Where the method runs; auto by default.")
+    precision: str = PRECISION.default("auto")
+    seed: int = Option(
+        "Seed of the training; 0 by default.", "N", int, doc="Seed of the training.", check=_seed
+    ).default(0)
+    budget: str | Budget | None = BUDGET.default(
+        help="Training, instead of the profile's.",
+        doc='Training, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
+    )
+    settings: Mapping[str, Value] | Sequence[str] | None = SETTINGS.default(
+        help="Change a setting of the method; repeatable.",
+        metavar="KEY=VALUE",
+        doc="Settings of the method.",
+        check=settings_of_one,
+        needs=("method", "planes"),
+    )
+    checkpoint: str | Path | None = Option(
+        "Load what a run's job or {save_checkpoint} left there; do not train.",
+        "DIR",
+        Path,
+        doc="Folder that a trained method was saved in; it is loaded and nothing is trained.",
+        check=checked_folder,
+    ).default()
+    save_checkpoint: str | Path | bool | None = Option(
+        "Keep the trained method there; in OUTPUT.checkpoint by default.",
+        "DIR",
+        Path,
+        off="Do not keep the trained method.",
+        doc="Where the trained method is kept, for other stacks of the same kind: by default in "
+        "``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.",
+        check=lambda folder: checked_folder(folder or False),
+    ).default(True)
+    checkpoint_every: str | float = CHECKPOINT_EVERY.default("60s")
+    fill_missing: bool = Option(
+        "Take missing chunks of INPUT for empty ones.",
+        type=bool,
+        doc="Take chunks that are not there for the value that the metadata state for them; by default an "
+        "error.",
+    ).default(False)
+    overwrite: bool = Option(
+        "Replace OUTPUT if it exists.",
+        type=bool,
+        doc="Replace an output of this name, and its checkpoint, once the new one is complete.",
+    ).default(False)
+    progress: Progress | None = Option(
+        "Told how far reading, training and reconstruction have come."
+    ).default()
+
 
 VoxelSize = tuple[float, float, float]
 

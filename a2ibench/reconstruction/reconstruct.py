@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2ibench.bench.options import ReconstructOptions, check_option
+from a2ibench.bench.options import check_option
 from a2ibench.contracts import AxialGrid, Context, Method, Volume
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled
@@ -38,6 +38,7 @@ from a2ibench.reconstruction.checkpoints import (
 from a2ibench.reconstruction.identity import content, identity
 from a2ibench.reconstruction.options import (
     MethodOptions,
+    ReconstructOptions,
     Spacings,
     check_applies,
     context,

@@ -207,9 +207,8 @@ def test_any_voxel_changes_the_identity(stack, tmp_path, monkeypatch, place):
 
 
 def test_a_file_that_a_setting_names_is_part_of_the_identity(tmp_path, monkeypatch):
-    from a2ibench.bench.options import ReconstructOptions
     from a2ibench.reconstruction.identity import identity
-    from a2ibench.reconstruction.options import context, resolve_method
+    from a2ibench.reconstruction.options import ReconstructOptions, context, resolve_method
 
     weights, found = tmp_path / "weights.bin", []
     for text in ("one", "two!"):
