@@ -17,7 +17,7 @@ from a2ibench.bench.options import Option, RunOptions, check_option, options_of
 from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.contracts import Budget, Progress, Volume
 from a2ibench.errors import OptionError
-from a2ibench.reconstruction.options import ReconstructOptions
+from a2ibench.reconstruction.options import DEFAULT_METHOD, ReconstructOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,7 @@ def tune(options: TuneOptions) -> Tuning:
 @documented(ReconstructOptions)
 def reconstruct(
     volume: Volume,
-    method: str = "a2i-3dem",
+    method: str = DEFAULT_METHOD,
     *,
     profile: str | None = None,
     device: str = "auto",
@@ -207,7 +207,7 @@ def reconstruct(
 def reconstruct_file(
     source: str | Path,
     target: str | Path,
-    method: str = "a2i-3dem",
+    method: str = DEFAULT_METHOD,
     *,
     key: str | None = None,
     level: int | None = None,

@@ -9,7 +9,7 @@ import typer
 
 from a2ibench.cli.errors import say, say_progress
 from a2ibench.cli.options import takes
-from a2ibench.cli.progress import PhaseLines
+from a2ibench.cli.progress import PhaseLines, shown_messages
 from a2ibench.reconstruction.options import ReconstructOptions
 
 
@@ -48,7 +48,9 @@ def reconstruct_file(
             say_progress(line)
 
     try:
-        say(reconstruct_between(place, target, ReconstructOptions(**given, progress=progress)).output)
+        with shown_messages():
+            written = reconstruct_between(place, target, ReconstructOptions(**given, progress=progress))
+        say(written.output)
     except KeyboardInterrupt:
         say(f"{target}: not complete; the same command goes on where it stopped", err=True)
         raise

@@ -20,14 +20,17 @@ from a2ibench.bench.options import (
     checked_folder,
 )
 from a2ibench.bench.specs import settings_of_one
-from a2ibench.contracts import Budget, Context, Method, Progress, Volume, same_spacing, silent
+from a2ibench.contracts import AxialGrid, Budget, Context, Method, Progress, Volume, same_spacing, silent
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.errors import InputError, OptionError
-from a2ibench.protocol.profiles import PROFILES, training_settings
+from a2ibench.protocol.profiles import PROFILES, Profile, training_settings
 from a2ibench.settings import Value
 
 if TYPE_CHECKING:
     from a2ibench.data.prepare import Bounds
+
+DEFAULT_METHOD = "plain"
+"""The method that restores best for its time without a GPU."""
 
 
 def _seed(seed: int) -> int:
@@ -47,8 +50,8 @@ class ReconstructOptions:
     """What a reconstruction is asked for; see `a2ibench.reconstruct_file`."""
 
     method: str = Option(
-        "Method to use; a2i-3dem by default.", "M", doc="Name of a registered method."
-    ).default("a2i-3dem")
+        f"Method to use; {DEFAULT_METHOD} by default.", "M", doc="Name of a registered method."
+    ).default(DEFAULT_METHOD)
     _: KW_ONLY
     voxel_size: tuple[float, float, float] | None = Option(
         "Nanometres; by default what the file's metadata say.",
@@ -98,15 +101,20 @@ class ReconstructOptions:
     planes: str | None = Option(
         "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
     ).default()
-    profile: str | None = PROFILE.default()
+    profile: str | None = PROFILE.default(
+        help="Network size and training; by default full with a GPU, else quick, and as many steps as the "
+        "size of OUTPUT is worth.",
+        doc='``"smoke"``, ``"quick"``, ``"standard"`` or ``"full"``; by default full with a GPU, else quick, '
+        "and as many steps as the size of the output is worth.",
+    )
     device: str = DEVICE.default("auto", help="Where the method runs; auto by default.")
     precision: str = PRECISION.default("auto")
     seed: int = Option(
         "Seed of the training; 0 by default.", "N", int, doc="Seed of the training.", check=_seed
     ).default(0)
     budget: str | Budget | None = BUDGET.default(
-        help="Training, instead of the profile's.",
-        doc='Training, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
+        help="Training, instead of what {profile} says.",
+        doc='Training, such as ``"2000steps"`` or ``"300s"``, instead of what `profile` says.',
     )
     settings: Mapping[str, Value] | Sequence[str] | None = SETTINGS.default(
         help="Change a setting of the method; repeatable.",
@@ -177,8 +185,39 @@ def resolve_method(options: ReconstructOptions) -> MethodOptions:
     return MethodOptions(options.method, settings, checkpoint, every)
 
 
-def context(options: ReconstructOptions) -> Context:
-    """Return what the method is told.
+_STEPS_ON_CPU, _STEPS_ON_GPU = (400, 100_000), (20_000, 100_000)
+_VOXELS_FOR_EACH_SEEN = 6
+
+
+def worthwhile_steps(voxels: int, profile: Profile, device: str) -> int:
+    """Return for how many steps to train before a volume is reconstructed, to two significant digits.
+
+    One step for every ``6 * batch * patch**2`` output voxels. A step sees ``batch * patch**2`` voxels of
+    planes and costs two to four times what restoring them does; each output voxel is restored in two planes.
+    So training is about a fifth of the work. Small volumes get at least 400 steps, on a GPU 20 000, and no
+    volume gets more than 100 000.
+
+    Parameters
+    ----------
+    voxels : int
+        Voxels of the output.
+    profile : Profile
+        Its batch, and its patch in voxels.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    """
+    least, most = _STEPS_ON_CPU if device == "cpu" else _STEPS_ON_GPU
+    steps = voxels / (_VOXELS_FOR_EACH_SEEN * profile.batch * profile.patch**2)
+    return int(float(f"{min(max(steps, least), most):.2g}"))
+
+
+def output_voxels(shape: tuple[int, int, int], ratio: float) -> int:
+    """Return how many voxels the reconstruction of a stack of shape (z, y, x) has."""
+    return AxialGrid(shape[0], ratio).n_out * shape[1] * shape[2]
+
+
+def context(options: ReconstructOptions, voxels: int) -> Context:
+    """Return what the method is told, for an output of so many voxels.
 
     Raises
     ------
@@ -186,13 +225,14 @@ def context(options: ReconstructOptions) -> Context:
         If an option cannot be used.
     """
     seed, budget = check_option("seed", options), check_option("budget", options)
-    profile = PROFILES[check_option("profile", options)]
+    profile, device = PROFILES[check_option("profile", options)], check_option("device", options)
+    steps = worthwhile_steps(voxels, profile, device) if options.profile is None else profile.steps
     return Context(
         seed=seed,
-        device=check_option("device", options),
+        device=device,
         precision=check_option("precision", options),
         size=profile.size,
-        budget=budget or Budget(steps=profile.steps),
+        budget=budget or Budget(steps=steps),
         batch=profile.batch,
         patch=profile.patch,
         progress=options.progress or silent,
