@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +81,18 @@ def test_between_the_limits_only_rounding_parts_them_from_the_formula(
     steps = worthwhile_steps(voxels, profile, where)
     assert steps == pytest.approx(exact, rel=0.05)
     assert len(str(steps).rstrip("0")) <= 2
+
+
+def test_the_page_says_what_the_rule_gives() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reconstruct_your_stack.md"
+    rows = re.findall(
+        r"^\| (\d+) x (\d+) x (\d+) \| ([\d ]+) \| ([\d ]+) \|", page.read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 5
+    for *shape, cpu, gpu in rows:
+        voxels = math.prod(map(int, shape))
+        steps = worthwhile_steps(voxels, QUICK, "cpu"), worthwhile_steps(voxels, FULL, "cuda")
+        assert steps == (int(cpu.replace(" ", "")), int(gpu.replace(" ", "")))
 
 
 @given(shape=st.tuples(*[st.integers(2, 500)] * 3), ratio=st.floats(1, 20))
