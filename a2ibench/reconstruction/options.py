@@ -193,9 +193,9 @@ def worthwhile_steps(voxels: int, profile: Profile, device: str) -> int:
     """Return for how many steps to train before a volume is reconstructed, to two significant digits.
 
     One step for every ``6 * batch * patch**2`` output voxels. A step sees ``batch * patch**2`` voxels of
-    planes and costs two to three times what restoring them does; each output voxel is restored in two planes.
-    So training is about a fifth of the work. Small volumes get at least 400 steps, on a GPU 20 000, and no
-    volume gets more than 100 000.
+    planes and costs about three times what restoring them does, with the default method; each output voxel is
+    restored in two planes. So training is about a fifth of the work. Small volumes get at least 400 steps, on
+    a GPU 20 000, and no volume gets more than 100 000.
 
     Parameters
     ----------
