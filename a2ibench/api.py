@@ -13,10 +13,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from a2ibench.bench.options import Option, ReconstructOptions, RunOptions, check_option, options_of
+from a2ibench.bench.options import Option, RunOptions, check_option, options_of
 from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.contracts import Budget, Progress, Volume
 from a2ibench.errors import OptionError
+from a2ibench.reconstruction.options import DEFAULT_METHOD, ReconstructOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +154,7 @@ def tune(options: TuneOptions) -> Tuning:
 @documented(ReconstructOptions)
 def reconstruct(
     volume: Volume,
-    method: str = "a2i-3dem",
+    method: str = DEFAULT_METHOD,
     *,
     profile: str | None = None,
     device: str = "auto",
@@ -186,7 +187,7 @@ def reconstruct(
     PluginError
         If the method does not keep its contract.
     """
-    from a2ibench.reconstruction import reconstruct_in_memory
+    from a2ibench.reconstruction.reconstruct import reconstruct_in_memory
 
     options = ReconstructOptions(
         method,
@@ -206,7 +207,7 @@ def reconstruct(
 def reconstruct_file(
     source: str | Path,
     target: str | Path,
-    method: str = "a2i-3dem",
+    method: str = DEFAULT_METHOD,
     *,
     key: str | None = None,
     level: int | None = None,
@@ -258,7 +259,7 @@ def reconstruct_file(
     PluginError
         If the method does not keep its contract.
     """
-    from a2ibench.reconstruction import reconstruct_between
+    from a2ibench.reconstruction.reconstruct import reconstruct_between
 
     options = ReconstructOptions(
         method,

@@ -1,4 +1,4 @@
-"""The options of a run and of a reconstruction: what command line, run files, Python and docs share."""
+"""The options of a run, and those that other tables share: for command line, run files, Python and docs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,16 @@ from a2ibench.bench.specs import (
     metric_names,
     one_of,
     reporter_names,
-    settings_of_one,
 )
-from a2ibench.contracts import Budget, Progress
-from a2ibench.contracts.planes import PLANE_CHOICES
+from a2ibench.contracts import Budget
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, naming_option
 from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
-from a2ibench.settings import Value
 from a2ibench.values import Reader, literal, names, number, path, whole
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
-    from a2ibench.data.prepare import Bounds
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -124,12 +120,6 @@ def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     return found
 
 
-def _seed(seed: int) -> int:
-    if seed < 0:
-        raise InputError(f"seed: got {seed}; give a number of at least 0")
-    return seed
-
-
 def _timeout(timeout: float | None, executor: str) -> float | None:
     if timeout is not None and not 0 < timeout < math.inf:
         raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
@@ -142,13 +132,8 @@ def _budget(budget: str | Budget | None) -> Budget | None:
     return Budget.parse(budget) if isinstance(budget, str) else budget
 
 
-def _ratio(ratio: float | None) -> float | None:
-    if ratio is not None and not 1 < ratio < math.inf:
-        raise InputError(f"ratio: got {ratio:g}; give a number above 1")
-    return ratio
-
-
-def _folder(path: str | Path | bool | None) -> Path | bool | None:
+def checked_folder(path: str | Path | bool | None) -> Path | bool | None:
+    """Return a path for a text; True, False and None are what they are."""
     return Path(path) if isinstance(path, str | Path) else path
 
 
@@ -160,42 +145,42 @@ def _catalogue(path: str | Path | None) -> Path | None:
 
 
 CATALOGUE = Option("A datasets.toml instead of the one that ships.", "FILE", Path, key=path, check=_catalogue)
-_PROFILE = Option(
+PROFILE = Option(
     "Network size and training; full by default with a GPU, else quick.",
     "|".join(PROFILES),
     doc='``"smoke"``, ``"quick"``, ``"standard"`` or ``"full"``; by default full with a GPU, else quick.',
     key=literal,
     check=_profile,
 )
-_DEVICE = Option(
+DEVICE = Option(
     "Where methods run; auto by default.",
     "auto|cpu|cuda",
     doc='``"auto"``, ``"cpu"`` or ``"cuda"``.',
     key=literal,
     check=_device,
 )
-_PRECISION = Option(
+PRECISION = Option(
     "Of networks; auto by default.",
     "|".join(PRECISIONS),
     doc='``"auto"``, ``"fp32"`` or ``"bf16"``.',
     key=literal,
     check=lambda name: one_of("precision", name, PRECISIONS),
 )
-_BUDGET = Option(
+BUDGET = Option(
     "Training of each learned method, instead of the profile's.",
     "2000steps|300s",
     doc='Training of each learned method, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
     key=literal,
     check=_budget,
 )
-_CHECKPOINT_EVERY = Option(
+CHECKPOINT_EVERY = Option(
     "How often a training is kept, to go on there if it is killed; 60s by default.",
     "60s|never",
     doc='How often a training is kept, to go on there if it is killed: ``"60s"``, seconds, or ``"never"``.',
     key=literal,
     check=interval,
 )
-_SETTINGS = Option(
+SETTINGS = Option(
     "Change a setting of a method; repeatable.",
     "METHOD.KEY=VALUE",
     list,
@@ -227,7 +212,7 @@ class RunOptions:
     ).default()
     _: KW_ONLY
     catalogue: str | Path | None = CATALOGUE.default()
-    profile: str | None = _PROFILE.default()
+    profile: str | None = PROFILE.default()
     seeds: int | Sequence[int] = Option(
         "Repeat each job with seeds 0 to N-1; 1 by default.",
         "N",
@@ -236,9 +221,9 @@ class RunOptions:
         key=whole(1),
         check=_seeds,
     ).default(1)
-    device: str = _DEVICE.default("auto")
-    precision: str = _PRECISION.default("auto")
-    budget: str | Budget | None = _BUDGET.default()
+    device: str = DEVICE.default("auto")
+    precision: str = PRECISION.default("auto")
+    budget: str | Budget | None = BUDGET.default()
     executor: str = Option(
         "A process for each job (the default), or all in this one.",
         "|".join(EXECUTORS),
@@ -253,8 +238,8 @@ class RunOptions:
         key=literal,
         check=lambda name: one_of("training_degradation", name, TRAINING_DEGRADATIONS),
     ).default("matched")
-    checkpoint_every: str | float = _CHECKPOINT_EVERY.default("60s")
-    settings: Settings | None = _SETTINGS.default()
+    checkpoint_every: str | float = CHECKPOINT_EVERY.default("60s")
+    settings: Settings | None = SETTINGS.default()
     timeout: float | None = Option(
         "Stop a job that takes longer.",
         "SECONDS",
@@ -276,7 +261,7 @@ class RunOptions:
         "DIR",
         Path,
         key=path,
-        check=_folder,
+        check=checked_folder,
     ).default()
     fresh: bool = Option(
         "Start over; keep the earlier run as DIR.1.",
@@ -296,109 +281,3 @@ COMMAND_ONLY: Mapping[str, Option] = {
     "json": Option("With {dry_run:True}: print JSON.", type=bool, key="give {json:True} on the command line"),
 }
 """What the command line of a run has beyond `RunOptions`."""
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class ReconstructOptions:
-    """What a reconstruction is asked for; see `a2ibench.reconstruct_file`."""
-
-    method: str = Option(
-        "Method to use; a2i-3dem by default.", "M", doc="Name of a registered method."
-    ).default("a2i-3dem")
-    _: KW_ONLY
-    voxel_size: tuple[float, float, float] | None = Option(
-        "Nanometres; by default what the file's metadata say.",
-        "Z,Y,X",
-        tuple,
-        example="50,15,15",
-        doc="Nanometres, (z, y, x); by default what the source's metadata say.",
-    ).default()
-    ratio: float | None = Option(
-        "Axial spacing of INPUT over OUTPUT's; axial over lateral by default.",
-        "R",
-        float,
-        doc="Axial spacing of the input over that of the output; by default axial over lateral spacing.",
-        check=_ratio,
-    ).default()
-    target_spacing: float | None = Option(
-        "Axial spacing of OUTPUT, instead of {ratio}; the lateral by default.",
-        "NM",
-        float,
-        doc="Axial spacing of the output in nm, instead of `ratio`.",
-    ).default()
-    crop: Bounds | None = Option(
-        "Reconstruct these voxels only; a bare : is a whole axis.",
-        "Z0:Z1,Y0:Y1,X0:X1",
-        slice,
-        example="0:100,:,512:1024",
-        doc="The voxels to reconstruct, start and stop along (z, y, x); None for the volume's own end.",
-    ).default()
-    key: str | None = Option(
-        "Dataset or array within an HDF5, Zarr or N5 source that holds several.",
-        "NAME",
-        doc="Dataset or array within the source; by default the only 3D one.",
-    ).default()
-    level: int | None = Option(
-        "Resolution of a multiscale source; 0, the finest, by default.", "N", int
-    ).default()
-    intensity: tuple[float, float] | None = Option(
-        "Grey levels that map to 0 and 1; by default found from the voxels.",
-        "LO,HI",
-        tuple,
-        example="0,4095",
-        doc="Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit "
-        "dtype, of 16-bit integers the range of the fewest bits that hold all voxels, of floats their "
-        "minimum and maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, "
-        "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
-    ).default()
-    planes: str | None = Option(
-        "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
-    ).default()
-    profile: str | None = _PROFILE.default()
-    device: str = _DEVICE.default("auto", help="Where the method runs; auto by default.")
-    precision: str = _PRECISION.default("auto")
-    seed: int = Option(
-        "Seed of the training; 0 by default.", "N", int, doc="Seed of the training.", check=_seed
-    ).default(0)
-    budget: str | Budget | None = _BUDGET.default(
-        help="Training, instead of the profile's.",
-        doc='Training, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
-    )
-    settings: Mapping[str, Value] | Sequence[str] | None = _SETTINGS.default(
-        help="Change a setting of the method; repeatable.",
-        metavar="KEY=VALUE",
-        doc="Settings of the method.",
-        check=settings_of_one,
-        needs=("method", "planes"),
-    )
-    checkpoint: str | Path | None = Option(
-        "Load what a run's job or {save_checkpoint} left there; do not train.",
-        "DIR",
-        Path,
-        doc="Folder that a trained method was saved in; it is loaded and nothing is trained.",
-        check=_folder,
-    ).default()
-    save_checkpoint: str | Path | bool | None = Option(
-        "Keep the trained method there; in OUTPUT.checkpoint by default.",
-        "DIR",
-        Path,
-        off="Do not keep the trained method.",
-        doc="Where the trained method is kept, for other stacks of the same kind: by default in "
-        "``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.",
-        check=lambda folder: _folder(folder or False),
-    ).default(True)
-    checkpoint_every: str | float = _CHECKPOINT_EVERY.default("60s")
-    fill_missing: bool = Option(
-        "Take missing chunks of INPUT for empty ones.",
-        type=bool,
-        doc="Take chunks that are not there for the value that the metadata state for them; by default an "
-        "error.",
-    ).default(False)
-    overwrite: bool = Option(
-        "Replace OUTPUT if it exists.",
-        type=bool,
-        doc="Replace an output of this name, and its checkpoint, once the new one is complete.",
-    ).default(False)
-    progress: Progress | None = Option(
-        "Told how far reading, training and reconstruction have come."
-    ).default()

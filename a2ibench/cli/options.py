@@ -1,4 +1,4 @@
-"""The options of commands, from the tables of `a2ibench.bench.options`, and numbers within one option."""
+"""The options of commands, from tables of `a2ibench.bench.options.Option`, and numbers within one option."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -99,6 +100,25 @@ class PhaseLines:
     def _due(self, tenth: float, now: float) -> bool:
         waited = now - self._told
         return waited >= _MOST or (waited >= _LEAST and tenth > self._tenth)
+
+
+@contextmanager
+def shown_messages() -> Iterator[None]:
+    """Write what a2ibench logs to stderr, a line each, warnings and what is merely good to know."""
+    logger, handler = logging.getLogger("a2ibench"), _Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say_progress(record.getMessage())
 
 
 class PlainEvents:

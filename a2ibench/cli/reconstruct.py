@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from a2ibench.bench.options import ReconstructOptions
 from a2ibench.cli.errors import say, say_progress
 from a2ibench.cli.options import takes
-from a2ibench.cli.progress import PhaseLines
+from a2ibench.cli.progress import PhaseLines, shown_messages
+from a2ibench.reconstruction.options import ReconstructOptions
 
 
 @takes(ReconstructOptions)
@@ -34,8 +34,8 @@ def reconstruct_file(
     Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT,
     and in OUTPUT.checkpoint what was trained, for other stacks.
     """
-    from a2ibench.reconstruction import reconstruct_between
     from a2ibench.reconstruction.paths import located
+    from a2ibench.reconstruction.reconstruct import reconstruct_between
 
     # Before any plugin is loaded, which may change the working folder.
     place, target = located(source), target.absolute()
@@ -48,7 +48,9 @@ def reconstruct_file(
             say_progress(line)
 
     try:
-        say(reconstruct_between(place, target, ReconstructOptions(**given, progress=progress)).output)
+        with shown_messages():
+            written = reconstruct_between(place, target, ReconstructOptions(**given, progress=progress))
+        say(written.output)
     except KeyboardInterrupt:
         say(f"{target}: not complete; the same command goes on where it stopped", err=True)
         raise

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from a2ibench.contracts import Context, Method, Volume
+from a2ibench.contracts import Budget, Context, Method, Volume
 from a2ibench.data.writing.partial import (
     is_intact,
     remove_with_checksum,
@@ -23,7 +23,7 @@ from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
 from a2ibench.protocol.checkpointer import TRAINING, FileCheckpointer
 from a2ibench.protocol.profiles import seed_everything
-from a2ibench.reconstruction.options import MethodOptions, check_applies
+from a2ibench.reconstruction.options import MethodOptions, check_applies, output_voxels
 from a2ibench.registry import host
 
 INTENSITY = "intensity.json"
@@ -147,6 +147,7 @@ def trained_method(
         if remove_with_checksum(kept):
             _log.warning("%s: the trained method is damaged; it is trained anew", printable(str(kept)))
         forget()
+        log_training(method, options.method, volume, ctx.budget)
         # The folder tells already that it is the same training.
         every = options.checkpoint_every
         checkpointer = None if every is None else FileCheckpointer(scratch / TRAINING, every)
@@ -163,6 +164,14 @@ def trained_method(
         # It keeps nothing, so it learns anew.
         method.fit(sample(), ctx)
     return method
+
+
+def log_training(method: Method, name: str, volume: Volume, budget: Budget) -> None:
+    """Say for how long a method is about to train, unless it learns nothing."""
+    if _learns(method):
+        length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.seconds:g} s"
+        voxels = output_voxels(volume.shape, volume.ratio)
+        _log.info("training %s for %s (%s output voxels)", name, length, f"{voxels:,}")
 
 
 def kept_method(scratch: Path) -> Path:

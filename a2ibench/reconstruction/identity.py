@@ -11,13 +11,12 @@ import numpy as np
 
 from a2ibench.bench.cache_key import code_of
 from a2ibench.bench.code_digest import core_digest
-from a2ibench.bench.options import ReconstructOptions
 from a2ibench.contracts import Context
 from a2ibench.data.checksums import content_sha256
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.source import find
 from a2ibench.data.prepare import Crop
-from a2ibench.reconstruction.options import MethodOptions
+from a2ibench.reconstruction.options import MethodOptions, ReconstructOptions
 
 _SIDE, _BOXES = 32, 8
 # Voxels are read slower than bytes, so only of crops this much smaller than the volume.

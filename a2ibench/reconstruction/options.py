@@ -1,18 +1,160 @@
-"""What the options of a reconstruction come to: what the method is told, and how far apart slices are."""
+"""The options of a reconstruction, and what they come to: what a method is told, how far apart slices are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from a2ibench.bench.options import ReconstructOptions, check_option
-from a2ibench.contracts import Budget, Context, Method, Volume, same_spacing, silent
+from a2ibench.bench.options import (
+    BUDGET,
+    CHECKPOINT_EVERY,
+    DEVICE,
+    PRECISION,
+    PROFILE,
+    SETTINGS,
+    Option,
+    check_option,
+    checked_folder,
+)
+from a2ibench.bench.specs import settings_of_one
+from a2ibench.contracts import AxialGrid, Budget, Context, Method, Progress, Volume, same_spacing, silent
+from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.errors import InputError, OptionError
-from a2ibench.protocol.profiles import PROFILES, training_settings
+from a2ibench.protocol.profiles import PROFILES, Profile, training_settings
 from a2ibench.settings import Value
+
+if TYPE_CHECKING:
+    from a2ibench.data.prepare import Bounds
+
+DEFAULT_METHOD = "plain"
+"""The method that restores best for its time without a GPU."""
+
+
+def _seed(seed: int) -> int:
+    if seed < 0:
+        raise InputError(f"seed: got {seed}; give a number of at least 0")
+    return seed
+
+
+def _checked_ratio(ratio: float | None) -> float | None:
+    if ratio is not None and not 1 < ratio < math.inf:
+        raise InputError(f"ratio: got {ratio:g}; give a number above 1")
+    return ratio
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ReconstructOptions:
+    """What a reconstruction is asked for; see `a2ibench.reconstruct_file`."""
+
+    method: str = Option(
+        f"Method to use; {DEFAULT_METHOD} by default.", "M", doc="Name of a registered method."
+    ).default(DEFAULT_METHOD)
+    _: KW_ONLY
+    voxel_size: tuple[float, float, float] | None = Option(
+        "Nanometres; by default what the file's metadata say.",
+        "Z,Y,X",
+        tuple,
+        example="50,15,15",
+        doc="Nanometres, (z, y, x); by default what the source's metadata say.",
+    ).default()
+    ratio: float | None = Option(
+        "Axial spacing of INPUT over OUTPUT's; axial over lateral by default.",
+        "R",
+        float,
+        doc="Axial spacing of the input over that of the output; by default axial over lateral spacing.",
+        check=_checked_ratio,
+    ).default()
+    target_spacing: float | None = Option(
+        "Axial spacing of OUTPUT, instead of {ratio}; the lateral by default.",
+        "NM",
+        float,
+        doc="Axial spacing of the output in nm, instead of `ratio`.",
+    ).default()
+    crop: Bounds | None = Option(
+        "Reconstruct these voxels only; a bare : is a whole axis.",
+        "Z0:Z1,Y0:Y1,X0:X1",
+        slice,
+        example="0:100,:,512:1024",
+        doc="The voxels to reconstruct, start and stop along (z, y, x); None for the volume's own end.",
+    ).default()
+    key: str | None = Option(
+        "Dataset or array within an HDF5, Zarr or N5 source that holds several.",
+        "NAME",
+        doc="Dataset or array within the source; by default the only 3D one.",
+    ).default()
+    level: int | None = Option(
+        "Resolution of a multiscale source; 0, the finest, by default.", "N", int
+    ).default()
+    intensity: tuple[float, float] | None = Option(
+        "Grey levels that map to 0 and 1; by default found from the voxels.",
+        "LO,HI",
+        tuple,
+        example="0,4095",
+        doc="Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit "
+        "dtype, of 16-bit integers the range of the fewest bits that hold all voxels, of floats their "
+        "minimum and maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, "
+        "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
+    ).default()
+    planes: str | None = Option(
+        "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
+    ).default()
+    profile: str | None = PROFILE.default(
+        help="Network size and training; by default full with a GPU, else quick, and as many steps as the "
+        "size of OUTPUT is worth.",
+        doc='``"smoke"``, ``"quick"``, ``"standard"`` or ``"full"``; by default full with a GPU, else quick, '
+        "and as many steps as the size of the output is worth.",
+    )
+    device: str = DEVICE.default("auto", help="Where the method runs; auto by default.")
+    precision: str = PRECISION.default("auto")
+    seed: int = Option(
+        "Seed of the training; 0 by default.", "N", int, doc="Seed of the training.", check=_seed
+    ).default(0)
+    budget: str | Budget | None = BUDGET.default(
+        help="Training, instead of what {profile} says.",
+        doc='Training, such as ``"2000steps"`` or ``"300s"``, instead of what `profile` says.',
+    )
+    settings: Mapping[str, Value] | Sequence[str] | None = SETTINGS.default(
+        help="Change a setting of the method; repeatable.",
+        metavar="KEY=VALUE",
+        doc="Settings of the method.",
+        check=settings_of_one,
+        needs=("method", "planes"),
+    )
+    checkpoint: str | Path | None = Option(
+        "Load what a run's job or {save_checkpoint} left there; do not train.",
+        "DIR",
+        Path,
+        doc="Folder that a trained method was saved in; it is loaded and nothing is trained.",
+        check=checked_folder,
+    ).default()
+    save_checkpoint: str | Path | bool | None = Option(
+        "Keep the trained method there; in OUTPUT.checkpoint by default.",
+        "DIR",
+        Path,
+        off="Do not keep the trained method.",
+        doc="Where the trained method is kept, for other stacks of the same kind: by default in "
+        "``NAME.checkpoint`` beside the output; with False nowhere. One that learns nothing leaves none.",
+        check=lambda folder: checked_folder(folder or False),
+    ).default(True)
+    checkpoint_every: str | float = CHECKPOINT_EVERY.default("60s")
+    fill_missing: bool = Option(
+        "Take missing chunks of INPUT for empty ones.",
+        type=bool,
+        doc="Take chunks that are not there for the value that the metadata state for them; by default an "
+        "error.",
+    ).default(False)
+    overwrite: bool = Option(
+        "Replace OUTPUT if it exists.",
+        type=bool,
+        doc="Replace an output of this name, and its checkpoint, once the new one is complete.",
+    ).default(False)
+    progress: Progress | None = Option(
+        "Told how far reading, training and reconstruction have come."
+    ).default()
+
 
 VoxelSize = tuple[float, float, float]
 
@@ -43,8 +185,39 @@ def resolve_method(options: ReconstructOptions) -> MethodOptions:
     return MethodOptions(options.method, settings, checkpoint, every)
 
 
-def context(options: ReconstructOptions) -> Context:
-    """Return what the method is told.
+_STEPS_ON_CPU, _STEPS_ON_GPU = (400, 100_000), (20_000, 100_000)
+_VOXELS_FOR_EACH_SEEN = 6
+
+
+def worthwhile_steps(voxels: int, profile: Profile, device: str) -> int:
+    """Return for how many steps to train before a volume is reconstructed, to two significant digits.
+
+    One step for every ``6 * batch * patch**2`` output voxels. A step sees ``batch * patch**2`` voxels of
+    planes and costs about three times what restoring them does, with the default method; each output voxel is
+    restored in two planes. So training is about a fifth of the work. Small volumes get at least 400 steps, on
+    a GPU 20 000, and no volume gets more than 100 000.
+
+    Parameters
+    ----------
+    voxels : int
+        Voxels of the output.
+    profile : Profile
+        Its batch, and its patch in voxels.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    """
+    least, most = _STEPS_ON_CPU if device == "cpu" else _STEPS_ON_GPU
+    steps = voxels / (_VOXELS_FOR_EACH_SEEN * profile.batch * profile.patch**2)
+    return int(float(f"{min(max(steps, least), most):.2g}"))
+
+
+def output_voxels(shape: tuple[int, int, int], ratio: float) -> int:
+    """Return how many voxels the reconstruction of a stack of shape (z, y, x) has."""
+    return AxialGrid(shape[0], ratio).n_out * shape[1] * shape[2]
+
+
+def context(options: ReconstructOptions, voxels: int) -> Context:
+    """Return what the method is told, for an output of so many voxels.
 
     Raises
     ------
@@ -52,13 +225,14 @@ def context(options: ReconstructOptions) -> Context:
         If an option cannot be used.
     """
     seed, budget = check_option("seed", options), check_option("budget", options)
-    profile = PROFILES[check_option("profile", options)]
+    profile, device = PROFILES[check_option("profile", options)], check_option("device", options)
+    steps = worthwhile_steps(voxels, profile, device) if options.profile is None else profile.steps
     return Context(
         seed=seed,
-        device=check_option("device", options),
+        device=device,
         precision=check_option("precision", options),
         size=profile.size,
-        budget=budget or Budget(steps=profile.steps),
+        budget=budget or Budget(steps=steps),
         batch=profile.batch,
         patch=profile.patch,
         progress=options.progress or silent,

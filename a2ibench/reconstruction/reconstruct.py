@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2ibench.bench.options import ReconstructOptions, check_option
+from a2ibench.bench.options import check_option
 from a2ibench.contracts import AxialGrid, Context, Method, Volume
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled
@@ -30,6 +30,7 @@ from a2ibench.reconstruction.checkpoints import (
     from_json,
     has_learnt,
     keep,
+    log_training,
     read_or_compute,
     to_json,
     trained_levels,
@@ -38,9 +39,11 @@ from a2ibench.reconstruction.checkpoints import (
 from a2ibench.reconstruction.identity import content, identity
 from a2ibench.reconstruction.options import (
     MethodOptions,
+    ReconstructOptions,
     Spacings,
     check_applies,
     context,
+    output_voxels,
     resolve_method,
     spacings,
 )
@@ -58,7 +61,7 @@ def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume
         raise InputError(
             f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
         )
-    ctx, resolved = context(options), resolve_method(options)
+    ctx, resolved = context(options, output_voxels(volume.shape, volume.ratio)), resolve_method(options)
     checkpoint = resolved.checkpoint
     method: Method = host().build("method", resolved.method, **resolved.settings)
     volume = replace(volume, data=np.ascontiguousarray(volume.data))
@@ -73,6 +76,7 @@ def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume
         volume = levelled(volume)
     check_applies(method, resolved.method, volume)
     if checkpoint is None:
+        log_training(method, resolved.method, volume, ctx.budget)
         method.fit(volume, ctx)
     else:
         method.load(checkpoint)
@@ -98,7 +102,6 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
     given = None if given is None else given.absolute()
     _check_checkpoints(given, wanted)
     written = places(target, wanted if given is None else False)
-    ctx = context(options)
     resolved = replace(resolve_method(options), checkpoint=given)
     with open_lazy(source, key=options.key, level=options.level, fill_missing=options.fill_missing) as volume:
         files = files_of(volume)
@@ -109,6 +112,7 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
         crop = Crop(volume, options.crop)
         if crop.shape[0] < 2:
             raise InputError(f"{volume.source}: has one slice (z) only; give a stack or crop of at least 2")
+        ctx = context(options, output_voxels(crop.shape, spacing.ratio))
         shape = (AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:])
         before = states(files)
         determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)

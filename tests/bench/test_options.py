@@ -14,9 +14,10 @@ import pytest
 
 import a2ibench
 from a2ibench.bench.executors import EXECUTORS
-from a2ibench.bench.options import ReconstructOptions, RunOptions, check_option, options_of
+from a2ibench.bench.options import RunOptions, check_option, options_of
 from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.errors import OptionError
+from a2ibench.reconstruction.options import ReconstructOptions
 
 SOURCE = Path(a2ibench.__file__).parent
 # Options of git and pytest, and names of jobs.

@@ -11,11 +11,10 @@ import pytest
 from a2ibench.bench import code_digest
 from a2ibench.bench.cache_key import code_of, job_key
 from a2ibench.bench.code_digest import reached
-from a2ibench.bench.options import ReconstructOptions
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, Context, DatasetSpec, Simulation
 from a2ibench.reconstruction.identity import identity
-from a2ibench.reconstruction.options import resolve_method
+from a2ibench.reconstruction.options import ReconstructOptions, resolve_method
 
 ROOT = Path(__file__).parents[2]
 SPEC = DatasetSpec("d", "D", (3.0, 1.0, 1.0), phantom={"size": 8}, simulate=Simulation(3.0))

@@ -83,7 +83,7 @@ WRONG = {
     ),
     "unknown planes": (
         "reconstruct thin.tif out.tif --voxel-size 40,10,10 --planes xy",
-        "a2i-3dem.planes: got 'xy'",
+        "plain.planes: got 'xy'",
     ),
     "planes of cubic": (
         "reconstruct thin.tif out.tif --method cubic --voxel-size 40,10,10 --planes xz",

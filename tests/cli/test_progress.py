@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from a2ibench.bench.record import Failure, Record, Score
 from a2ibench.bench.specs import Job
 from a2ibench.cli import progress
 from a2ibench.cli.bars import BarEvents
-from a2ibench.cli.progress import PlainEvents, interactive
+from a2ibench.cli.progress import PlainEvents, interactive, shown_messages
 from a2ibench.contracts import Budget, DatasetSpec
 
 JOB = Job(DatasetSpec("d", "D", (1.0, 1.0, 1.0)), "m", 2, "smoke", Budget(steps=1))
@@ -123,3 +124,17 @@ def test_bars_only_where_somebody_watches(
     monkeypatch.setattr(stream, "isatty", lambda: terminal)
     monkeypatch.setattr(sys, "stderr", stream)
     assert interactive() is expected
+
+
+def test_what_is_logged_is_shown_in_a_printable_line_while_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("a2ibench")
+    before = logger.level, list(logger.handlers)
+    with shown_messages():
+        logger.info("training %s", "\x1b[31m")
+        logging.getLogger("a2ibench.files").warning("odd")
+        logger.debug("never")
+    logger.info("later")
+    assert capsys.readouterr().err == "training \\x1b[31m\nodd\n"
+    assert (logger.level, logger.handlers) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from matplotlib import image
 
 from a2ibench.contracts import AxialGrid
 from a2ibench.data.opening import open_volume
+from a2ibench.protocol.checkpointer import TRAINING
 from a2ibench.protocol.resample import interpolate
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,6 +29,8 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     done = cli("reconstruct", source, target, "--method", "cubic", "--voxel-size", "50,15,15")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{target}\n"
+    # Nothing is trained.
+    assert done.stderr == ""
     thin = tifffile.imread(source)
     written = open_volume(target)
     assert written.voxel_size == (15.0, 15.0, 15.0)
@@ -79,3 +83,31 @@ def test_interrupted_it_says_that_the_same_command_goes_on(
     assert messages.endswith("a2ibench: error: interrupted\n")
     assert "Traceback" not in messages
     assert not target.exists()
+
+
+def test_with_defaults_it_trains_the_plain_network_and_goes_on_when_it_is_killed(
+    catalogue: Path, cli_process: Cli, tmp_path: Path
+) -> None:
+    target, hidden = tmp_path / "iso.tif", tmp_path / ".iso.tif.partial"
+    words = ["reconstruct", catalogue.parent / "thin.tif", target, "--voxel-size", "40,10,10"]
+    # A narrow crop, of which patches are small and steps short.
+    words += ["--crop", ":,0:24,0:24", "--device", "cpu", "--checkpoint-every", "0.5s"]
+    command = [sys.executable, "-m", "a2ibench", *map(str, words)]
+    process = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (hidden / "scratch" / TRAINING).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    _, messages = process.communicate()
+    assert process.returncode == -signal.SIGKILL, messages
+    line = "training plain for 400 steps (27,648 output voxels)\n"
+    assert line in messages
+    assert json.loads((hidden / "state.json").read_text())["identity.budget"] == "400steps"
+    done = cli_process(*words)
+    assert done.returncode == 0, done.stderr
+    assert line in done.stderr
+    assert open_volume(target).shape == (48, 24, 24)
+    kept = json.loads((tmp_path / "iso.tif.checkpoint" / "method.json").read_text())
+    assert kept["size"] == "small"
+    assert kept["kind"] == "Plain"
+    assert not hidden.exists()

@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 import tensorstore, zarr
 from a2ibench.registry import host
-from a2ibench.reconstruction import streaming, reconstruct_between
-from a2ibench.bench.options import ReconstructOptions
+from a2ibench.reconstruction import streaming
+from a2ibench.reconstruction.options import ReconstructOptions
+from a2ibench.reconstruction.reconstruct import reconstruct_between
 
 source, target, method = sys.argv[1:]
 host().load("method", method)

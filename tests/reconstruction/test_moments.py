@@ -207,9 +207,8 @@ def test_any_voxel_changes_the_identity(stack, tmp_path, monkeypatch, place):
 
 
 def test_a_file_that_a_setting_names_is_part_of_the_identity(tmp_path, monkeypatch):
-    from a2ibench.bench.options import ReconstructOptions
     from a2ibench.reconstruction.identity import identity
-    from a2ibench.reconstruction.options import context, resolve_method
+    from a2ibench.reconstruction.options import ReconstructOptions, context, resolve_method
 
     weights, found = tmp_path / "weights.bin", []
     for text in ("one", "two!"):
@@ -217,7 +216,7 @@ def test_a_file_that_a_setting_names_is_part_of_the_identity(tmp_path, monkeypat
         options = ReconstructOptions(
             "cubic", device="cpu", settings={"weights": str(weights), "planes": "both"}
         )
-        found.append(identity("x", 4.0, options, resolve_method(options), context(options)))
+        found.append(identity("x", 4.0, options, resolve_method(options), context(options, 1)))
     assert found[0]["files"] != found[1]["files"]
     assert list(found[0]["files"]) == ["weights"]
 
