@@ -241,7 +241,7 @@ def _caption(
     if few:
         parts.append(
             "with fewer than three seeds numbers are of these trainings, and methods that learn are not "
-            "ranked among each other: run with --seeds 3"
+            "ranked among each other"
         )
     return "; ".join(parts) + "."
 

@@ -124,9 +124,8 @@ def test_below_three_seeds_methods_that_learn_are_not_ranked(make_run):
     assert found["psnr_gain_significant"].drop("cubic").tolist() == [True, True, True]
     text = (run / "table.md").read_text()
     assert "[95 % interval over axial slices and seeds, of these trainings]" in text
-    assert "not ranked among each other: run with --seeds 3" in text
+    assert "not ranked among each other" in text
     assert "≈" not in text
-    assert r"-{}-seeds 3" in (run / "table.tex").read_text()
 
 
 def test_one_method_that_lacks_a_seed_leaves_its_dataset_without_ranks(make_run):

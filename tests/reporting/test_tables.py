@@ -12,6 +12,7 @@ from scipy import stats
 
 from a2ibench.bench.run import Run, read_run
 from a2ibench.registry import PluginHost, host
+from a2ibench.reporting.markup import latex_text
 from a2ibench.reporting.tables import console_table, timing_frame, write_tables
 
 INTERVAL = re.compile(r"(?<=\d|\*) \[.+, .+\]")
@@ -335,3 +336,7 @@ def test_a_metric_of_another_distribution_looks_like_ours(make_run, install_plug
     assert Thresholds().limit("cells", "one", "isotropy") == default_limit("isotropy") == 0.25
     assert "isotropy" in Names(set(), set(), set()).keys
     assert default_limit("unknown") is None
+
+
+def test_hyphens_stay_hyphens_in_latex():
+    assert latex_text("--seeds 3 — or more") == "-{}-seeds 3 -- or more"
