@@ -53,7 +53,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], widths: Seque
         Of the columns, relative to each other.
     """
     group = nodes.tgroup("", cols=len(headings))
-    group += [nodes.colspec("", colwidth=width) for width in widths]
+    group += [nodes.colspec("", colwidth=width) for _, width in zip(headings, widths, strict=True)]
     group += nodes.thead("", _row(headings))
     group += nodes.tbody("", *map(_row, rows))
     return nodes.table("", group, classes=["reference", "colwidths-given"])

@@ -94,7 +94,7 @@ class Settings(SphinxDirective):
             ]
             for key in first
         ]
-        return table(["", *settings, "meaning"], rows, [14, 12, 12, 12, 50])
+        return table(["", *settings, "meaning"], rows, [14, *[10] * len(settings), 46])
 
 
 def _allowed(setting: Setting) -> list[nodes.Node]:
