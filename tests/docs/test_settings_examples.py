@@ -25,7 +25,7 @@ from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.cli.app import app
 from a2ibench.contracts import Simulation
 from a2ibench.errors import A2IBenchError
-from a2ibench.protocol.profiles import training_settings
+from a2ibench.protocol.profiles import PROFILES, training_settings
 from a2ibench.protocol.sampling import PatchSampler, training_grid
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting, settings_of
@@ -122,11 +122,12 @@ def _call(call: ast.Call) -> None:
 def _plan(options: RunOptions) -> None:
     """Check all options of a run, and each method on what the run would train it on."""
     plan: Plan = plan_run(options)
+    size = PROFILES[plan.profile].size if options.profile else "tiny"
     changed = plan.settings if plan.training_degradation == "matched" else {*plan.methods}
     for dataset in plan.datasets:
         for method in changed:
             chosen = training_settings(method, plan.training_degradation, dataset.simulate)
-            _accepts(method, chosen | plan.settings.get(method, {}))
+            _accepts(method, chosen | plan.settings.get(method, {}), size)
 
 
 def _simulation(table: dict[str, Any]) -> None:
@@ -145,7 +146,7 @@ def _of_some_method(key: str, value: str) -> None:
         parse_setting(method, key, value)
 
 
-def _accepts(method: str, settings: Mapping[str, Any]) -> None:
+def _accepts(method: str, settings: Mapping[str, Any], size: str = "tiny") -> None:
     """Make a method and show its network one patch that its degradation made; nothing is trained."""
     built = host().build("method", method, **settings)
     if isinstance(built, SliceNetwork):
@@ -159,7 +160,7 @@ def _accepts(method: str, settings: Mapping[str, Any]) -> None:
             degraded.image.to("meta"), {key: drawn.to("meta") for key, drawn in degraded.parameters.items()}
         )
         # Without data the largest networks take no time.
-        assert built.forward(built.build("tiny").to("meta"), shown).shape == target.shape
+        assert built.forward(built.build(size).to("meta"), shown).shape == target.shape
 
 
 def _complaints(text: str, folder: Path) -> list[str]:
