@@ -284,7 +284,7 @@ def test_the_documentation_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert forecast["folder"] == "results/first"
     assert len(forecast["jobs"]) == 9
     assert forecast["plan"]["set"] == {
-        "a2i-3dem": {"channels": 24, "residual": True, "planes": "both"},
+        "a2i-3dem": {"alpha_filters": 0.1, "residual": True, "planes": "both"},
         "cubic": {"a": -0.75},
     }
     text = "methods = ['srmd']\n"
