@@ -209,7 +209,7 @@ class SliceNetwork(Configurable):
                 )
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
-        """Interpolate, restore every axial plane, and average the plane families.
+        """Interpolate, restore every axial plane, and fuse the plane families.
 
         Parameters
         ----------
