@@ -15,7 +15,21 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its default, what it means, and what it may be."""
+    """One setting: its default, what it means, and what it may be.
+
+    Parameters
+    ----------
+    default : bool, int, float or str
+        Its type is the setting's.
+    meaning : str
+        For people, in one line without a full stop.
+    unit : str
+        Of a number, where it has one.
+    low, high : float
+        The least and the largest number that is allowed.
+    choices : tuple of str
+        The texts that are allowed; any where there are none.
+    """
 
     default: Value
     meaning: str
@@ -90,7 +104,10 @@ def setting(
     high: float = math.inf,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """Declare a setting as a class attribute of a `Configurable`: ``width: int = setting(48, "...")``."""
+    """Declare a setting as a class attribute of a `Configurable`: ``width: int = setting(48, "...")``.
+
+    Parameters are those of `Setting`.
+    """
     return Setting(default, meaning, unit, low, high, choices)
 
 

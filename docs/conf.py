@@ -13,6 +13,7 @@ version = release = installed_version("a2ibench")
 project_copyright = "the a2ibench developers, MIT licence"
 
 extensions = [
+    "docstrings",
     "fence_titles",
     "math_font",
     "mathml",

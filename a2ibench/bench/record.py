@@ -63,7 +63,7 @@ class Record:
     seed : int
         Seed.
     status : str
-        One of ``STATUSES``.
+        ``"ok"``, ``"skipped"``, ``"error"``, ``"oom"``, ``"timeout"`` or ``"interrupted"``.
     reason : str or None
         Why the job was skipped.
     metrics : mapping of str to Score

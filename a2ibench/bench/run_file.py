@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
-from a2ibench.bench.specs import SetTo, method_names
+from a2ibench.bench.specs import SetTo, checked_setting, method_names
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
 from a2ibench.registry import host
-from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
 from a2ibench.values import Reader, show, within
 
@@ -115,7 +114,7 @@ def _checked_settings(file: RunFile, methods: Sequence[str], *, strict: bool) ->
                 raise InputError(f"{method} is not run; add it to methods, or remove the table")
         for key, value in table.items() if method in methods else ():
             with naming(place, key, before_key=f"{method}."):
-                parse_setting(method, key, value)
+                checked_setting(method, key, value)
             yield method, key, value
 
 

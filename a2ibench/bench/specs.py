@@ -14,6 +14,7 @@ from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError
 from a2ibench.files import plain
 from a2ibench.hookspecs import PROJECT
+from a2ibench.protocol.profiles import TRAINED_ON, named_degradation
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
@@ -180,8 +181,24 @@ def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str
                 text=repr(text),
                 method=method,
             )
-        checked.setdefault(method, {})[key] = parse_setting(method, key, value)
+        checked.setdefault(method, {})[key] = checked_setting(method, key, value)
     return checked
+
+
+def checked_setting(method: str, key: str, value: Value) -> Value:
+    """Return a setting's value, checked as by `parse_setting`; a degradation with its options, too.
+
+    Raises
+    ------
+    UnknownNameError
+        If the method has no such setting, or it names a degradation or an option that does not exist.
+    InputError
+        If the value is not allowed.
+    """
+    parsed = parse_setting(method, key, value)
+    if key == TRAINED_ON:
+        named_degradation(str(parsed))
+    return parsed
 
 
 def settings_of_one(

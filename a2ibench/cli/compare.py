@@ -50,11 +50,14 @@ def compare_runs(
     ] = None,
     max_drop: Annotated[
         list[str] | None,
-        option("METRIC=VALUE", "How much a metric may lose, everywhere; repeatable. psnr=0.1, ssim=0.005."),
+        option(
+            "METRIC=VALUE",
+            "How much a metric may lose, everywhere; repeatable. By default psnr=0.1 and ssim=0.005.",
+        ),
     ] = None,
     max_slowdown: Annotated[
         str | None,
-        option("RATIO", "How many times as long a job may take, everywhere; 1.5, or inf for any."),
+        option("RATIO", "How many times as long a job may take, everywhere; 1.5 by default, inf for any."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     junit: Annotated[Path | None, option("FILE", "Also write JUnit XML.")] = None,

@@ -33,6 +33,8 @@ def reconstruct_file(
 
     Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT,
     and in OUTPUT.checkpoint what was trained, for other stacks.
+
+    Exit codes: 0 written; 2 bad input; 130 interrupted.
     """
     from a2ibench.reconstruction.paths import located
     from a2ibench.reconstruction.reconstruct import reconstruct_between

@@ -16,4 +16,4 @@ AXIAL = tuple(name for name, (_, rows, _) in PLANES.items() if rows == 0)
 PLANE_CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {**{name: (name,) for name in AXIAL}, "both": AXIAL}
 )
-"""What a network may be asked to restore, and the families that it then averages."""
+"""What a network may be asked to restore, and the families that are then fused."""

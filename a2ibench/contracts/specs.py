@@ -25,11 +25,25 @@ class _Spec:
 
 
 class MethodSpec(_Spec):
-    """Names a method. `target` is ``"package.module:Class"``, so that listing it imports nothing heavy."""
+    """Names a method.
+
+    Parameters
+    ----------
+    name : str
+        What users call it: lower-case letters, digits, ``.``, ``_`` and ``-``.
+    target : str
+        ``"package.module:Class"``, so that listing it imports nothing heavy.
+    summary : str
+        What it is, in one line without a full stop.
+    citation : str
+        What to cite where it is used.
+    api_version : int
+        The contract that it keeps, `API_VERSION`.
+    """
 
 
 class DegradationSpec(_Spec):
-    """Names a degradation; `target` is the class of a `Degradation`."""
+    """Names a degradation, with the fields of a `MethodSpec`; `target` is the class of a `Degradation`."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,17 @@ class ReporterSpec(_Spec):
 
 @dataclass(frozen=True)
 class Simulation:
-    """How to make the anisotropic input from an isotropic volume."""
+    """How to make the anisotropic input from an isotropic volume.
+
+    Parameters
+    ----------
+    ratio : float
+        Axial over lateral spacing of the input, at least 1.
+    degradation : str
+        Name of a registered degradation.
+    options : mapping
+        Of the degradation, by name.
+    """
 
     ratio: float
     degradation: str = "slab-average"

@@ -33,7 +33,7 @@ def open_volume(
     name: str | None = None,
     fill_missing: bool = False,
 ) -> Volume:
-    """Read a whole volume of any format that `open_lazy` opens.
+    """Read a whole volume from a file, a folder or an address, of any format that a2ibench reads.
 
     Parameters
     ----------

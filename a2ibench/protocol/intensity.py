@@ -14,7 +14,20 @@ _SLAB = 1 << 16
 
 
 def normalise(data: Any, volume: Volume) -> NDArray[np.float32]:
-    """Map grey levels to float32 so that ``volume.intensity`` becomes (0, 1)."""
+    """Map grey levels to float32 so that ``volume.intensity`` becomes (0, 1).
+
+    Parameters
+    ----------
+    data : array-like
+        Grey levels of any shape.
+    volume : Volume
+        Whose intensity range counts.
+
+    Returns
+    -------
+    ndarray of float32
+        Of the same shape; not clipped.
+    """
     lo, hi = volume.intensity
     scaled = np.subtract(np.asarray(data, np.float32), np.float32(lo))
     scaled *= np.float32(1 / (hi - lo))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from a2ibench.contracts import Simulation
+from a2ibench.contracts import Degradation, Simulation
 from a2ibench.registry import host
 from a2ibench.registry.schema import declared_settings
 from a2ibench.settings import Setting, Value
@@ -51,6 +51,8 @@ MULTIPLY_ADDS: Mapping[str, int] = MappingProxyType({"tiny": 26_300, "small": 15
 """Multiply-adds per output voxel, of both plane families, that networks of a size have within 2.5 %."""
 
 TRAINING_DEGRADATIONS = ("matched", "own")
+TRAINED_ON = "degradation"
+"""The setting of a method that names what it learns to undo."""
 
 
 def training_settings(method: str, choice: str, simulation: Simulation | None = None) -> dict[str, Value]:
@@ -74,9 +76,27 @@ def training_settings(method: str, choice: str, simulation: Simulation | None = 
     given = Simulation(1.0) if simulation is None else simulation
     options = ",".join(f"{name}={value}" for name, value in given.options.items())
     matched = f"{given.degradation}:{options}".removesuffix(":")
-    wanted = {"degradation": matched} if choice == "matched" else {"noise": "none"}
+    wanted = {TRAINED_ON: matched} if choice == "matched" else {"noise": "none"}
     declared = declared_settings(host().load("method", method)) or {}
     return {name: value for name, value in wanted.items() if name in declared}
+
+
+def named_degradation(text: str) -> Degradation:
+    """Return the model that a setting ``degradation`` names, as in ``slab-average:gaussian=0.01``.
+
+    Raises
+    ------
+    UnknownNameError
+        If no plugin registers the name, or the model has no such option.
+    InputError
+        If the value of an option is not allowed.
+    PluginError
+        If it cannot be imported.
+    """
+    name, _, options = text.partition(":")
+    given = [option.partition("=") for option in options.split(",") if option]
+    model: Degradation = host().build("degradation", name, **{key: value for key, _, value in given})
+    return model
 
 
 def seed_everything(seed: int) -> None:

@@ -57,7 +57,7 @@ def interpolate(data: Any, grid: AxialGrid, a: float = -0.5) -> NDArray[np.float
     grid : AxialGrid
         Where the output slices lie.
     a : float
-        Slope of the cubic kernel, see `keys_kernel`.
+        Slope of the cubic kernel at distance 1; -0.5 is Keys' own.
 
     Returns
     -------

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from a2ibench.contracts import AxialGrid, Context, Degradation, Degraded, Volume
+from a2ibench.contracts import AxialGrid, Context, Degraded, Volume
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError, PluginError
 from a2ibench.protocol.brightness import mean_added, waves
 from a2ibench.protocol.intensity import normalise
 from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, Run, mirrored, restore
+from a2ibench.protocol.profiles import named_degradation
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
 from a2ibench.protocol.training import (
@@ -34,7 +35,6 @@ from a2ibench.protocol.training import (
     tensors_under,
     train,
 )
-from a2ibench.registry import host
 from a2ibench.settings import Configurable, Value, setting
 
 log = logging.getLogger("a2ibench")
@@ -153,7 +153,7 @@ class SliceNetwork(Configurable):
         volume = levelled(volume)
         narrow = replace(volume, intensity=volume.contrast or volume.intensity)
         torch.manual_seed(ctx.seed)
-        degrade = _degradation(self.degradation)
+        degrade = named_degradation(self.degradation)
         grid = training_grid(volume, ctx.patch)
         if grid.n_out < ctx.patch - volume.ratio:
             log.warning(
@@ -209,7 +209,7 @@ class SliceNetwork(Configurable):
                 )
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
-        """Interpolate, restore every axial plane, and average the plane families.
+        """Interpolate, restore every axial plane, and fuse the plane families.
 
         Parameters
         ----------
@@ -288,7 +288,7 @@ class SliceNetwork(Configurable):
     def configuration(self) -> dict[str, Value]:
         """Return the resolved settings, those of the degradation, and the side of the training patches."""
         resolved = super().configuration()
-        model = _degradation(self.degradation)
+        model = named_degradation(self.degradation)
         if isinstance(model, Configurable):
             resolved |= {f"degradation.{name}": value for name, value in model.configuration().items()}
         return resolved | ({"patch": self._side} if self._side else {})
@@ -390,10 +390,3 @@ def _split(volume: Volume, low: float, high: float) -> tuple[NDArray[np.float32]
     whole = normalise(volume.data, replace(volume, intensity=ends))
     seen = np.clip(whole, 0, 1)
     return seen, np.subtract(whole, seen, out=whole)
-
-
-def _degradation(text: str) -> Degradation:
-    name, _, options = text.partition(":")
-    given = [option.partition("=") for option in options.split(",") if option]
-    model: Degradation = host().build("degradation", name, **{key: value for key, _, value in given})
-    return model

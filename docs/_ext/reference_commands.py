@@ -7,7 +7,7 @@ from typing import Any
 
 import typer.main
 from docutils import nodes
-from reference_nodes import code_block, paragraphs, section, table
+from reference_nodes import code_block, marked, paragraphs, section, table
 from reference_objects import defined, register
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
@@ -63,7 +63,10 @@ class Commands(SphinxDirective):
 
 
 def _metavar(param: Any) -> str:
-    return str(param.metavar or (param.name if param.param_type_name == "option" else param.name.upper()))
+    if param.param_type_name == "option":
+        return str(param.metavar or param.name)
+    name = str(param.metavar or param.name.upper())
+    return name if param.required or name.startswith("[") else f"[{name}]"
 
 
 class RunFileKeys(SphinxDirective):
@@ -98,7 +101,7 @@ class ExitCodes(SphinxDirective):
         rows = [
             [
                 defined(self.env, self.state.document, "exit-code", str(int(code))),
-                " ".join(said[ExitCode.__name__, code.name]).strip(),
+                marked(" ".join(said[ExitCode.__name__, code.name]).strip()),
             ]
             for code in ExitCode
         ]

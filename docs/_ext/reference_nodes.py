@@ -35,6 +35,12 @@ def paragraphs(text: str) -> list[nodes.Node]:
     return [paragraph(" ".join(part.split())) for part in text.split("\n\n") if part.strip()]
 
 
+def marked(text: str) -> list[nodes.Node]:
+    """Return a text of which what stands between double backticks is code."""
+    parts = text.split("``")
+    return [nodes.literal(part, part) if at % 2 else nodes.Text(part) for at, part in enumerate(parts)]
+
+
 def code_block(text: str) -> nodes.literal_block:
     """Return lines of code without colours."""
     return nodes.literal_block(text, text, language="none")
@@ -53,7 +59,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], widths: Seque
         Of the columns, relative to each other.
     """
     group = nodes.tgroup("", cols=len(headings))
-    group += [nodes.colspec("", colwidth=width) for width in widths]
+    group += [nodes.colspec("", colwidth=width) for _, width in zip(headings, widths, strict=True)]
     group += nodes.thead("", _row(headings))
     group += nodes.tbody("", *map(_row, rows))
     return nodes.table("", group, classes=["reference", "colwidths-given"])

@@ -52,7 +52,7 @@ class Settings(SphinxDirective):
 
     def _section(self, kind: str, name: str) -> nodes.section:
         spec = host().find(kind, name).spec
-        content: list[nodes.Node] = [paragraph(f"{spec.summary}.")]
+        content: list[nodes.Node] = [paragraph(f"{spec.summary[:1].upper()}{spec.summary[1:]}.")]
         if spec.citation:
             content.append(paragraph(nodes.emphasis("", spec.citation)))
         settings = settings_of(kind, name) or {}
@@ -75,12 +75,11 @@ class Settings(SphinxDirective):
         return table(["setting", "default", "allowed", "meaning"], rows, [21, 15, 22, 42])
 
     def _row(self, name: str, key: str, setting: Setting) -> list[Cell]:
-        unit = f", in {setting.unit}" if setting.unit else ""
         return [
             defined(self.env, self.state.document, "setting", name, key),
             nodes.literal("", value_text(setting.default)),
             _allowed(setting),
-            f"{setting.meaning}{unit}",
+            _meaning(setting),
         ]
 
     def _profiles(self) -> nodes.table:
@@ -90,11 +89,15 @@ class Settings(SphinxDirective):
             [
                 defined(self.env, self.state.document, "setting", f"profile.{key}", key),
                 *(nodes.literal("", value_text(values[key].default)) for values in settings.values()),
-                f"{first[key].meaning}{', in ' if first[key].unit else ''}{first[key].unit}",
+                _meaning(first[key]),
             ]
             for key in first
         ]
-        return table(["", *settings, "meaning"], rows, [14, *[12] * len(settings), 38])
+        return table(["", *settings, "meaning"], rows, [14, *[10] * len(settings), 46])
+
+
+def _meaning(setting: Setting) -> str:
+    return f"{setting.meaning} ({setting.unit})" if setting.unit else setting.meaning
 
 
 def _allowed(setting: Setting) -> list[nodes.Node]:

@@ -29,12 +29,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from a2ibench import A2IBenchError, AxialGrid, Budget, Context, InputError, Method, Volume, load_catalogue
+from a2ibench import (
+    A2IBenchError,
+    AxialGrid,
+    Budget,
+    Context,
+    DatasetSpec,
+    InputError,
+    Method,
+    Volume,
+    load_catalogue,
+)
 from a2ibench.data.catalogue import find_dataset
 from a2ibench.data.opening import open_dataset
 from a2ibench.degradations.models import slab_average
 from a2ibench.protocol.blocks import block_size, plan_blocks, reconstruct_volume
-from a2ibench.protocol.profiles import PROFILES
+from a2ibench.protocol.profiles import PROFILES, training_settings
 from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
 
@@ -60,7 +70,7 @@ def main() -> None:
             raise InputError(f"{spec.name}: has no reference; choose a dataset with a simulate table")
         volume, reference = simulate(open_dataset(spec), spec.simulate)
         looked = [
-            look(name, fitted(name, volume, chosen.run, spec.name), volume, chosen.max_voxels)
+            look(name, fitted(name, volume, chosen.run, spec), volume, chosen.max_voxels)
             for name in ("cubic", *METHODS)
         ]
     except A2IBenchError as error:
@@ -77,13 +87,13 @@ def context(volume: Volume) -> Context:
     return Context(device="cpu", size=quick.size, budget=budget, batch=quick.batch, patch=quick.patch)
 
 
-def fitted(name: str, volume: Volume, run: Path | None, dataset: str) -> Method:
-    """Return a method with the network of a run, or with one that is trained now."""
-    method: Method = host().build("method", name)
+def fitted(name: str, volume: Volume, run: Path | None, dataset: DatasetSpec) -> Method:
+    """Return a method with the network of a run, or with one that is trained now, as a run trains it."""
+    method: Method = host().build("method", name, **training_settings(name, "matched", dataset.simulate))
     if run is None or name == "cubic":
         method.fit(volume, context(volume))
     else:
-        method.load(run / "jobs" / f"{dataset}--{name}--s0" / "checkpoint")
+        method.load(run / "jobs" / f"{dataset.name}--{name}--s0" / "checkpoint")
     return method
 
 

@@ -126,7 +126,8 @@ def trained(volume: Volume, operator: str, noise: list[float], steps: int, out: 
         name = f"PSSR, noise {level:g}" if level else "PSSR"
         kept = out / f"{volume.name}_{operator}_pssr_{level:g}_{steps}.npy".replace(" ", "")
         if not kept.is_file():
-            settings = {"degradation": f"{operator}:gaussian={level:g}"}
+            # No noise but the level in question: by default what the volume has would be added.
+            settings = {"degradation": f"{operator}:gaussian={level:g}", "noise": "none"}
             budget = f"{steps}steps"
             result = reconstruct(
                 anisotropic, "pssr", profile="quick", device="cpu", budget=budget, settings=settings

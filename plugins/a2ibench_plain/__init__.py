@@ -1,4 +1,4 @@
-"""Plain: a small residual CNN on rearranged pixels, the simplest network that does well here."""
+"""Plain: a small residual CNN on rearranged pixels, the simple baseline."""
 
 from __future__ import annotations
 

@@ -21,6 +21,6 @@ def a2ibench_register_methods(register: Callable[[MethodSpec], None]) -> None:
 
 @hookimpl
 def a2ibench_register_degradations(register: Callable[[DegradationSpec], None]) -> None:
-    """Register the degradation that the method trains on."""
+    """Register the degradation that is the method's own."""
     summary = "noise that grows with the local intensity, then slab average"
     register(DegradationSpec("crappifier", "a2ibench_pssr.degradation:Crappifier", summary, CITATION))

@@ -21,6 +21,6 @@ def a2ibench_register_methods(register: Callable[[MethodSpec], None]) -> None:
 
 @hookimpl
 def a2ibench_register_degradations(register: Callable[[DegradationSpec], None]) -> None:
-    """Register the degradation that the method trains on."""
+    """Register the degradation that is the method's own."""
     summary = "slab average with random extra axial blur and white noise"
     register(DegradationSpec("srmd", "a2ibench_srmd.degradation:SRMDDegradation", summary, CITATION))

@@ -1,4 +1,4 @@
-"""The degradation that SRMD trains on: random axial blur around the slab average, and white noise.
+"""SRMD's own degradation: random axial blur around the slab average, and white noise.
 
 The blur kernels, a slab average widened by a Gaussian, are described by their principal components.
 """

@@ -55,6 +55,11 @@ def test_jobs_go_dataset_by_dataset_then_method_then_seed(catalogue: Path) -> No
         ({"settings": ["nearest.gian=1"]}, "unknown setting of nearest 'gian'; did you mean 'gain'"),
         ({"settings": ["nearst.gain=1"]}, "unknown method 'nearst'"),
         ({"methods": ["bare"], "settings": ["bare.stps=1"]}, "unknown setting of bare 'stps'"),
+        (
+            {"methods": ["srmd"], "settings": ["srmd.degradation=slab-averag"]},
+            "unknown degradation 'slab-averag'; did you mean 'slab-average'",
+        ),
+        ({"methods": ["srmd"], "settings": ["srmd.degradation=slab-average:gausian=1"]}, "gausian"),
     ],
 )
 def test_an_unknown_name_is_named_with_the_nearest(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import a2ibench
+
 DOCS = Path(__file__).parents[2] / "docs"
 BROKEN = {
     "a page": ("[x](nowhere.md)", "nowhere.md"),
@@ -41,6 +43,14 @@ def test_the_pages_need_no_network(built) -> None:
         text = page.read_text(encoding="utf-8")
         loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', text)
         assert loaded == [], page.name
+
+
+def test_docstrings_are_shown_as_they_were_written(site) -> None:
+    shown = site.text("py", "a2ibench.Record.finished")
+    assert shown == a2ibench.Record.finished.__doc__
+    assert site.text("py", "a2ibench.PROTOCOL_VERSION").startswith("Version of the protocol")
+    page = site.page("reference/api.html").get_text()
+    assert re.findall(r"<factory>|<function|~typing", page) == []
 
 
 @pytest.fixture(scope="module")
