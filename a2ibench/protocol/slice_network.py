@@ -98,6 +98,9 @@ class SliceNetwork(Configurable):
     align: ClassVar[int] = 8
     """Period in voxels of the network's windows or strides; blocks start at its multiples."""
 
+    full_learning_rate: ClassVar[float] = 1e-3
+    """Most of a default `learning_rate` in size full: wide networks collapse at the rates of small ones."""
+
     def build(self, size: str) -> nn.Module:
         """Return a new network of size ``"tiny"``, ``"small"`` or ``"full"``."""
         raise TypeError(f"{type(self).__name__} must define build(size)")
@@ -129,6 +132,7 @@ class SliceNetwork(Configurable):
     def __init__(self, **values: Value) -> None:
         super().__init__(**values)
         self._given = {name: values[name] for name in _AFTER_TRAINING if name in values}
+        self._rate_given = "learning_rate" in values
         self._network: nn.Module | None = None
         self._size, self._ratio, self._side = "", 1.0, 0
         self._nominal: dict[str, torch.Tensor] = {}
@@ -160,6 +164,8 @@ class SliceNetwork(Configurable):
                 "%s: patch shrunk from %d to %d voxels to fit the volume", volume.name, ctx.patch, grid.n_out
             )
         self._size, self._ratio, self._side = ctx.size, volume.ratio, grid.n_out
+        if ctx.size == "full" and not self._rate_given:
+            self.learning_rate = min(self.learning_rate, self.full_learning_rate)
         self._seen = _fractions(volume)
         self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(narrow).items()}
         network = self._placed(self.build(ctx.size), ctx.device).train()

@@ -27,6 +27,7 @@ class SRMD(SliceNetwork):
     """
 
     degradation = "srmd"
+    learning_rate = 8e-3
     reach = 12
     variant: str = setting("auto", "network; auto: of the size that is asked for", choices=("auto", *SIZES))
     residual: bool = setting(True, "predict a correction of the interpolated image; published: false")

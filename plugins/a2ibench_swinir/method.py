@@ -30,6 +30,7 @@ class SwinIR(SliceNetwork):
     batch 8, patch 128, a weight average of decay .999 (all of these are the harness's).
     """
 
+    learning_rate = 4e-3
     variant: str = setting("auto", "network; auto: of the size that is asked for", choices=("auto", *SIZES))
     window: int = setting(8, "side of the attention windows", unit="voxels", low=2, high=64)
     mlp_ratio: float = setting(2.0, "hidden over outer width of the perceptrons", low=0.1)

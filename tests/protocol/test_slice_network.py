@@ -131,6 +131,19 @@ def test_the_precision_is_told_as_it_was_resolved(monkeypatch) -> None:
     assert Convolutions().precision_used(CTX) == "fp32"
 
 
+@pytest.mark.parametrize(
+    ("size", "given", "used"),
+    [("full", {}, 1e-3), ("small", {}, 4e-3), ("full", {"learning_rate": 4e-3}, 4e-3)],
+)
+def test_a_default_learning_rate_counts_less_in_full(size, given, used) -> None:
+    class Quick(Convolutions):
+        learning_rate = 4e-3
+
+    method = Quick(**given)
+    method.fit(_volume(), replace(CTX, size=size, budget=Budget(steps=1)))
+    assert method.configuration()["learning_rate"] == used
+
+
 class Uneven(SliceNetwork):
     """Shifts what it sees: what is left after averaging mirror images is symmetric."""
 
