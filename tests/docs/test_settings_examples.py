@@ -18,7 +18,7 @@ import torch
 import typer.main
 
 from a2ibench import DatasetSpec, Degraded, SliceNetwork, Volume
-from a2ibench.bench.options import ReconstructOptions, RunOptions, check_option, options_of
+from a2ibench.bench.options import RunOptions, check_option, options_of
 from a2ibench.bench.plan import Plan, plan_run
 from a2ibench.bench.run_file import KEYS, SETTINGS, combined_options, read_run_file
 from a2ibench.bench.tuning_options import TuneOptions
@@ -27,6 +27,7 @@ from a2ibench.contracts import Simulation
 from a2ibench.errors import A2IBenchError
 from a2ibench.protocol.profiles import PROFILES, training_settings
 from a2ibench.protocol.sampling import PatchSampler, training_grid
+from a2ibench.reconstruction.options import ReconstructOptions
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting, settings_of
 from a2ibench.scaffold import PluginNames, kinds, render
