@@ -79,7 +79,8 @@ class SliceNetwork(Configurable):
         True, "take away the mean grey that the network adds to the volume's own axial planes"
     )
     learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
-    warmup: float = setting(0.05, "part of the training in which the learning rate rises", low=0, high=1)
+    beta2: float = setting(0.95, "decay of Adam's mean of squared gradients", low=0, high=0.9999)
+    warmup: float = setting(0.2, "part of the training in which the learning rate rises", low=0, high=1)
     clip: float = setting(1.0, "largest norm of the gradient", low=0)
     average_span: float = setting(
         0.02, "window of the weight average, as a part of the steps so far", low=0, high=1
@@ -116,7 +117,7 @@ class SliceNetwork(Configurable):
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer, with its peak learning rate; by default Adam."""
-        return torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+        return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.9, self.beta2), fused=True)
 
     @property
     def halo(self) -> tuple[int, int]:

@@ -71,7 +71,7 @@ class Schedule:
         Last learning rate, as a fraction of the peak.
     """
 
-    warmup: float = 0.05
+    warmup: float = 0.2
     floor: float = 0.01
 
     def factor(self, course: float) -> float:

@@ -73,5 +73,9 @@ class PSSR(SliceNetwork):
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return Adam with decoupled weight decay."""
         return torch.optim.AdamW(
-            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+            parameters,
+            lr=self.learning_rate,
+            betas=(0.9, self.beta2),
+            weight_decay=self.weight_decay,
+            fused=True,
         )

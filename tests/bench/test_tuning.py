@@ -224,7 +224,7 @@ def test_a_reconstruction_that_is_not_finite_diverged_whoever_wrote_the_method(
 @pytest.mark.usefixtures("probe")
 def test_settings_of_a_constructor_are_tuned_like_declared_ones(catalogue: Path) -> None:
     options = {"datasets": "full", "catalogue": catalogue, "device": "cpu"}
-    assert plan_tuning(TuneOptions("plain", setting="gain", values="1,2", **options)).values == (1, 2)
+    assert plan_tuning(TuneOptions("bare", setting="gain", values="1,2", **options)).values == (1, 2)
     for name in ("deep", "mode"):
         with pytest.raises(InputError, match=f"got '{name}', .*; choose one of gain, steps"):
-            plan_tuning(TuneOptions("plain", setting=name, **options))
+            plan_tuning(TuneOptions("bare", setting=name, **options))

@@ -130,7 +130,9 @@ def test_a_method_without_and_one_with_a_base_class(reader: Reader) -> None:
     # Neither is trained, so that the numbers in the text are those of every machine.
     for method in ("cubic", "lanczos"):
         (row,) = re.findall(rf"^\|.*\| {method} .*$", tutorial.read_text(encoding="utf-8"), re.MULTILINE)
-        assert f" {table['psnr_mean'][method]:.2f} " in row
+        shown = float(re.search(r" (\d+\.\d\d) ", row)[1])
+        # Phantoms differ in the last bit between processors, which may round to another digit.
+        assert table["psnr_mean"][method] == pytest.approx(shown, abs=0.0075)
 
 
 @pytest.mark.slow
