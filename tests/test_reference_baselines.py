@@ -35,7 +35,7 @@ def test_a_baseline_was_made_by_the_run_file_beside_it(profile: str, tmp_path: P
 # A network that is quick to reconstruct with and gains least; the workflow runs all of them.
 @pytest.mark.parametrize(
     "methods",
-    [{"cubic", "pssr"}, pytest.param(METHODS, marks=pytest.mark.slow)],
+    [{"cubic", "srmd"}, pytest.param(METHODS, marks=pytest.mark.slow)],
     ids=["some", "all"],
 )
 def test_the_smoke_run_is_as_good_as_its_baseline(methods: set[str], tmp_path: Path) -> None:
