@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from plain import Bare
+from bare import Bare
 from side_by_side import least_times, seconds
 
 from a2ibench import Budget, Context, Volume

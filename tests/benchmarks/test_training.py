@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from plain import Plain
+from bare import Bare
 from side_by_side import least_times
 
 from a2ibench import AxialDegradation, Budget, Context, SliceNetwork, Volume
@@ -57,7 +57,7 @@ def _whole(volume: Volume) -> float:
         progress=lambda *_, **__: times.append(time.perf_counter()),
     )
     start = time.perf_counter()
-    Plain().fit(volume, ctx)
+    Bare().fit(volume, ctx)
     return time.perf_counter() - start
 
 
@@ -66,7 +66,7 @@ def test_the_whole_loop_costs_at_most_five_percent_more_than_the_bare_step(volum
         return _whole(volume)
 
     def bare() -> float:
-        return _bare(Plain(), volume)
+        return _bare(Bare(), volume)
 
     bare(), whole()
     loop, step = least_times(benchmark, whole, bare, rounds=5, most=MOST_LOOP)

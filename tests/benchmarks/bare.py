@@ -7,7 +7,7 @@ from torch import nn
 from a2ibench import SliceNetwork
 
 
-class Plain(SliceNetwork):
+class Bare(SliceNetwork):
     """Eight 3x3 convolutions of 48 channels: about the cheapest network that a method has."""
 
     def build(self, size: str) -> nn.Module:
