@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
 
 SETTING: Final = "learning_rate"
-VALUES: Final = (1e-3, 2e-3, 4e-3, 8e-3)
+VALUES: Final = (2e-3, 4e-3, 8e-3, 16e-3)
 
 
 def _phantom(seed: int, ratio: float) -> DatasetSpec:

@@ -10,7 +10,7 @@ _FENCE = re.compile(r'^(?P<fence>`{3,})(?P<language>\w+) title="(?P<title>[^"]+)
 
 
 def _with_captions(app: Sphinx, docname: str, source: list[str]) -> None:
-    source[0] = _FENCE.sub(r"\g<fence>{code-block} \g<language>\n:caption: \g<title>\n", source[0])
+    source[0] = _FENCE.sub(r"\g<fence>{code-block} \g<language>\n:caption: `\g<title>`\n", source[0])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -49,7 +49,7 @@ class PSSR(SliceNetwork):
     """
 
     degradation = "crappifier"
-    learning_rate = 4e-3
+    learning_rate = 8e-3
     reach = 32
     variant: str = setting("auto", "network; auto: of the size that is asked for", choices=("auto", *SIZES))
     residual: bool = setting(True, "predict a correction of the interpolated image; published: false")

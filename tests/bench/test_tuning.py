@@ -134,7 +134,7 @@ def test_the_default_volumes_are_no_phantom_that_ships() -> None:
     shipped = {spec.phantom["seed"] for spec in load_catalogue().values() if spec.phantom}
     assert len(ours) == 2
     assert not ours & shipped
-    assert plan.values == (0.001, 0.002, 0.004, 0.008)
+    assert plan.values == (0.002, 0.004, 0.008, 0.016)
     assert {spec.simulate.ratio for spec in plan.run.datasets if spec.simulate} == {3, 4}
 
 
