@@ -53,7 +53,7 @@ class A2I3DEM(SliceNetwork):
     here. A setting of 0 takes the value of the size that is built.
     """
 
-    learning_rate = 8e-3
+    learning_rate = 4e-3
     channels: int = setting(0, "channels of the low-level features; 0: by size", low=0)
     levels: int = setting(0, "levels of the U, the bottleneck included; 0: by size", low=0, high=6)
     depth: int = setting(0, "blocks of each encoder, decoder and the bottleneck; 0: by size", low=0)
