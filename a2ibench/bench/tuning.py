@@ -27,6 +27,8 @@ from a2ibench.registry import host
 
 FILE: Final = "tuning.json"
 METRIC: Final = "psnr"
+# A step of the grid.
+_STEP = 2.0
 
 _SHARED = ("profile", "device", "precision", "budget", "catalogue", "executor", "timeout")
 # What the core says of a loss, and of a reconstruction, that is not finite.
@@ -118,9 +120,24 @@ class Tuning:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the largest gain, of equal ones that of the smallest value; None if none is ok."""
-        known = [trial for trial in self.trials if trial.status == "ok"]
-        return max(known, key=lambda trial: trial.gain) if known else None
+        """The trial to take; None if none is ok.
+
+        That with the largest gain, of equal ones that of the smallest value. Trials close to collapse count
+        only where there are no others, for their trainings may do otherwise with another seed.
+        """
+        known = self._known
+        steady = [trial for trial in known if not self.close_to_collapse(trial)]
+        return max(steady or known, key=lambda trial: trial.gain, default=None)
+
+    def close_to_collapse(self, trial: Trial) -> bool:
+        """Return whether a value at most twice as large diverged, or gained less than half of the best."""
+        most = max((one.gain for one in self._known), default=0.0)
+        above = (one for one in self.trials if trial.value < one.value <= _STEP * trial.value)
+        return any(one.status == "diverged" or (most > 0 and one.gain < most / 2) for one in above)
+
+    @property
+    def _known(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.status == "ok"]
 
     @property
     def beyond(self) -> str | None:
@@ -134,7 +151,7 @@ class Tuning:
         return bool(self.problems) or self.best is None or any(t.status == "failed" for t in self.trials)
 
     def behind(self, trial: Trial) -> float:
-        """Return how much less a trial gains than the best, dB; NaN where either is unknown."""
+        """Return how much less a trial gains than `best`, dB; NaN where either is unknown."""
         return math.nan if self.best is None else self.best.gain - trial.gain
 
 

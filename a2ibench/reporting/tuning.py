@@ -48,6 +48,9 @@ def tuning_conclusions(tuning: Tuning) -> Iterator[str]:
         yield f"no value of {tuning.setting} is known to be good: {_without_best(tuning)}"
         return
     yield f"best: {tuning.setting} = {best.value:g}, {best.gain:+.2f} dB over cubic interpolation"
+    for trial in tuning.trials:
+        if trial.gain > best.gain:
+            yield f"{trial.value:g} gained {trial.gain:+.2f} dB, but is too close to a value that collapsed"
     if tuning.beyond:
         end = {"larger": "largest", "smaller": "smallest"}[tuning.beyond]
         yield f"it is the {end} value tried; try {tuning.beyond} ones, too"

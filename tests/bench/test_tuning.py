@@ -98,12 +98,26 @@ def test_of_equal_ones_the_smallest_is_best() -> None:
     assert tuned({0.001: 1.0, 0.002: 1.5, 0.004: 1.5}).best == Trial(0.002, {"one": Outcome("ok", 1.5, 1.0)})
 
 
+@pytest.mark.parametrize("above", [1.1, "diverged"], ids=["less than half", "diverged"])
+def test_a_value_next_to_one_that_collapsed_is_not_taken(above: float | str) -> None:
+    tuning = tuned({0.002: 2.4, 0.004: 2.6, 0.008: 2.8, 0.016: above})
+    assert tuning.best is tuning.trials[1]
+    assert [tuning.close_to_collapse(trial) for trial in tuning.trials] == [False, False, True, False]
+    assert [*tuning_conclusions(tuning)] == [
+        "best: learning_rate = 0.004, +2.60 dB over cubic interpolation",
+        "0.008 gained +2.80 dB, but is too close to a value that collapsed",
+    ]
+    # Half of the best is no collapse, and neither is what lies further away than a step of the grid.
+    assert tuned({0.002: 2.4, 0.004: 2.6, 0.008: 2.8, 0.016: 1.5}).best == tuning.trials[2]
+    assert tuned({0.002: 2.4, 0.004: 2.6, 0.008: 2.8, 0.1: above}).best == tuning.trials[2]
+
+
 @pytest.mark.parametrize(
     ("gains", "beyond"),
     [
         ({0.001: 1.0, 0.002: 2.0}, "larger"),
         ({0.001: 2.0, 0.002: 1.0}, "smaller"),
-        ({0.001: 1.0, 0.002: 2.0, 0.004: "diverged"}, None),
+        ({0.001: 1.0, 0.002: 2.0, 0.004: 1.9, 0.008: "diverged"}, None),
     ],
 )
 def test_a_best_value_at_the_end_of_the_grid_is_told(
