@@ -49,8 +49,11 @@ def draw_scale_bar(
     bar.set_path_effects(outline)
     axes.add_patch(bar)
     label = f"{nanometres / 1000:g} µm" if nanometres >= 1000 else f"{nanometres:g} nm"
-    middle, above = start + length / 2, rows - 0.15 * unit - 0.5
-    text = axes.text(middle, above, label, color="white", fontsize=FINE, ha="center", va="bottom")
+    # A label wider than its bar would leave the image where it stood over the middle.
+    end, align = (start + length, "right") if at_right else (start, "left")
+    text = axes.text(
+        end, rows - 0.15 * unit - 0.5, label, color="white", fontsize=FINE, ha=align, va="bottom"
+    )
     text.set_path_effects(outline)
 
 
