@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from a2ibench.data.formats import LazyVolume
+from a2ibench.data.formats.slices import is_pattern, slice_names
 from a2ibench.data.formats.source import find
+from a2ibench.data.formats.tiff import files_of_set
 from a2ibench.data.writing.partial import hidden
 from a2ibench.errors import InputError
 
@@ -53,27 +55,20 @@ def located(source: str | Path) -> str | Path:
 
 def files_of(volume: LazyVolume) -> list[Path]:
     """Return the local files and folders that a volume is read from; none for remote ones."""
-    path = find(volume.source).path
+    source = find(volume.source)
+    path = source.path
     if path is None:
         return []
+    if is_pattern(source):
+        return [path.parent / name for name in sorted(slice_names(source))]
     others: set[Path] = set()
     # Names of further files within a file; what cannot be told was refused when it was opened.
     with suppress(Exception):
         if path.suffix.lower() in (".tif", ".tiff") and path.is_file():
-            others = _parts_of_tiff(path)
+            others = {Path(file.place) for file in files_of_set(source)}
         elif path.is_file() and volume.key is not None:
             others = {_file_of_dataset(path, volume.key)}
     return [path, *sorted(other for other in others if other != path)]
-
-
-def _parts_of_tiff(path: Path) -> set[Path]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        if not any(series.is_multifile for series in file.series):
-            return set()
-        pages = [page for series in file.series for page in series.pages if page is not None]
-        return {Path(page.parent.filehandle.path) for page in pages}
 
 
 def _file_of_dataset(path: Path, key: str) -> Path:

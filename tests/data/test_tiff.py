@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from a2ibench.data.formats.tiff import without_log_lines
+from a2ibench.data.formats.tiff_images import without_log_lines
 from a2ibench.data.opening import open_volume
 from a2ibench.errors import InputError
 
