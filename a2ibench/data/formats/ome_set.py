@@ -15,6 +15,7 @@ from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
 
 _TIFF = (".tif", ".tiff")
+_MOST_SLICES = 10**6
 _AXES = {"C": "several channels", "T": "a time series"}
 
 
@@ -112,6 +113,8 @@ class _Image:
                     "give one grey-scale stack with axes ZYX"
                 )
         size, planes = int(self._pixels["SizeZ"]), dict[int, Plane]()
+        if size > _MOST_SLICES:
+            raise InputError(f"{where}: damaged: {size} slices in its OME metadata; get the files again")
         for name, data in zip(self.names, self._data, strict=True):
             first, page = int(data.get("FirstZ", 0)), int(data.get("IFD", 0))
             # Without a number of planes it is one where a page is named, and else all of the file.
@@ -129,8 +132,8 @@ class _Image:
         missing = [file.name for file in found.files if file.path is not None and not file.is_file()]
         if missing:
             raise InputError(
-                f"{where}: is one of {len(found.files)} files of an image, of which {_some(missing)} "
-                f"{'is' if len(missing) == 1 else 'are'} missing; put them beside it"
+                f"{where}: is one of {len(found.files)} files of an image, which lacks {_some(missing)}; "
+                "put all files into one folder"
             )
         return found
 

@@ -14,8 +14,9 @@ from a2ibench.errors import InputError, printable
 
 _log = logging.getLogger("a2ibench")
 
-# A number, with what may be its sign; whether dots within are decimal points is seen from all names.
-_NUMBER = re.compile(r"([+\-\u2212]?)(\d+(?:\.\d+)*)")
+# Whether dots within are decimal points, and dashes before are signs, is seen from all names.
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_SIGNS = ("", "+", "-", "\u2212")
 _MOST_TOLD = 4
 
 
@@ -58,12 +59,14 @@ def in_order(files: Sequence[str], where: str) -> list[str]:
     if not varying:
         first, second = sorted(files)[:2]
         raise InputError(f"{where}: no number tells {first} and {second} apart; number the slices")
-    key = _key(names, varying, where)
-    if key is None:
-        return [name.file for name in sorted(names, key=lambda name: name.numbers)]
-    names = sorted(names, key=lambda name: name.numbers[key])
-    _check_turns(names, [at for at in varying if at != key], where)
-    lost = _missing([name.numbers[key] for name in names])
+    _check_told_apart(names, varying, where)
+    names = sorted(names, key=lambda name: name.numbers)
+    even = [at for at in varying if _step(sorted({name.numbers[at] for name in names})) is not None]
+    counts = [at for at in even if len({name.numbers[at] for name in names}) == len(names)]
+    for at in counts:
+        _check_agrees(names, at, where)
+    _check_turns(names, varying, where)
+    lost = _missing(sorted(name.numbers[counts[0]] for name in names)) if counts else ""
     if lost:
         _log.warning(
             "%s: no slice %s; the others are taken for a stack without a gap", printable(where), lost
@@ -76,7 +79,7 @@ def _parsed(files: Sequence[str]) -> list[_Name]:
     found = [list(_NUMBER.finditer(stem)) for stem in stems]
     longest = max(len(matches) for matches in found)
     decimal = [
-        _is_decimal([matches[at][2] for matches in found if at < len(matches)]) for at in range(longest)
+        _is_decimal([matches[at][0] for matches in found if at < len(matches)]) for at in range(longest)
     ]
     return [
         _parsed_name(file, stem, matches, decimal)
@@ -96,8 +99,8 @@ def _is_decimal(numbers: Sequence[str]) -> bool:
 def _parsed_name(file: str, stem: str, matches: Iterable[re.Match[str]], decimal: Sequence[bool]) -> _Name:
     texts, numbers, spans, end = [], [], [], 0
     for match, is_decimal in zip(matches, decimal, strict=False):
-        parts = [match[2]] if is_decimal else match[2].split(".")
-        start = match.start(2)
+        parts = [match[0]] if is_decimal else match[0].split(".")
+        start = match.start()
         for part in parts:
             texts.append(stem[end:start].lower())
             numbers.append(Decimal(part))
@@ -109,30 +112,24 @@ def _parsed_name(file: str, stem: str, matches: Iterable[re.Match[str]], decimal
 
 def _signed(names: list[_Name]) -> list[_Name]:
     """Return the names with signs taken into the numbers, where a dash or plus is one and no separator."""
-    signed: dict[str, _Name] = {}
-    for group in _grouped(names, _unsigned).values():
-        for at in range(len(group[0].numbers)):
-            if len({_sign(name.texts[at]) for name in group}) > 1:
-                group = [_with_sign(name, at) for name in group]
-        signed |= {name.file: name for name in group}
-    return [signed[name.file] for name in names]
+    for at in range(max(len(name.numbers) for name in names)):
+        texts = {name.texts[at] for name in names if at < len(name.numbers)}
+        names = [_with_sign(name, at) if _is_signed(name, at, texts) else name for name in names]
+    return names
 
 
-def _unsigned(name: _Name) -> tuple[str, ...]:
-    return (*(text[: len(text) - len(_sign(text))] for text in name.texts[:-1]), name.texts[-1])
-
-
-def _sign(text: str) -> str:
-    return text[-1] if text and text[-1] in "+-\u2212" else ""
+def _is_signed(name: _Name, at: int, texts: set[str]) -> bool:
+    # It is a sign where other names have another one at that place, or none.
+    text = name.texts[at] if at < len(name.numbers) else ""
+    return text[-1:] in _SIGNS[1:] and any(
+        text[:-1] + other in texts for other in _SIGNS if other != text[-1:]
+    )
 
 
 def _with_sign(name: _Name, at: int) -> _Name:
-    sign = _sign(name.texts[at])
-    if not sign:
-        return name
     texts, numbers, spans = list(name.texts), list(name.numbers), list(name.spans)
+    numbers[at] = numbers[at] if texts[at][-1] == "+" else -numbers[at]
     texts[at] = texts[at][:-1]
-    numbers[at] = numbers[at] if sign == "+" else -numbers[at]
     spans[at] = (spans[at][0] - 1, spans[at][1])
     return _Name(name.file, tuple(texts), tuple(numbers), tuple(spans))
 
@@ -172,24 +169,29 @@ def _pattern(group: Sequence[_Name]) -> str:
     return pattern + first.file[end:]
 
 
-def _key(names: Sequence[_Name], varying: Sequence[int], where: str) -> int | None:
-    """Return which number tells the order; None where only several together do, as in dates."""
-    own = [at for at in varying if len({name.numbers[at] for name in names}) == len(names)]
-    if own:
-        # A count of slices goes before, for example, the time of day or a random number.
-        even = (at for at in own if _step(sorted(name.numbers[at] for name in names)) is not None)
-        return next(even, own[0])
-    later = [tuple(name.numbers[at] for at in varying[1:]) for name in names]
-    if len(varying) > 1 and len(set(later)) == len(names):
-        return None
-    # The number that takes the fewest values tells detectors, channels or blocks, and not slices.
-    few = min(varying, key=lambda at: len({name.numbers[at] for name in names}))
+def _check_told_apart(names: Sequence[_Name], varying: Sequence[int], where: str) -> None:
+    """Accept names of which one number, or those behind the first one, tell all slices apart."""
+    if any(len({name.numbers[at] for name in names}) == len(names) for at in varying):
+        return
     if len(varying) == 1:
-        seen = Counter(name.numbers[few] for name in names)
-        first, second = [name.file for name in names if name.numbers[few] == seen.most_common(1)[0][0]][:2]
+        seen = Counter(name.numbers for name in names)
+        first, second = sorted(name.file for name in names if name.numbers == seen.most_common(1)[0][0])[:2]
         raise InputError(f"{where}: {first} and {second} have the same number; keep one of them")
-    _check_alike(_grouped(names, _number(few)), where)
-    return None
+    # So do the minutes and seconds of times; not so the slices of two detectors.
+    if len({tuple(name.numbers[at] for at in varying[1:]) for name in names}) < len(names):
+        # The number that takes the fewest values tells detectors, channels or blocks, and not slices.
+        few = min(varying, key=lambda at: len({name.numbers[at] for name in names}))
+        _check_alike(_grouped(names, _number(few)), where)
+
+
+def _check_agrees(names: Sequence[_Name], at: int, where: str) -> None:
+    """Accept an order in which another number that counts the slices only grows, or only falls."""
+    values = [name.numbers[at] for name in names]
+    if values not in (sorted(values), sorted(values, reverse=True)):
+        raise InputError(
+            f"{where}: two numbers in names such as {names[0].file} and {names[1].file} tell different "
+            "orders; leave the number of the slice alone"
+        )
 
 
 def _check_turns(names: Sequence[_Name], others: Iterable[int], where: str) -> None:

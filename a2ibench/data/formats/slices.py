@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 from a2ibench.data.formats import pictures, tiff_images
@@ -23,8 +24,8 @@ _KINDS = {".tif": KIND, ".tiff": KIND, ".png": pictures.PNG, ".jpg": pictures.JP
 def open_folder(source: Source, key: str | None, resources: ExitStack) -> LazyVolume:
     """Open a folder of slices as a stack, in the order of the numbers in their names.
 
-    Instead of all that a folder holds, a pattern with ``*`` or ``?`` as the last part of its name
-    takes the files that match.
+    Instead of all that a folder holds, a pattern with ``*`` as the last part of its name takes the
+    files that match.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def open_folder(source: Source, key: str | None, resources: ExitStack) -> LazyVo
 def is_pattern(source: Source) -> bool:
     """Return whether a source is a pattern for the names of slices."""
     named = source.path is not None and source.path.exists()
-    return source.scheme not in ("http", "https") and not named and any(sign in source.name for sign in "*?")
+    return source.scheme not in ("http", "https") and not named and "*" in source.name
 
 
 def slice_names(source: Source) -> list[str]:
@@ -78,8 +79,7 @@ def slice_names(source: Source) -> list[str]:
     # Names that start with a dot are those of copies that macOS leaves.
     slices = [name for name in names if _suffix(name) in _KINDS and name[0] != "."]
     if folder is not source:
-        signs = {"*": ".*", "?": "."}
-        pattern = "".join(signs.get(letter, re.escape(letter)) for letter in source.name)
+        pattern = ".*".join(re.escape(part) for part in source.name.split("*"))
         slices = [name for name in slices if re.fullmatch(pattern, name)]
     return slices
 
@@ -93,7 +93,7 @@ def _folder(source: Source) -> Source:
 
 
 def _suffix(name: str) -> str:
-    return f".{name.lower().rpartition('.')[2]}"
+    return Path(name).suffix.lower()
 
 
 def _only_kind(source: Source, names: list[str]) -> str:
