@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from a2ibench.data.formats import LazyVolume
-from a2ibench.data.formats.slices import is_pattern, slice_names
+from a2ibench.data.formats.slices import parts_of
 from a2ibench.data.formats.source import find
-from a2ibench.data.formats.tiff import files_of_set
 from a2ibench.data.writing.partial import hidden
 from a2ibench.errors import InputError
 
@@ -55,18 +54,15 @@ def located(source: str | Path) -> str | Path:
 
 def files_of(volume: LazyVolume) -> list[Path]:
     """Return the local files and folders that a volume is read from; none for remote ones."""
-    source = find(volume.source)
-    path = source.path
+    path = find(volume.source).path
     if path is None:
         return []
-    if is_pattern(source):
-        return [path.parent / name for name in sorted(slice_names(source))]
-    others: set[Path] = set()
+    others = set(parts_of(path))
+    if others and not path.exists():
+        return sorted(others)
     # Names of further files within a file; what cannot be told was refused when it was opened.
     with suppress(Exception):
-        if path.suffix.lower() in (".tif", ".tiff") and path.is_file():
-            others = {Path(file.place) for file in files_of_set(source)}
-        elif path.is_file() and volume.key is not None:
+        if path.is_file() and volume.key is not None:
             others = {_file_of_dataset(path, volume.key)}
     return [path, *sorted(other for other in others if other != path)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ from a2ibench.data.formats.ome_set import OmeSet, find_set, open_set
 from a2ibench.data.formats.photometric import Notice
 from a2ibench.data.formats.slice_order import in_order
 from a2ibench.data.formats.slice_stack import OpenSlice, PartStack, Plane, SliceStack
-from a2ibench.data.formats.source import Source
-from a2ibench.data.formats.tiff import KIND, open_stack
+from a2ibench.data.formats.source import Source, find
+from a2ibench.data.formats.tiff import KIND, files_of_set, open_stack
 from a2ibench.data.formats.tiff_images import without_log_lines
 from a2ibench.data.formats.volume import LazyVolume, unreachable, unreadable
 from a2ibench.errors import InputError
@@ -82,6 +82,21 @@ def slice_names(source: Source) -> list[str]:
         pattern = ".*".join(re.escape(part) for part in source.name.split("*"))
         slices = [name for name in slices if re.fullmatch(pattern, name)]
     return slices
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the local files, sorted, that a pattern or one file of an OME-TIFF set stands for.
+
+    Of a folder, of a file that holds all there is, and of one that cannot be read there are none.
+    """
+    source, parts = find(path), list[Path]()
+    # What is wrong with a file is told when it is opened.
+    with suppress(Exception):
+        if is_pattern(source):
+            parts = [path.parent / name for name in slice_names(source)]
+        elif _KINDS.get(_suffix(path.name)) == KIND and path.is_file():
+            parts = [Path(file.place) for file in files_of_set(source)]
+    return sorted(parts)
 
 
 def _folder(source: Source) -> Source:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from a2ibench.data.checksums import content_sha256
 from a2ibench.data.formats import open_lazy
 from a2ibench.errors import InputError
 from a2ibench.reconstruction.paths import files_of
@@ -175,6 +176,14 @@ def test_the_files_that_are_read_are_known(tmp_path):
     with open_lazy(files[1]) as volume:
         assert files_of(volume)[0] == files[1]
         assert sorted(files_of(volume)) == sorted(files)
+
+
+def test_the_checksum_of_one_file_is_that_of_the_image(tmp_path):
+    files = write_set(tmp_path / "set", 2)
+    before = content_sha256(files[0])
+    assert content_sha256(files[1]) == before
+    write_file(files[2], STACK[:2], tifffile.TiffFile(files[2]).ome_metadata)
+    assert content_sha256(files[0]) != before
 
 
 def test_files_on_a_server(tmp_path, web):

@@ -11,8 +11,11 @@ import pytest
 import tifffile
 from PIL import Image
 
+from a2ibench.contracts import DatasetSpec
+from a2ibench.data.checksums import content_sha256
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.formats.source import find
+from a2ibench.data.opening import open_dataset
 from a2ibench.errors import InputError
 from a2ibench.reconstruction.paths import files_of
 
@@ -253,6 +256,19 @@ def test_the_files_of_a_pattern_are_those_that_are_read(tmp_path):
     folder = folder_of(tmp_path / "a", tiff, "s{:02d}.tif")
     with open_lazy(f"{folder}/s0*.tif") as volume:
         assert files_of(volume) == [folder / f"s{number:02d}.tif" for number in range(10)]
+
+
+def test_a_pattern_counts_by_the_content_of_its_files(tmp_path):
+    folder = folder_of(tmp_path / "a", tiff, "r{:02d}_SE.tif")
+    folder_of(folder, tiff, "r{:02d}_BSE.tif", STACK[::-1])
+    pattern = folder / "r*_SE.tif"
+    spec = DatasetSpec("a", "slices", voxel_size=(40, 10, 10), path=pattern)
+    np.testing.assert_array_equal(open_dataset(spec).data, STACK)
+    before = content_sha256(pattern)
+    tiff(folder / "r03_BSE.tif", STACK[5])
+    assert content_sha256(pattern) == before
+    tiff(folder / "r03_SE.tif", STACK[5])
+    assert content_sha256(pattern) != before
 
 
 def test_names_with_a_sign_of_a_pattern_are_names(tmp_path):
