@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from a2ibench.data import cache_folder
 from a2ibench.data.formats import open_lazy
+from a2ibench.data.formats.slices import parts_of
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError
 from a2ibench.files import write_json
@@ -207,7 +208,7 @@ _SLAB = 2**26
 
 
 def content_sha256(path: Path) -> str:
-    """Return the checksum of a file; of a folder that of its list of files.
+    """Return the checksum of a file; of a folder, or of files that make up one image, that of their list.
 
     The list is the one that ``sha256sum`` prints for the files by their sorted names, relative to the
     folder: a line ``CHECKSUM  NAME`` for each. Links to folders are followed, once each. What was read once
@@ -220,7 +221,13 @@ def content_sha256(path: Path) -> str:
     OSError
         If a file cannot be read.
     """
-    return _folder_sha256(path) if path.is_dir() else sha256_of(path)
+    if path.is_dir():
+        return _folder_sha256(path)
+    parts = parts_of(path)
+    if not parts:
+        return sha256_of(path)
+    lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in parts)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def crop_sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from a2ibench.data.formats import LazyVolume
+from a2ibench.data.formats.slices import parts_of
 from a2ibench.data.formats.source import find
 from a2ibench.data.writing.partial import hidden
 from a2ibench.errors import InputError
@@ -56,24 +57,14 @@ def files_of(volume: LazyVolume) -> list[Path]:
     path = find(volume.source).path
     if path is None:
         return []
-    others: set[Path] = set()
+    others = set(parts_of(path))
+    if others and not path.exists():
+        return sorted(others)
     # Names of further files within a file; what cannot be told was refused when it was opened.
     with suppress(Exception):
-        if path.suffix.lower() in (".tif", ".tiff") and path.is_file():
-            others = _parts_of_tiff(path)
-        elif path.is_file() and volume.key is not None:
+        if path.is_file() and volume.key is not None:
             others = {_file_of_dataset(path, volume.key)}
     return [path, *sorted(other for other in others if other != path)]
-
-
-def _parts_of_tiff(path: Path) -> set[Path]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        if not any(series.is_multifile for series in file.series):
-            return set()
-        pages = [page for series in file.series for page in series.pages if page is not None]
-        return {Path(page.parent.filehandle.path) for page in pages}
 
 
 def _file_of_dataset(path: Path, key: str) -> Path:

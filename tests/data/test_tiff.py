@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from a2ibench.data.formats.tiff import without_log_lines
+from a2ibench.data.formats import open_lazy
+from a2ibench.data.formats.tiff_images import without_log_lines
 from a2ibench.data.opening import open_volume
 from a2ibench.errors import InputError
 
@@ -92,6 +93,53 @@ def test_the_voxel_size_of_imagej(tmp_path, unit, nanometres):
     tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True, metadata=metadata, resolution=(8, 4))
     expected = np.array([0.5, 1 / 4, 1 / 8]) * nanometres
     np.testing.assert_allclose(open_volume(tmp_path / "a.tif").voxel_size, expected)
+
+
+IMAGEJ = {"axes": "ZYX", "spacing": 3.0, "unit": "um"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "unit", "expected"),
+    [
+        ({"zunit": "nm"}, "NONE", (3, 250, 125)),
+        ({"yunit": "nm"}, "NONE", (3000, 0.25, 125)),
+        ({"unit": "nm", "yunit": "\\u00B5m", "zunit": "mm"}, "NONE", (3e6, 250, 0.125)),
+        ({"unit": "nm", "zunit": "nm"}, "NONE", (3, 0.25, 0.125)),
+        ({"spacing": -3.0}, "NONE", (3000, 250, 125)),
+        # As in ImageJ, the tag's centimetres count beside um.
+        ({}, "CENTIMETER", (3000, 2.5e6, 1.25e6)),
+        ({"unit": "cm"}, "CENTIMETER", (3e7, 2.5e6, 1.25e6)),
+        ({"unit": "inch", "zunit": "um"}, "INCH", (3000, 6.35e6, 3.175e6)),
+    ],
+)
+def test_imagej_has_a_unit_for_each_axis(tmp_path, metadata, unit, expected):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        STACK,
+        imagej=True,
+        metadata=IMAGEJ | metadata,
+        resolution=(8, 4),
+        resolutionunit=unit,
+    )
+    with open_lazy(tmp_path / "a.tif") as volume:
+        np.testing.assert_allclose(volume.voxel_size, expected)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "unit"),
+    [
+        ({"zunit": "pixel"}, "NONE"),
+        ({"yunit": "furlong"}, "NONE"),
+        ({"unit": "nm"}, "CENTIMETER"),
+        ({"unit": "um"}, "INCH"),
+        ({"unit": "cm", "yunit": "um"}, "CENTIMETER"),
+    ],
+)
+def test_units_of_imagej_that_are_unknown_or_contradict_tell_nothing(tmp_path, metadata, unit):
+    options = {"metadata": IMAGEJ | metadata, "resolution": (8, 4), "resolutionunit": unit}
+    tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True, **options)
+    with open_lazy(tmp_path / "a.tif") as volume:
+        assert volume.voxel_size is None
 
 
 def ome_sizes(z: object, y: object, x: object, unit: str | None) -> dict[str, object]:

@@ -21,6 +21,7 @@ from a2ibench.data.checksums import content_sha256, crop_sha256, sha256_of
 from a2ibench.data.fetch.archives import extract
 from a2ibench.data.fetch.http import Part, ResumingDownloader, innermost
 from a2ibench.data.fetch.transfer import DownloadBar, RetryPolicy, address, download_crop
+from a2ibench.data.formats.slices import parts_of
 from a2ibench.data.generators import cached_path, generated
 from a2ibench.documents import read_json
 from a2ibench.errors import DownloadError, InputError
@@ -75,7 +76,7 @@ def fetch(
 def local_file(spec: DatasetSpec, *, cache: Path | None = None) -> Path | None:
     """Return the file or folder of a dataset, None where there is none yet; its checksum is not verified."""
     path = spec.path if spec.url is None else CachedDownload(spec, cache).path
-    return path if path is not None and path.exists() else None
+    return path if path is not None and (path.exists() or parts_of(path)) else None
 
 
 def _generated_file(spec: DatasetSpec, cache: Path | None) -> Path:
@@ -87,7 +88,7 @@ def _generated_file(spec: DatasetSpec, cache: Path | None) -> Path:
 
 
 def _local(spec: DatasetSpec, path: Path) -> Path:
-    if not path.exists():
+    if not path.exists() and not parts_of(path):
         raise InputError(f"[{spec.name}]: path is {path}, which is no file; correct it in the catalogue")
     if spec.sha256 is not None and (found := content_sha256(path)) != spec.sha256:
         raise InputError(

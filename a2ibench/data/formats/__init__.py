@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from a2ibench.data.formats.slices import is_pattern, slice_names
 from a2ibench.data.formats.source import Source, find
-from a2ibench.data.formats.tiff import slice_names
 from a2ibench.data.formats.volume import LazyVolume, unreadable
 from a2ibench.errors import InputError
 
@@ -29,7 +29,8 @@ class Reader(NamedTuple):
 
 _READERS = {
     "tiff": Reader("tiff", "open_source", "TIFF"),
-    "folder": Reader("tiff", "open_folder", "TIFF"),
+    "folder": Reader("slices", "open_folder", "TIFF"),
+    "picture": Reader("pictures", "open_source", "PNG or JPEG"),
     "hdf5": Reader("hdf5", "open_hdf5", "HDF5"),
     "matlab": Reader("hdf5", "open_matlab", "MATLAB v7.3"),
     "mrc": Reader("raw", "open_mrc", "MRC"),
@@ -61,6 +62,7 @@ _BY_FIRST_BYTES = {
     b"\x93NUM": "npy",
     b"MATL": "matlab",
 }
+_PICTURES = (".png", ".jpg", ".jpeg")
 _MAP_AT = 208
 # What marks a folder, the clearest mark first; Zarr and N5 may lie in one folder.
 _MARKS = {
@@ -77,6 +79,8 @@ _FOLDERS = {".zarr": "zarr", ".n5": "n5"}
 
 def _detect(source: Source, key: str | None) -> str:
     """Return the name of the format of a source."""
+    if is_pattern(source):
+        return "folder"
     if source.path is not None and not source.path.exists():
         raise InputError(f"{source.text}: no such file; check the path")
     suffix = f".{source.name.lower().rpartition('.')[2]}" if "." in source.name else ""
@@ -85,6 +89,8 @@ def _detect(source: Source, key: str | None) -> str:
         if first is not None:
             return first
     if source.path is not None and source.path.is_file():
+        if suffix in _PICTURES:
+            return "picture"
         raise InputError(f"{source.text}: unknown format; give a file that ends in {', '.join(_BY_SUFFIX)}")
     return _folder(source, suffix, key)
 
@@ -118,8 +124,8 @@ def _folder(source: Source, suffix: str, key: str | None) -> str:
     if source.path is None:
         raise InputError(f"{source.text}: no volume of a known format there; check the address")
     raise InputError(
-        f"{source.text}: is a folder; give one file, or a folder that holds TIFF slices or a Zarr, N5 or "
-        "precomputed volume"
+        f"{source.text}: is a folder; give one file, or a folder that holds TIFF, PNG or JPEG slices or a "
+        "Zarr, N5 or precomputed volume"
     )
 
 
@@ -131,7 +137,8 @@ def open_lazy(
     Parameters
     ----------
     source : str or Path
-        A TIFF, HDF5, MATLAB v7.3, MRC or NumPy file; a folder of TIFF slices, a Zarr, OME-Zarr or N5
+        A TIFF, HDF5, MATLAB v7.3, MRC or NumPy file; a folder of TIFF, PNG or JPEG slices, or a pattern
+        such as ``folder/*_det1.tif``; a Zarr, OME-Zarr or N5
         container, or a Neuroglancer precomputed volume; a path, or a http, https, s3 or gs address.
     key : str, optional
         The dataset, array or multiscale group within the source; by default the only one.

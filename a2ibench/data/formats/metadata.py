@@ -119,12 +119,24 @@ def tiff_voxel_size(tiff: Any) -> VoxelSize | None:
     return usable(spacings)
 
 
+# What pixels are counted by in TIFF's own tag; ImageJ leaves it at none and names the unit in its text.
+_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+
+
 def _imagej_voxel_size(tiff: Any) -> VoxelSize | None:
     metadata, tags = tiff.imagej_metadata or {}, tiff.pages.first.tags
     try:
-        unit = nanometres(metadata["unit"])
+        unit = metadata["unit"]
+        z_unit, y_unit = (nanometres(metadata.get(name, unit)) for name in ("zunit", "yunit"))
         y, x = (_ratio(tags[name].value) for name in ("YResolution", "XResolution"))
-        return float(metadata["spacing"]) * unit, unit / y, unit / x
+        lateral = _RESOLUTION_UNITS.get(int(tags["ResolutionUnit"].value)) if 296 in tags else None
+        # ImageJ, too, takes centimetres of the tag for what they are beside um; other pairs contradict.
+        if lateral == "cm" and unit == "um" and "yunit" not in metadata:
+            unit, y_unit = lateral, nanometres(lateral)
+        elif lateral is not None and not nanometres(lateral) == nanometres(unit) == y_unit:
+            return None
+        # ImageJ writes the spacing of stacks that run downwards with a sign.
+        return abs(float(metadata["spacing"])) * z_unit, y_unit / y, nanometres(unit) / x
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
 
@@ -134,11 +146,18 @@ def _ome_voxel_size(tiff: Any) -> VoxelSize | None:
 
     try:
         images = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
-        pixels = (images[0] if isinstance(images, list) else images)["Pixels"]
+        return ome_voxel_size((images[0] if isinstance(images, list) else images)["Pixels"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def ome_voxel_size(pixels: Mapping[str, Any]) -> VoxelSize | None:
+    """Return (z, y, x) in nm as an element ``Pixels`` of OME tells, None where it does not tell all three."""
+    try:
         z, y, x = (_physical_size(pixels, axis) for axis in "ZYX")
     except (KeyError, TypeError, ValueError):
         return None
-    return z, y, x
+    return usable((z, y, x))
 
 
 def _physical_size(pixels: Mapping[str, Any], axis: str) -> float:

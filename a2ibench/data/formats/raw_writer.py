@@ -220,7 +220,7 @@ class TiffFile(ContiguousFile):
         """Return the bytes before the first voxel."""
         import tifffile
 
-        from a2ibench.data.formats.tiff import without_log_lines
+        from a2ibench.data.formats.tiff_images import without_log_lines
 
         with without_log_lines(), tifffile.TiffFile(self.path) as file:
             return int(file.pages.first.dataoffsets[0])
