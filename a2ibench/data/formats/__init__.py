@@ -32,7 +32,7 @@ _READERS = {
     "folder": Reader("tiff", "open_folder", "TIFF"),
     "hdf5": Reader("hdf5", "open_hdf5", "HDF5"),
     "matlab": Reader("hdf5", "open_matlab", "MATLAB v7.3"),
-    "mrc": Reader("raw", "open_mrc", "MRC"),
+    "mrc": Reader("mrc", "open_mrc", "MRC"),
     "npy": Reader("raw", "open_npy", "NumPy"),
     "zarr": Reader("zarr_", "open_source", "Zarr"),
     "n5": Reader("tensorstores", "open_n5", "N5"),
