@@ -36,7 +36,7 @@ _READERS = {
     "npy": Reader("raw", "open_npy", "NumPy"),
     "zarr": Reader("zarr_", "open_source", "Zarr"),
     "n5": Reader("tensorstores", "open_n5", "N5"),
-    "precomputed": Reader("tensorstores", "open_precomputed", "precomputed"),
+    "precomputed": Reader("precomputed", "open_precomputed", "precomputed"),
 }
 _BY_SUFFIX = {
     ".tif": "tiff",

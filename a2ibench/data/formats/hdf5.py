@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from a2ibench.data.formats.metadata import assumed_axes, check_sizes, is_volume, named_axes
+from a2ibench.data.formats.missing import Filled, missing_chunks, nothing_there
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, check_chunk, check_dtype
 from a2ibench.errors import InputError
@@ -68,10 +69,14 @@ def _check_whole(where: str, dataset: Any, fill_missing: bool) -> None:
         wanted, there = math.prod(parts), dataset.id.get_num_chunks()
     else:
         wanted, there = 1, int(dataset.id.get_storage_size() > 0)
-    if there < wanted and not fill_missing:
-        raise InputError(
-            f"{where}: {dataset.name}: {wanted - there} of {wanted} chunks are missing; get the file again"
-        )
+    if there == wanted:
+        return
+    place, missing = f"{where}: {dataset.name}", f"{wanted - there} of {wanted} chunks are missing"
+    if not fill_missing:
+        raise missing_chunks(place, missing, "file")
+    if there == 0:
+        raise nothing_there(place)
+    Filled(place, dataset.shape).read(0, there=True, said=missing)
 
 
 def _check_filters(where: str, dataset: Any) -> None:

@@ -22,6 +22,7 @@ from a2ibench.data.formats.metadata import (
     named_axes,
     voxel_size,
 )
+from a2ibench.data.formats.missing import Filled, check_any, missing_chunks
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
@@ -31,12 +32,13 @@ _BLOSC_HEADER, _BLOSC_SIZE = 16, slice(12, 16)
 
 
 class _NoticingStore(WrapperStore[Any]):
-    """A store that lists in `missing` the keys it was asked for and does not hold."""
+    """A store that lists in `missing` the keys it was asked for and does not hold, and counts the others."""
 
     def __init__(self, store: Any, where: str = "") -> None:
         super().__init__(store)
         self._where = where
         self.missing: list[str] = []
+        self.found = 0
         # Chunks of Blosc that are cut short must be an error: its decoder does not notice, and takes whatever
         # lies behind them in memory for voxels.
         self.blosc = False
@@ -48,7 +50,9 @@ class _NoticingStore(WrapperStore[Any]):
         found: Buffer | None = await super().get(key, prototype, byte_range)
         if found is None:
             self.missing.append(key)
-        elif self.blosc:
+            return None
+        self.found += 1
+        if self.blosc:
             stated = int.from_bytes(found[_BLOSC_SIZE].to_bytes(), "little")
             if len(found) < _BLOSC_HEADER or stated != len(found):
                 raise InputError(f"{self._where}: chunk {key} is cut short or damaged; get the volume again")
@@ -108,6 +112,8 @@ def open_source(
         number, described = _as_level(source / path)
     _check_codecs(source, node)
     store.blosc = _is_blosc(node)
+    if fill_missing:
+        check_any(source / path)
     names, spacings = _described(node, described)
     return LazyVolume(
         _ZarrArray(node, store, source, fill_missing),
@@ -128,16 +134,20 @@ class _ZarrArray:
     def __init__(self, array: Any, store: _NoticingStore, source: Source, fill_missing: bool) -> None:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: np.dtype[Any] = np.dtype(array.dtype)
-        self._array, self._store, self._source, self._fill = array, store, source, fill_missing
+        self._array, self._store, self._source = array, store, source
+        self._filled = Filled(source.text, self.shape) if fill_missing else None
 
     def __getitem__(self, block: tuple[slice, ...]) -> Any:
-        self._store.missing.clear()
+        store = self._store
+        store.missing.clear()
+        store.found = 0
         data = self._array[block]
-        if self._store.missing and not self._fill:
-            raise InputError(
-                f"{self._source.text}: chunk {self._store.missing[0]} is missing; get the volume again, or, "
-                "if its writer left out empty chunks, open it with fill_missing"
-            )
+        if self._filled is not None:
+            count, wanted = len(store.missing), len(store.missing) + store.found
+            said = f"{count} of {wanted} chunks that were read are missing" if count else ""
+            self._filled.read(data.size, there=store.found > 0, said=said)
+        elif store.missing:
+            raise missing_chunks(self._source.text, f"chunk {store.missing[0]} is missing")
         return data
 
 
