@@ -6,22 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from a2ibench.data.formats.axes import stated_axes
 from a2ibench.errors import InputError
 
 _MEANING = {"c": "channels", "s": "colours", "t": "time points"}
-
-
-def named_axes(names: object, rank: int) -> tuple[str, ...] | None:
-    """Return metadata's names of `rank` axes in lower case; None where they do not name z, y and x."""
-    if not isinstance(names, list | tuple) or len(names) != rank:
-        return None
-    found = tuple(str(name).strip().lower() for name in names)
-    return found if all(found.count(letter) == 1 for letter in "zyx") else None
-
-
-def assumed_axes(rank: int) -> tuple[str, ...]:
-    """Return the names of axes that nothing names: those behind are z, y, x."""
-    return ("?",) * max(rank - 3, 0) + ("z", "y", "x")[-rank:]
 
 
 def axis_order(names: Sequence[str], shape: Sequence[int], where: str) -> tuple[int, int, int]:
@@ -205,13 +193,25 @@ def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -
     return by_name(names, sizes, units)
 
 
-def axis_names(attributes: Attributes, rank: int) -> tuple[str, ...] | None:
-    """Return the axes that attributes state, in their order."""
-    for field in ("_ARRAY_DIMENSIONS", "axis_names", "axes"):
-        found = named_axes(attributes.get(field), rank)
-        if found is not None:
-            return found
-    return None
+def axis_names(attributes: Attributes, rank: int, *, reverse: bool) -> list[tuple[str, ...] | None]:
+    """Return the axes that attributes state, in stored order, by each field that may state them.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of one array.
+    rank : int
+        How many axes it has.
+    reverse : bool
+        Whether axes are stored x first, as in N5. What xarray states is in the order of NumPy even there.
+    """
+    customary = ("x", "y", "z") if reverse else ("z", "y", "x")
+    fields = ("axis_names", "axes")
+    found = [stated_axes(attributes.get(field), rank, customary=customary) for field in fields]
+    dimensions = attributes.get("_ARRAY_DIMENSIONS")
+    if reverse and isinstance(dimensions, list):
+        dimensions = dimensions[::-1]
+    return [stated_axes(dimensions, rank, customary=customary), *found]
 
 
 def _list(value: object) -> list[Any]:

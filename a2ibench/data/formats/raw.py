@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.data.formats.metadata import assumed_axes, axis_order, check_sizes
+from a2ibench.data.formats.axes import assumed_axes
+from a2ibench.data.formats.metadata import axis_order, check_sizes
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
@@ -168,7 +169,7 @@ def open_npy(source: Source, key: str | None, resources: ExitStack) -> LazyVolum
     offset = file.tell()
     if dtype.hasobject:
         raise InputError(f"{source.text}: holds Python objects; save an array of numbers")
-    names = assumed_axes(len(shape))
+    names = assumed_axes(shape)
     if fortran:
         shape, names = shape[::-1], names[::-1]
     axis_order(names, shape, source.text)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from a2ibench.data.formats.axes import agreed, assumed_axes
 from a2ibench.data.formats.metadata import (
     Attributes,
-    assumed_axes,
     axis_names,
     check_sizes,
     voxel_size,
@@ -175,7 +175,8 @@ def _open_n5(
     array = TensorArray(place, {"driver": "n5"}, fill_missing=fill_missing)
     if fill_missing:
         check_any(place)
-    names = axis_names(described, len(array.shape)) or assumed_axes(len(array.shape))[::-1]
+    stated = agreed(axis_names(described, len(array.shape), reverse=True), place.text)
+    names = stated or assumed_axes(array.shape[::-1])[::-1]
     inherited = {field: group[field] for field in ("pixelResolution", "units") if field in group}
     return LazyVolume(
         array,
