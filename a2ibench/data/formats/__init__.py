@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from a2ibench.data.formats.magnifications import PROPERTIES
 from a2ibench.data.formats.source import Source, find
 from a2ibench.data.formats.tiff import slice_names
 from a2ibench.data.formats.volume import LazyVolume, unreadable
@@ -36,6 +37,7 @@ _READERS = {
     "npy": Reader("raw", "open_npy", "NumPy"),
     "zarr": Reader("zarr_", "open_source", "Zarr"),
     "n5": Reader("tensorstores", "open_n5", "N5"),
+    "webknossos": Reader("webknossos", "open_webknossos", "WEBKNOSSOS"),
     "precomputed": Reader("precomputed", "open_precomputed", "precomputed"),
 }
 _BY_SUFFIX = {
@@ -64,6 +66,8 @@ _BY_FIRST_BYTES = {
 _MAP_AT = 208
 # What marks a folder, the clearest mark first; Zarr and N5 may lie in one folder.
 _MARKS = {
+    PROPERTIES: "webknossos",
+    "header.wkw": "webknossos",
     "zarr.json": "zarr",
     ".zarray": "zarr",
     ".zgroup": "zarr",
@@ -101,6 +105,9 @@ def _file(source: Source, suffix: str) -> str | None:
 
 
 def _folder(source: Source, suffix: str, key: str | None) -> str:
+    # A layer need not say what it is; remote ones are told by their dataset alone.
+    if source.path is not None and source.parent is not None and (source.parent / PROPERTIES).is_file():
+        return "webknossos"
     marks = list(_MARKS.items())
     if suffix == ".n5":
         marks.sort(key=lambda mark: mark[1] != "n5")

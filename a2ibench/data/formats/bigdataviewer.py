@@ -120,7 +120,7 @@ class _Reinterpreted:
 
 
 def voxel_size(source: Source, file: Any, cells: Cells) -> VoxelSize | None:
-    """Return the voxel size of a level in nm, by the XML file of the same name; None where it does not tell."""
+    """Return a level's voxel size in nm by the XML file of the same name; None where it does not tell."""
     parent, stem = source.parent, source.name.rpartition(".")[0]
     content = None if parent is None else (parent / f"{stem}.xml").read()
     if content is None:

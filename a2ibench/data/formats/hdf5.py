@@ -1,4 +1,4 @@
-"""Datasets in HDF5 files, levels of BigDataViewer's among them, and arrays that MATLAB saved with ``-v7.3``."""
+"""Datasets in HDF5 files, such as BigDataViewer's levels, and arrays that MATLAB saved with ``-v7.3``."""
 
 from __future__ import annotations
 
@@ -143,6 +143,9 @@ def _listed(shapes: Shapes) -> str:
 def _only_key(where: str, file: Any) -> str:
     """Return the name of the only 3D dataset."""
     volumes, others = _volumes(file)
+    if not volumes and len(others) == 1:
+        # What is wrong with its axes is told when it is opened.
+        return next(iter(others))
     if len(volumes) != 1:
         rest = f"; of more axes: {_listed(others)}" if others and not volumes else ""
         raise InputError(f"{where}: give key, the 3D dataset to read; there are: {_listed(volumes)}{rest}")

@@ -171,10 +171,8 @@ def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -
         Whether lists are x first, as in N5, and not in the order of `names`.
     """
     transform = attributes.get("transform")
-    if isinstance(transform, dict):
-        found = by_name(*(_list(transform.get(field)) for field in ("axes", "scale", "units")))
-        if found is not None:
-            return found
+    if isinstance(transform, dict) and (found := _transformed(transform)) is not None:
+        return found
     resolution = attributes.get("pixelResolution")
     if isinstance(resolution, dict):
         sizes, unit = _list(resolution.get("dimensions")), resolution.get("unit")
@@ -191,6 +189,10 @@ def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -
     if len(sizes) != len(names):
         names = ["x", "y", "z"] if reverse else spatial
     return by_name(names, sizes, units)
+
+
+def _transformed(transform: Attributes) -> VoxelSize | None:
+    return by_name(*(_list(transform.get(field)) for field in ("axes", "scale", "units")))
 
 
 def axis_names(attributes: Attributes, rank: int, *, reverse: bool) -> list[tuple[str, ...] | None]:
@@ -280,6 +282,8 @@ def _level(dataset: Any, names: tuple[str, ...] | None, units: list[Any], outer:
     path = dataset["path"]
     if not isinstance(path, str):
         raise TypeError
+    if scale is None and isinstance(dataset.get("transform"), dict):
+        return Level(path, names, _transformed(dataset["transform"]))
     if names is None or scale is None:
         return Level(path, names, None)
     return Level(path, names, by_name(names, scale, units))

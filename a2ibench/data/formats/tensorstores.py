@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from a2ibench.data.formats.axes import agreed, assumed_axes
+from a2ibench.data.formats.magnifications import magnification_of
 from a2ibench.data.formats.metadata import (
     Attributes,
+    VoxelSize,
     axis_names,
     check_sizes,
+    levels,
     voxel_size,
 )
 from a2ibench.data.formats.missing import Filled, check_any, missing_chunks
@@ -116,7 +119,8 @@ def _refusal(source: Source, error: Exception) -> InputError:
 
 
 _ATTRIBUTES = "attributes.json"
-_DEPTH = 5
+# How far below a container arrays are looked for, and how far above an array its image.
+_DEPTH, _OUTER = 5, 3
 
 
 def open_n5(
@@ -177,18 +181,50 @@ def _open_n5(
         check_any(place)
     stated = agreed(axis_names(described, len(array.shape), reverse=True), place.text)
     names = stated or assumed_axes(array.shape[::-1])[::-1]
-    inherited = {field: group[field] for field in ("pixelResolution", "units") if field in group}
+    size = voxel_size(_inherited(group, described, level), names, reverse=True)
+    if size is None:
+        size = _size_by_image(place)
+    if size is None and place.path is not None and (found := magnification_of(place)) is not None:
+        size = found.voxel_size
     return LazyVolume(
         array,
         names,
         source=source.text,
         kind="N5",
         chunks=array.chunks,
-        voxel_size=voxel_size(inherited | dict(described), names, reverse=True),
+        voxel_size=size,
         key=path or None,
         level=level,
         resources=resources,
     )
+
+
+def _inherited(group: Attributes, described: Attributes, level: int | None) -> Attributes:
+    """Return the attributes of an array with those of its group that hold for it, too."""
+    found = {"units": group["units"]} if "units" in group else {}
+    if "pixelResolution" in described or "pixelResolution" not in group:
+        return found | dict(described)
+    # It is that of the finest level; what the others are of it stands beside it or at the array.
+    factors = group.get("scales", group.get("downsamplingFactors"))
+    if isinstance(factors, list) and level is not None and level < len(factors):
+        found["downsamplingFactors"] = factors[level]
+    found |= dict(described)
+    if level in (None, 0) or "downsamplingFactors" in found:
+        found["pixelResolution"] = group["pixelResolution"]
+    return found
+
+
+def _size_by_image(place: Source) -> VoxelSize | None:
+    """Return the voxel size that multiscales in a group above state for an array."""
+    inner, parent = place.name, place.parent
+    for _ in range(_OUTER):
+        if parent is None or (attributes := _described(parent)) is None:
+            return None
+        for level in levels(attributes, parent.text):
+            if level.path.strip("/") == inner:
+                return level.voxel_size
+        inner, parent = f"{parent.name}/{inner}", parent.parent
+    return None
 
 
 def _described(place: Source) -> dict[str, Any] | None:

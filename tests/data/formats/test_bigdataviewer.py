@@ -1,4 +1,4 @@
-"""HDF5 files of BigDataViewer and BigStitcher: unsigned voxels, levels, setups, and the voxel size beside it."""
+"""HDF5 files of BigDataViewer and BigStitcher: unsigned voxels, levels, setups, and their voxel size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from a2ibench.errors import InputError
 DATA = np.random.default_rng(8).integers(20_000, 65_535, (8, 12, 20)).astype(np.uint16)
 XML = """<?xml version="1.0" encoding="UTF-8"?>
 <SpimData version="0.2"><BasePath type="relative">.</BasePath><SequenceDescription>
-<ImageLoader format="bdv.hdf5"><hdf5 type="relative">b.h5</hdf5></ImageLoader><ViewSetups>{setups}</ViewSetups>
+<ImageLoader format="bdv.hdf5"><hdf5 type="relative">b.h5</hdf5></ImageLoader>
+<ViewSetups>{setups}</ViewSetups>
 <Timepoints type="range"><first>0</first><last>0</last></Timepoints></SequenceDescription></SpimData>"""
 SETUP = """<ViewSetup><id>{number}</id><name>em</name><size>20 12 8</size>
 <voxelSize><unit>{unit}</unit><size>{size}</size></voxelSize></ViewSetup>"""
@@ -45,7 +46,9 @@ def test_voxels_are_unsigned(tmp_path, options):
         assert volume.voxel_size is None
 
 
-@pytest.mark.parametrize("options", [{"level": 1}, {"key": "t00000/s00", "level": 1}, {"key": "t00000/s00/1"}])
+@pytest.mark.parametrize(
+    "options", [{"level": 1}, {"key": "t00000/s00", "level": 1}, {"key": "t00000/s00/1"}]
+)
 def test_levels(tmp_path, options):
     with open_lazy(written(tmp_path), **options) as volume:
         np.testing.assert_array_equal(volume[:, :, :], DATA[:, ::2, ::2])
@@ -83,7 +86,9 @@ def test_int16_of_other_layouts_stays_signed(tmp_path):
 
 def test_several_setups_and_times_need_a_key(tmp_path):
     path = written(tmp_path, setups=2, times=2)
-    with pytest.raises(InputError, match="give key, the time point and setup to read; there are: t00000/s00, "):
+    with pytest.raises(
+        InputError, match="give key, the time point and setup to read; there are: t00000/s00, "
+    ):
         open_lazy(path)
     with open_lazy(path, key="t00001/s01") as volume:
         assert volume.key == "t00001/s01/0/cells"
