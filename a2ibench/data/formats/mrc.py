@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
 
+ByteOrder = Literal["<", ">"]
 _log = logging.getLogger("a2ibench")
 
 _HEADER = 1024
@@ -65,7 +66,7 @@ def open_mrc(source: Source, key: str | None, resources: ExitStack) -> LazyVolum
     )
 
 
-def _header(source: Source, content: bytes) -> tuple[Any, str]:
+def _header(source: Source, content: bytes) -> tuple[Any, ByteOrder]:
     from mrcfile.dtypes import HEADER_DTYPE
     from mrcfile.utils import byte_order_from_machine_stamp
 
@@ -106,7 +107,7 @@ def _axes(source: Source, header: Any) -> list[str]:
     raise InputError(f"{source.text}: damaged: axes {slowest_first} in the header; give 1, 2 and 3")
 
 
-def _dtype(source: Source, header: Any, byteorder: str) -> np.dtype[Any]:
+def _dtype(source: Source, header: Any, byteorder: ByteOrder) -> np.dtype[Any]:
     from mrcfile.utils import dtype_from_mode
 
     try:
