@@ -147,8 +147,12 @@ def _definition(spec: DatasetSpec) -> dict[str, Any]:
 
         fields["phantom"] |= {"generator_version": find_generator(spec).version}
     # Later fields only where they are given, so that the records of entries without them stay as they were.
-    given = {name for name, value in fields.items() if value is not None and name not in _TOLD_ELSEWHERE}
+    given = {name for name, value in fields.items() if _is_given(value) and name not in _TOLD_ELSEWHERE}
     return {name: fields[name] for name in dict.fromkeys([*_FIRST_FIELDS, *sorted(given)])}
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False
 
 
 def _guarded(spec: DatasetSpec) -> str:

@@ -143,6 +143,8 @@ class DatasetSpec:
         File, or folder of slices, within the archive that `url` leads to.
     level : int or None
         Resolution of a multiscale volume, 0 (the default) the finest.
+    fill_missing : bool
+        Take chunks that are not there for the value that the metadata state; by default they are an error.
     """
 
     name: str
@@ -162,6 +164,7 @@ class DatasetSpec:
     citation: str = ""
     member: str | None = None
     level: int | None = None
+    fill_missing: bool = False
 
     @property
     def chunked(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,20 @@ from urllib.parse import urlsplit
 from a2ibench.contracts import DatasetSpec, Simulation, is_isotropic
 from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS
 from a2ibench.documents import read_toml
-from a2ibench.errors import CatalogueError, UnknownNameError
-from a2ibench.values import Reader, literal, number, prose, rising, several, show, table, whole, within
+from a2ibench.errors import CatalogueError, InputError, OptionError, UnknownNameError
+from a2ibench.values import (
+    Reader,
+    boolean,
+    literal,
+    number,
+    prose,
+    rising,
+    several,
+    show,
+    table,
+    whole,
+    within,
+)
 
 
 def link(value: Any) -> str:
@@ -85,6 +98,22 @@ def find_dataset(name: str, catalogue: Mapping[str, DatasetSpec]) -> DatasetSpec
     return catalogue[name]
 
 
+@contextmanager
+def naming_fields() -> Iterator[None]:
+    """Let errors that advise an option advise the field of that name.
+
+    Raises
+    ------
+    InputError
+        In the place of an `OptionError`.
+    """
+    try:
+        yield
+    except OptionError as error:
+        message = error.named(lambda name, value: f"{name} = {value.lower()} in the catalogue")
+        raise InputError(message) from None
+
+
 def _shipped() -> Path:
     # The wheel holds the file inside the package, a checkout at its root.
     inside = Path(__file__).parents[1] / "datasets.toml"
@@ -123,7 +152,7 @@ def _check_together(fields: Mapping[str, Any]) -> None:
         raise ValueError(f"has {' and '.join(sources) or 'no source'}; give one of {', '.join(_SOURCES)}")
     if "voxel_size" not in fields:
         raise ValueError("voxel_size is missing; give 3 numbers (z, y, x) in nm")
-    for field in ("key", "level", "sha256", "member"):
+    for field in ("key", "level", "sha256", "member", "fill_missing"):
         if "phantom" in fields and field in fields:
             raise ValueError(f"{field} is given, but a phantom is generated, not read from a file; remove it")
     _check_source(DatasetSpec(**{"name": "", "title": "", **fields}))
@@ -173,6 +202,7 @@ _READERS: Mapping[str, Reader] = {
     "instructions": prose,
     "key": literal,
     "level": whole(0),
+    "fill_missing": boolean,
     "voxel_size": several(_POSITIVE, 3, "numbers", "(z, y, x) in nm"),
     "bin": whole(1),
     "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.data import prepare
+from a2ibench.data.catalogue import naming_fields
 from a2ibench.data.checksums import CROP_KEY
 from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
@@ -102,12 +103,15 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
     else:
         # Of a chunked volume nothing but the crop was downloaded.
         key, level, crop = (CROP_KEY, None, None) if spec.chunked else (spec.key, spec.level, spec.crop)
-        with open_lazy(fetch(spec, cache=cache), key=key, level=level) as volume:
+        file, fill = fetch(spec, cache=cache), spec.fill_missing and not spec.chunked
+        with naming_fields(), open_lazy(file, key=key, level=level, fill_missing=fill) as volume:
             data = _whole(volume) if crop is None else prepare.cropped(volume, crop, spec.name)
     return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
 
 
-def file_shape(path: str | Path, key: str | None = None, level: int | None = None) -> tuple[int, int, int]:
+def file_shape(
+    path: str | Path, key: str | None = None, level: int | None = None, *, fill_missing: bool = False
+) -> tuple[int, int, int]:
     """Return the voxels along (z, y, x) of a file's volume, without reading them.
 
     Raises
@@ -115,7 +119,7 @@ def file_shape(path: str | Path, key: str | None = None, level: int | None = Non
     InputError
         If there is no such file, its format is not known, or it holds no volume.
     """
-    with open_lazy(path, key=key, level=level) as volume:
+    with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
         return volume.shape
 
 
@@ -210,4 +214,4 @@ def _raw_shape(spec: DatasetSpec) -> ZYX | None:
     if spec.generated:
         return generated_shape(spec)
     file = local_file(spec)
-    return None if file is None else file_shape(file, spec.key, spec.level)
+    return None if file is None else file_shape(file, spec.key, spec.level, fill_missing=spec.fill_missing)

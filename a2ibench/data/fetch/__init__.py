@@ -163,6 +163,7 @@ class CachedDownload:
             content |= {"member": spec.member, "archive_sha256": archive_sha256 or spec.sha256}
         if spec.chunked:
             content |= {"key": spec.key, "level": spec.level, "crop": spec.crop}
+            content |= {"fill_missing": True} if spec.fill_missing else {}
         content |= {"sha256": self.checksum(self.path), "bytes": _size(self.path)}
         write_json(self.record, content, indent=1)
 
@@ -178,7 +179,9 @@ def file_name(spec: DatasetSpec) -> str:
     url = str(spec.url)
     key, last, suffix = url, unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2], ""
     if spec.chunked:
-        key, suffix = json.dumps([url, spec.key, spec.level, spec.crop]), ".h5"
+        # The names of crops without it stay as they were.
+        filled = ["fill_missing"] if spec.fill_missing else []
+        key, suffix = json.dumps([url, spec.key, spec.level, spec.crop, *filled]), ".h5"
     elif spec.member is not None:
         key, last = json.dumps([url, spec.member]), spec.member.rstrip("/").rpartition("/")[2]
     # Names alone do not tell files apart: two public volumes are both called grayscale_maps.h5.

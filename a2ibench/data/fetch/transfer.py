@@ -21,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from a2ibench.contracts import DatasetSpec
 from a2ibench.contracts.specs import CHUNKED_FORMATS
 from a2ibench.data import prepare
+from a2ibench.data.catalogue import naming_fields
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.volume import native
 from a2ibench.data.writing import Writer, create
@@ -238,13 +239,15 @@ def download_crop(
         raise InputError("crop is missing; of a chunked volume only a crop is downloaded, so give one")
     _end_stalls(retry)
     pace = Pace(retry)
-    opened = partial(open_lazy, address(spec), key=spec.key, level=spec.level)
-    with _retried(opened, retry) as volume:
+    opened = partial(open_lazy, address(spec), key=spec.key, level=spec.level, fill_missing=spec.fill_missing)
+    with naming_fields(), _retried(opened, retry) as volume:
         prepare.check_crop(spec.crop, volume.shape, spec.name)
         (z0, z1), (y0, y1), (x0, x1) = spec.crop
         shape = (z1 - z0, y1 - y0, x1 - x0)
         dtype = np.dtype(np.float32) if volume.dtype.kind == "f" else volume.dtype
         identity = {"url": spec.url, "key": spec.key, "level": spec.level, "crop": spec.crop}
+        # Crops without it that were interrupted go on.
+        identity |= {"fill_missing": True} if spec.fill_missing else {}
         with create(output, shape, dtype, spec.voxel_size, identity=identity, overwrite=True) as writer:
             _copy(volume, (z0, y0, x0), shape, writer, retry, pace, bar)
             writer.finish()

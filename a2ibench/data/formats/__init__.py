@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from a2ibench.data.formats.hints import check_exists, check_unpacked, inside_file, unknown_format
+from a2ibench.data.formats.magnifications import PROPERTIES
 from a2ibench.data.formats.slices import is_pattern, slice_names
 from a2ibench.data.formats.source import Source, find
 from a2ibench.data.formats.volume import LazyVolume, unreadable
@@ -33,11 +35,13 @@ _READERS = {
     "picture": Reader("pictures", "open_source", "PNG or JPEG"),
     "hdf5": Reader("hdf5", "open_hdf5", "HDF5"),
     "matlab": Reader("hdf5", "open_matlab", "MATLAB v7.3"),
-    "mrc": Reader("raw", "open_mrc", "MRC"),
+    "mrc": Reader("mrc", "open_mrc", "MRC"),
+    "dm": Reader("library", "open_library", "DigitalMicrograph"),
     "npy": Reader("raw", "open_npy", "NumPy"),
     "zarr": Reader("zarr_", "open_source", "Zarr"),
     "n5": Reader("tensorstores", "open_n5", "N5"),
-    "precomputed": Reader("tensorstores", "open_precomputed", "precomputed"),
+    "webknossos": Reader("webknossos", "open_webknossos", "WEBKNOSSOS"),
+    "precomputed": Reader("precomputed", "open_precomputed", "precomputed"),
 }
 _BY_SUFFIX = {
     ".tif": "tiff",
@@ -51,6 +55,8 @@ _BY_SUFFIX = {
     ".rec": "mrc",
     ".st": "mrc",
     ".npy": "npy",
+    ".dm3": "dm",
+    ".dm4": "dm",
 }
 # For downloads whose link does not end in a file name.
 _BY_FIRST_BYTES = {
@@ -66,6 +72,8 @@ _PICTURES = (".png", ".jpg", ".jpeg")
 _MAP_AT = 208
 # What marks a folder, the clearest mark first; Zarr and N5 may lie in one folder.
 _MARKS = {
+    PROPERTIES: "webknossos",
+    "header.wkw": "webknossos",
     "zarr.json": "zarr",
     ".zarray": "zarr",
     ".zgroup": "zarr",
@@ -81,8 +89,7 @@ def _detect(source: Source, key: str | None) -> str:
     """Return the name of the format of a source."""
     if is_pattern(source):
         return "folder"
-    if source.path is not None and not source.path.exists():
-        raise InputError(f"{source.text}: no such file; check the path")
+    check_exists(source, tuple(_BY_SUFFIX))
     suffix = f".{source.name.lower().rpartition('.')[2]}" if "." in source.name else ""
     if source.path is None or source.path.is_file():
         first = None if source.path is None and suffix in _FOLDERS else _file(source, suffix)
@@ -91,7 +98,7 @@ def _detect(source: Source, key: str | None) -> str:
     if source.path is not None and source.path.is_file():
         if suffix in _PICTURES:
             return "picture"
-        raise InputError(f"{source.text}: unknown format; give a file that ends in {', '.join(_BY_SUFFIX)}")
+        raise unknown_format(source, suffix, tuple(_BY_SUFFIX))
     return _folder(source, suffix, key)
 
 
@@ -103,10 +110,14 @@ def _file(source: Source, suffix: str) -> str | None:
     first = source.read(0, _MAP_AT + 4) if source.path is not None or source.is_file() else None
     if not first:
         return None
+    check_unpacked(source, first)
     return _BY_FIRST_BYTES.get(first[:4]) or ("mrc" if first[_MAP_AT:] == b"MAP " else None)
 
 
 def _folder(source: Source, suffix: str, key: str | None) -> str:
+    # A layer need not say what it is; remote ones are told by their dataset alone.
+    if source.path is not None and source.parent is not None and (source.parent / PROPERTIES).is_file():
+        return "webknossos"
     marks = list(_MARKS.items())
     if suffix == ".n5":
         marks.sort(key=lambda mark: mark[1] != "n5")
@@ -122,7 +133,8 @@ def _folder(source: Source, suffix: str, key: str | None) -> str:
     if source.scheme not in ("http", "https") and slice_names(source):
         return "folder"
     if source.path is None:
-        raise InputError(f"{source.text}: no volume of a known format there; check the address")
+        no_volume = InputError(f"{source.text}: no volume of a known format there; check the address")
+        raise inside_file(source, tuple(_BY_SUFFIX)) or no_volume
     raise InputError(
         f"{source.text}: is a folder; give one file, or a folder that holds TIFF, PNG or JPEG slices or a "
         "Zarr, N5 or precomputed volume"

@@ -6,22 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from a2ibench.data.formats.axes import stated_axes
 from a2ibench.errors import InputError
 
 _MEANING = {"c": "channels", "s": "colours", "t": "time points"}
-
-
-def named_axes(names: object, rank: int) -> tuple[str, ...] | None:
-    """Return metadata's names of `rank` axes in lower case; None where they do not name z, y and x."""
-    if not isinstance(names, list | tuple) or len(names) != rank:
-        return None
-    found = tuple(str(name).strip().lower() for name in names)
-    return found if all(found.count(letter) == 1 for letter in "zyx") else None
-
-
-def assumed_axes(rank: int) -> tuple[str, ...]:
-    """Return the names of axes that nothing names: those behind are z, y, x."""
-    return ("?",) * max(rank - 3, 0) + ("z", "y", "x")[-rank:]
 
 
 def axis_order(names: Sequence[str], shape: Sequence[int], where: str) -> tuple[int, int, int]:
@@ -202,10 +190,8 @@ def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -
         Whether lists are x first, as in N5, and not in the order of `names`.
     """
     transform = attributes.get("transform")
-    if isinstance(transform, dict):
-        found = by_name(*(_list(transform.get(field)) for field in ("axes", "scale", "units")))
-        if found is not None:
-            return found
+    if isinstance(transform, dict) and (found := _transformed(transform)) is not None:
+        return found
     resolution = attributes.get("pixelResolution")
     if isinstance(resolution, dict):
         sizes, unit = _list(resolution.get("dimensions")), resolution.get("unit")
@@ -224,13 +210,29 @@ def voxel_size(attributes: Attributes, names: Sequence[str], *, reverse: bool) -
     return by_name(names, sizes, units)
 
 
-def axis_names(attributes: Attributes, rank: int) -> tuple[str, ...] | None:
-    """Return the axes that attributes state, in their order."""
-    for field in ("_ARRAY_DIMENSIONS", "axis_names", "axes"):
-        found = named_axes(attributes.get(field), rank)
-        if found is not None:
-            return found
-    return None
+def _transformed(transform: Attributes) -> VoxelSize | None:
+    return by_name(*(_list(transform.get(field)) for field in ("axes", "scale", "units")))
+
+
+def axis_names(attributes: Attributes, rank: int, *, reverse: bool) -> list[tuple[str, ...] | None]:
+    """Return the axes that attributes state, in stored order, by each field that may state them.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of one array.
+    rank : int
+        How many axes it has.
+    reverse : bool
+        Whether axes are stored x first, as in N5. What xarray states is in the order of NumPy even there.
+    """
+    customary = ("x", "y", "z") if reverse else ("z", "y", "x")
+    fields = ("axis_names", "axes")
+    found = [stated_axes(attributes.get(field), rank, customary=customary) for field in fields]
+    dimensions = attributes.get("_ARRAY_DIMENSIONS")
+    if reverse and isinstance(dimensions, list):
+        dimensions = dimensions[::-1]
+    return [stated_axes(dimensions, rank, customary=customary), *found]
 
 
 def _list(value: object) -> list[Any]:
@@ -299,6 +301,8 @@ def _level(dataset: Any, names: tuple[str, ...] | None, units: list[Any], outer:
     path = dataset["path"]
     if not isinstance(path, str):
         raise TypeError
+    if scale is None and isinstance(dataset.get("transform"), dict):
+        return Level(path, names, _transformed(dataset["transform"]))
     if names is None or scale is None:
         return Level(path, names, None)
     return Level(path, names, by_name(names, scale, units))

@@ -1,8 +1,9 @@
-"""Files that hold voxels one after another, without compression: NumPy arrays and MRC."""
+"""Files that hold voxels one after another, without compression, and NumPy arrays among them."""
 
 from __future__ import annotations
 
 import io
+import logging
 import math
 import mmap
 from collections.abc import Sequence
@@ -12,10 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.data.formats.metadata import assumed_axes, axis_order, check_sizes
+from a2ibench.data.formats.axes import assumed_axes
+from a2ibench.data.formats.metadata import axis_order, check_sizes
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
+
+_log = logging.getLogger("a2ibench")
 
 # Bytes that are mapped at once. What is mapped counts as memory in use, so it is never the whole file.
 _MAPPED = 2**24
@@ -51,6 +55,7 @@ class RawArray:
         check_sizes(shape, source.text)
         self.shape, self.dtype = shape, dtype
         self._source, self._offset = source, offset
+        self.where = source.text
         self._strides = tuple(math.prod(shape[axis + 1 :]) * dtype.itemsize for axis in range(len(shape)))
         self._file = resources.enter_context(source.open())
         self._check_size()
@@ -67,8 +72,19 @@ class RawArray:
         self._copy([part.start for part in block], out)
         return out
 
+    def behind(self, most: int) -> tuple[int, bytes]:
+        """Return how many bytes lie behind the voxels, and up to `most` of the first ones."""
+        stop = self._offset + self._nbytes
+        size = self._file.seek(0, 2) - stop
+        self._file.seek(stop)
+        return size, self._file.read(min(size, most))
+
+    @property
+    def _nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def _check_size(self) -> None:
-        needed = math.prod(self.shape) * self.dtype.itemsize
+        needed = self._nbytes
         there = max(self._file.seek(0, 2) - self._offset, 0)
         if self._offset < 0 or there < needed:
             raise InputError(
@@ -105,6 +121,34 @@ class RawArray:
             out[...] = np.ndarray(out.shape, self.dtype, mapped, before, self._strides)
 
 
+_MOST_PADDING = 2**16
+
+
+def check_end(array: RawArray, described: str) -> None:
+    """Accept files that end with their voxels, or with up to 64 KiB of zeros, which is said.
+
+    Parameters
+    ----------
+    array : RawArray
+        The voxels.
+    described : str
+        What the header states, for the message.
+
+    Raises
+    ------
+    InputError
+        If more lies there, for then the header may be another file's.
+    """
+    size, content = array.behind(_MOST_PADDING)
+    if size > _MOST_PADDING or any(content):
+        raise InputError(
+            f"{array.where}: holds {size} bytes more than its header says: {array.dtype.name} voxels "
+            f"{described}; correct the header, or store one volume again"
+        )
+    if size:
+        _log.warning("%s: %d bytes of zeros behind its voxels are taken for padding", array.where, size)
+
+
 # numpy itself refuses headers above 10,000 characters.
 _LARGEST_NPY_HEADER = 2**14
 
@@ -115,7 +159,7 @@ def open_npy(source: Source, key: str | None, resources: ExitStack) -> LazyVolum
     Raises
     ------
     InputError
-        If the file holds no volume of numbers, is cut short, or `key` is given.
+        If the file holds no volume of numbers, is of another size than it says, or `key` is given.
     """
     if key is not None:
         raise InputError(f"{source.text}: key is {key!r}, but a NumPy file holds one array; remove it")
@@ -125,11 +169,12 @@ def open_npy(source: Source, key: str | None, resources: ExitStack) -> LazyVolum
     offset = file.tell()
     if dtype.hasobject:
         raise InputError(f"{source.text}: holds Python objects; save an array of numbers")
-    names = assumed_axes(len(shape))
+    names = assumed_axes(shape)
     if fortran:
         shape, names = shape[::-1], names[::-1]
     axis_order(names, shape, source.text)
     array = RawArray(source, offset, shape, dtype, resources)
+    check_end(array, f"of shape {shape}")
     return LazyVolume(
         array, names, source=source.text, kind="NumPy", chunks=array.chunks, resources=resources
     )
@@ -139,87 +184,3 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read(file)
-
-
-_MRC_HEADER = 1024
-# IMOD marks its files, and those of its 8-bit ones that are signed; older ones and its default are unsigned.
-_IMOD_STAMP, _IMOD_SIGNED = 1146047817, 1
-
-
-def open_mrc(source: Source, key: str | None, resources: ExitStack) -> LazyVolume:
-    """Open an MRC file in the axis order of its header.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged or cut short, holds no volume, or `key` is given.
-    """
-    if key is not None:
-        raise InputError(f"{source.text}: key is {key!r}, but an MRC file holds one volume; remove it")
-    content = source.read(0, _MRC_HEADER) or b""
-    if content[:2] in (b"\x1f\x8b", b"BZ"):
-        raise InputError(f"{source.text}: is compressed; unpack it (gunzip, bunzip2) and give the result")
-    header, byteorder = _mrc_header(source, content)
-    shape = tuple(int(header[name]) for name in ("nz", "ny", "nx"))
-    extended = int(header["nsymbt"])
-    check_sizes(shape, source.text)
-    if extended < 0:
-        raise InputError(f"{source.text}: damaged: extended header of {extended} bytes; get the file again")
-    dtype = _mrc_dtype(source, header, byteorder)
-    # The header counts axes from the fastest one: 1 is x.
-    slowest_first = [int(header[name]) for name in ("maps", "mapr", "mapc")]
-    if sorted(slowest_first) == [1, 2, 3]:
-        names = [" xyz"[axis] for axis in slowest_first]
-    elif slowest_first == [0, 0, 0]:
-        names = ["z", "y", "x"]
-    else:
-        raise InputError(f"{source.text}: damaged: axes {slowest_first} in the header; give 1, 2 and 3")
-    array = RawArray(source, _MRC_HEADER + extended, shape, dtype, resources)
-    return LazyVolume(
-        array,
-        names,
-        source=source.text,
-        kind="MRC",
-        chunks=array.chunks,
-        voxel_size=_mrc_voxel_size(header),
-        resources=resources,
-    )
-
-
-def _mrc_header(source: Source, content: bytes) -> tuple[Any, str]:
-    from mrcfile.dtypes import HEADER_DTYPE
-    from mrcfile.utils import byte_order_from_machine_stamp
-
-    if len(content) < _MRC_HEADER or content[208:211] != b"MAP":
-        raise InputError(f"{source.text}: not a readable MRC file; it is damaged or of another kind")
-    try:
-        order = byte_order_from_machine_stamp(np.frombuffer(content[212:216], np.uint8))
-    except ValueError:
-        # Some writers leave the stamp out; the mode is a small number in one order only.
-        order = "<" if 0 <= int.from_bytes(content[12:16], "little", signed=True) < 256 else ">"
-    return np.frombuffer(content, HEADER_DTYPE.newbyteorder(order), 1)[0], order
-
-
-def _mrc_dtype(source: Source, header: Any, byteorder: str) -> np.dtype[Any]:
-    from mrcfile.utils import dtype_from_mode
-
-    try:
-        dtype: np.dtype[Any] = np.dtype(dtype_from_mode(int(header["mode"]))).newbyteorder(byteorder)
-    except ValueError:
-        raise InputError(
-            f"{source.text}: MRC mode {int(header['mode'])}; give mode 0, 1, 2, 6 or 12 (8- or 16-bit "
-            "integers, or floats)"
-        ) from None
-    stamp, flags = np.frombuffer(header["extra2"].tobytes()[40:48], f"{byteorder}i4")
-    if dtype == np.int8 and stamp == _IMOD_STAMP and not int(flags) & _IMOD_SIGNED:
-        return np.dtype(np.uint8)
-    return dtype
-
-
-def _mrc_voxel_size(header: Any) -> tuple[float, float, float] | None:
-    counts = [int(header[f"m{axis}"]) for axis in "zyx"]
-    if min(counts) < 1:
-        return None
-    # Edges of the cell are in angstrom.
-    z, y, x = (float(header["cella"][axis]) / count / 10 for axis, count in zip("zyx", counts, strict=True))
-    return z, y, x

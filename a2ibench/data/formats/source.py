@@ -159,8 +159,21 @@ class Source:
             raise unreachable(self.text, error) from error
 
 
+# How Neuroglancer writes which format an address has; the volume's own files tell that, too.
+_FORMAT = re.compile(r"(?:precomputed|n5|zarr[23]?)://(?=.)", re.IGNORECASE)
+_FORMAT_BEHIND = re.compile(r"\|(?:neuroglancer-precomputed|precomputed|n5|zarr[23]?):/*", re.IGNORECASE)
+
+
+def _bare(text: str) -> str:
+    """Return an address without the format that Neuroglancer writes in front of it or behind."""
+    first = _FORMAT.match(text)
+    text = text[first.end() :] if first else text
+    last = _FORMAT_BEHIND.search(text) if "://" in text else None
+    return f"{text[: last.start()].rstrip('/')}/{text[last.end() :]}".rstrip("/") if last else text
+
+
 def find(given: str | Path) -> Source:
-    """Return the source of a path or an address.
+    """Return the source of a path or an address, which may be written as in Neuroglancer.
 
     Raises
     ------
@@ -169,7 +182,7 @@ def find(given: str | Path) -> Source:
     """
     from fsspec.implementations.local import LocalFileSystem
 
-    text = str(given)
+    text = _bare(given) if isinstance(given, str) else str(given)
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", text) if isinstance(given, str) else None
     if match is None:
         return Source(text, "", LocalFileSystem(auto_mkdir=False), str(Path(text).expanduser()))

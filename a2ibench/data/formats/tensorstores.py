@@ -1,4 +1,4 @@
-"""What tensorstore reads: N5 containers and Neuroglancer's precomputed volumes."""
+"""Arrays that tensorstore reads, and N5 containers among them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from a2ibench.data.formats.axes import agreed, assumed_axes
+from a2ibench.data.formats.magnifications import magnification_of
 from a2ibench.data.formats.metadata import (
     Attributes,
-    assumed_axes,
+    VoxelSize,
     axis_names,
-    check_level,
     check_sizes,
+    levels,
     voxel_size,
 )
+from a2ibench.data.formats.missing import Filled, check_any, missing_chunks
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, check_chunk, unreachable
 from a2ibench.errors import InputError
@@ -28,33 +31,64 @@ _CONTEXT = {
 }
 
 
-class _TensorArray:
+class TensorArray:
     """An array that tensorstore reads by blocks, counted from 0 along each axis.
 
-    `spec` is tensorstore's description without the place; `fill_missing` takes chunks that are not there for
-    the value that the metadata state.
+    Parameters
+    ----------
+    source : Source
+        Where it is, as messages name it.
+    spec : dict
+        Tensorstore's description of it; without a ``kvstore`` it is at `source`.
+    fill_missing : bool
+        Take chunks that are not there for the value that the metadata state.
+    context : tensorstore.Context, optional
+        By default one with few attempts at servers.
     """
 
-    def __init__(self, source: Source, spec: dict[str, Any], *, fill_missing: bool) -> None:
+    def __init__(
+        self, source: Source, spec: dict[str, Any], *, fill_missing: bool, context: Any = None
+    ) -> None:
         import tensorstore
 
         self._source = source
-        described = {**spec, "kvstore": _place(source), "fill_missing_data_reads": fill_missing}
+        described = {"kvstore": _place(source), **spec}
+        context = context or tensorstore.Context(_CONTEXT)
+        given: dict[str, Any] = {"read": True, "open": True, "context": context}
         try:
-            context = tensorstore.Context(_CONTEXT)
-            opened: Any = tensorstore.open(described, read=True, open=True, context=context).result()
+            opened: Any = tensorstore.open({**described, "fill_missing_data_reads": False}, **given).result()
+            filling: Any = None
+            if fill_missing:
+                filling = tensorstore.open({**described, "fill_missing_data_reads": True}, **given).result()
         except (ValueError, NotImplementedError) as error:
             raise _refusal(source, error) from error
-        self._array = opened[tensorstore.d[:].translate_to[0]]
+        from_0 = tensorstore.d[:].translate_to[0]
+        self._array, self._filling = opened[from_0], None if filling is None else filling[from_0]
         self.shape = tuple(int(size) for size in opened.shape)
         self.dtype: np.dtype[Any] = np.dtype(opened.dtype.numpy_dtype)
         self.chunks = tuple(int(size) for size in opened.chunk_layout.read_chunk.shape)
+        self._filled = Filled(source.text, self.shape)
 
     def __getitem__(self, block: tuple[slice, ...]) -> Any:
         try:
-            return self._array[block].read().result()
+            data = self._array[block].read().result()
+        except ValueError as error:
+            if self._filling is None or not _is_missing(error):
+                raise _refusal(self._source, error) from error
+        else:
+            self._filled.read(data.size, there=True)
+            return data
+        try:
+            data = self._filling[block].read().result()
         except ValueError as error:
             raise _refusal(self._source, error) from error
+        self._filled.read(data.size, there=bool(data.any()), said="chunks are missing")
+        return data
+
+
+def _is_missing(error: Exception) -> bool:
+    text = str(error)
+    return "missing" in text.lower() or "NOT_FOUND" in text
 
 
 def _place(source: Source) -> dict[str, Any]:
@@ -79,16 +113,14 @@ def _refusal(source: Source, error: Exception) -> InputError:
             return unreachable(source.text, OSError(reason))
     if "compression" in text or "encoding" in text or "not registered" in text:
         return InputError(f"{source.text}: unknown or damaged compression; store it again with gzip")
-    if "missing" in text.lower() or "NOT_FOUND" in text:
-        return InputError(
-            f"{source.text}: a chunk is missing; get the volume again, or, if its writer left out "
-            "empty chunks, open it with fill_missing"
-        )
+    if _is_missing(error):
+        return missing_chunks(source.text, "a chunk is missing")
     return InputError(f"{source.text}: damaged: its metadata or chunks cannot be read; get the volume again")
 
 
 _ATTRIBUTES = "attributes.json"
-_DEPTH = 5
+# How far below a container arrays are looked for, and how far above an array its image.
+_DEPTH, _OUTER = 5, 3
 
 
 def open_n5(
@@ -144,20 +176,55 @@ def _open_n5(
     block = described.get("blockSize")
     if isinstance(block, list) and all(isinstance(size, int) and size > 0 for size in block):
         check_chunk(block, np.dtype(np.float64), place.text)
-    array = _TensorArray(place, {"driver": "n5"}, fill_missing=fill_missing)
-    names = axis_names(described, len(array.shape)) or assumed_axes(len(array.shape))[::-1]
-    inherited = {field: group[field] for field in ("pixelResolution", "units") if field in group}
+    array = TensorArray(place, {"driver": "n5"}, fill_missing=fill_missing)
+    if fill_missing:
+        check_any(place)
+    stated = agreed(axis_names(described, len(array.shape), reverse=True), place.text)
+    names = stated or assumed_axes(array.shape[::-1])[::-1]
+    size = voxel_size(_inherited(group, described, level), names, reverse=True)
+    if size is None:
+        size = _size_by_image(place)
+    if size is None and place.path is not None and (found := magnification_of(place)) is not None:
+        size = found.voxel_size
     return LazyVolume(
         array,
         names,
         source=source.text,
         kind="N5",
         chunks=array.chunks,
-        voxel_size=voxel_size(inherited | dict(described), names, reverse=True),
+        voxel_size=size,
         key=path or None,
         level=level,
         resources=resources,
     )
+
+
+def _inherited(group: Attributes, described: Attributes, level: int | None) -> Attributes:
+    """Return the attributes of an array with those of its group that hold for it, too."""
+    found = {"units": group["units"]} if "units" in group else {}
+    if "pixelResolution" in described or "pixelResolution" not in group:
+        return found | dict(described)
+    # It is that of the finest level; what the others are of it stands beside it or at the array.
+    factors = group.get("scales", group.get("downsamplingFactors"))
+    if isinstance(factors, list) and level is not None and level < len(factors):
+        found["downsamplingFactors"] = factors[level]
+    found |= dict(described)
+    if level in (None, 0) or "downsamplingFactors" in found:
+        found["pixelResolution"] = group["pixelResolution"]
+    return found
+
+
+def _size_by_image(place: Source) -> VoxelSize | None:
+    """Return the voxel size that multiscales in a group above state for an array."""
+    inner, parent = place.name, place.parent
+    for _ in range(_OUTER):
+        if parent is None or (attributes := _described(parent)) is None:
+            return None
+        for level in levels(attributes, parent.text):
+            if level.path.strip("/") == inner:
+                return level.voxel_size
+        inner, parent = f"{parent.name}/{inner}", parent.parent
+    return None
 
 
 def _described(place: Source) -> dict[str, Any] | None:
@@ -209,57 +276,3 @@ def _folders(place: Source) -> list[str]:
         return []
     names = (str(entry["name"]).rstrip("/") for entry in listed if entry.get("type") == "directory")
     return sorted(re.split(r"[/\\]", name)[-1] for name in names)
-
-
-def open_precomputed(
-    source: Source,
-    key: str | None,
-    resources: ExitStack,
-    *,
-    level: int | None = None,
-    fill_missing: bool = False,
-) -> LazyVolume:
-    """Open one scale of a volume, by its number or by its key.
-
-    Raises
-    ------
-    InputError
-        If there is no such scale, it has several channels, or it is damaged.
-    """
-    info = source.read_json("info") or {}
-    scales = info.get("scales")
-    try:
-        keys = [scale["key"] for scale in scales or ()]
-        number = _scale_number(source, keys, key, level)
-        scale = scales[number] if scales else {}
-        check_sizes(scale["size"], source.text)
-        x, y, z = (float(size) for size in scale["resolution"])
-        for chunk in scale["chunk_sizes"]:
-            check_chunk(chunk, np.dtype(np.float32), source.text)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{source.text}/info: damaged: its scales are malformed; get it again") from None
-    spec: dict[str, Any] = {"driver": "neuroglancer_precomputed", "scale_index": number}
-    array = _TensorArray(source, spec, fill_missing=fill_missing)
-    return LazyVolume(
-        array,
-        ("x", "y", "z", "c"),
-        source=source.text,
-        kind="precomputed",
-        chunks=array.chunks,
-        voxel_size=(z, y, x),
-        key=str(keys[number]),
-        level=number,
-        resources=resources,
-    )
-
-
-def _scale_number(source: Source, keys: list[Any], key: str | None, level: int | None) -> int:
-    if not keys:
-        raise InputError(f"{source.text}/info: describes no scale; give a precomputed image volume")
-    if key is not None and key not in keys:
-        raise InputError(f"{source.text}: key {key!r} does not exist; there are: {', '.join(map(str, keys))}")
-    number = level if level is not None else keys.index(key) if key is not None else 0
-    check_level(number, len(keys), source.text)
-    return number

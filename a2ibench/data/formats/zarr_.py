@@ -12,31 +12,29 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
-from a2ibench.data.formats.metadata import (
-    Level,
-    VoxelSize,
-    assumed_axes,
-    axis_names,
-    check_level,
-    levels,
-    named_axes,
-    voxel_size,
-)
+from a2ibench.data.formats.axes import agreed, assumed_axes, stated_axes
+from a2ibench.data.formats.magnifications import PROPERTIES, factors, magnification_of, same_place
+from a2ibench.data.formats.metadata import Level, VoxelSize, axis_names, check_level, levels, voxel_size
+from a2ibench.data.formats.missing import Filled, check_any, missing_chunks
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
 from a2ibench.errors import InputError
 
+# How far above an array its image may be.
+_OUTER = 3
+_ARRAYS = (".zarray", "zarr.json")
 # A header of Blosc: versions, flags, and the sizes of the voxels, of a part, and of all that is stored.
 _BLOSC_HEADER, _BLOSC_SIZE = 16, slice(12, 16)
 
 
 class _NoticingStore(WrapperStore[Any]):
-    """A store that lists in `missing` the keys it was asked for and does not hold."""
+    """A store that lists in `missing` the keys it was asked for and does not hold, and counts the others."""
 
     def __init__(self, store: Any, where: str = "") -> None:
         super().__init__(store)
         self._where = where
         self.missing: list[str] = []
+        self.found = 0
         # Chunks of Blosc that are cut short must be an error: its decoder does not notice, and takes whatever
         # lies behind them in memory for voxels.
         self.blosc = False
@@ -48,11 +46,20 @@ class _NoticingStore(WrapperStore[Any]):
         found: Buffer | None = await super().get(key, prototype, byte_range)
         if found is None:
             self.missing.append(key)
-        elif self.blosc:
+            return None
+        if key.endswith((".zgroup", ".zarray")):
+            return prototype.buffer.from_bytes(_with_a_number(found.to_bytes()))
+        self.found += 1
+        if self.blosc:
             stated = int.from_bytes(found[_BLOSC_SIZE].to_bytes(), "little")
             if len(found) < _BLOSC_HEADER or stated != len(found):
                 raise InputError(f"{self._where}: chunk {key} is cut short or damaged; get the volume again")
         return found
+
+
+def _with_a_number(content: bytes) -> bytes:
+    """Return metadata of Zarr 2 whose version is a number; WEBKNOSSOS wrote a text for some years."""
+    return re.sub(rb'("zarr_format"\s*:\s*)"2"', rb"\g<1>2", content, count=1)
 
 
 def _opened_store(source: Source, resources: ExitStack) -> _NoticingStore:
@@ -98,7 +105,7 @@ def open_source(
         number, found = level or 0, levels(node.attrs, where)
         check_level(number, len(found), where)
         described = found[number]
-        path = f"{path}/{described.path}".strip("/")
+        path = _spelt(source, f"{path}/{described.path}".strip("/"))
         node = _node(store, source, path)
         if isinstance(node, zarr.Group):
             raise InputError(f"{source.text}: level {number}, {path!r}, is no array; get the volume again")
@@ -108,7 +115,9 @@ def open_source(
         number, described = _as_level(source / path)
     _check_codecs(source, node)
     store.blosc = _is_blosc(node)
-    names, spacings = _described(node, described)
+    if fill_missing:
+        check_any(source / path)
+    names, spacings = _described(source / path, node, described)
     return LazyVolume(
         _ZarrArray(node, store, source, fill_missing),
         names,
@@ -128,16 +137,20 @@ class _ZarrArray:
     def __init__(self, array: Any, store: _NoticingStore, source: Source, fill_missing: bool) -> None:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: np.dtype[Any] = np.dtype(array.dtype)
-        self._array, self._store, self._source, self._fill = array, store, source, fill_missing
+        self._array, self._store, self._source = array, store, source
+        self._filled = Filled(source.text, self.shape) if fill_missing else None
 
     def __getitem__(self, block: tuple[slice, ...]) -> Any:
-        self._store.missing.clear()
+        store = self._store
+        store.missing.clear()
+        store.found = 0
         data = self._array[block]
-        if self._store.missing and not self._fill:
-            raise InputError(
-                f"{self._source.text}: chunk {self._store.missing[0]} is missing; get the volume again, or, "
-                "if its writer left out empty chunks, open it with fill_missing"
-            )
+        if self._filled is not None:
+            count, wanted = len(store.missing), len(store.missing) + store.found
+            said = f"{count} of {wanted} chunks that were read are missing" if count else ""
+            self._filled.read(data.size, there=store.found > 0, said=said)
+        elif store.missing:
+            raise missing_chunks(self._source.text, f"chunk {store.missing[0]} is missing")
         return data
 
 
@@ -189,28 +202,77 @@ def _images(group: Any, path: str, depth: int) -> list[tuple[str, Any]]:
 
 def _as_level(place: Source) -> tuple[int | None, Level | None]:
     # An array may be given that is one level of an image; the image knows its axes and voxel size.
-    parent = place.parent
-    if parent is None:
-        return None, None
-    attributes = (parent.read_json("zarr.json") or {}).get("attributes") or parent.read_json(".zattrs")
-    if not isinstance(attributes, dict):
-        return None, None
-    for number, level in enumerate(levels(attributes, parent.text)):
-        if level.path.strip("/") == place.name:
-            return number, level
+    inner, parent = place.name, place.parent
+    for _ in range(_OUTER):
+        if parent is None:
+            break
+        group = parent.read_json("zarr.json")
+        attributes = parent.read_json(".zattrs") if group is None else group.get("attributes")
+        found = levels(attributes, parent.text) if isinstance(attributes, dict) else []
+        for number, level in enumerate(found):
+            if same_place(level.path, inner):
+                return number, level
+        # Outside of the container nothing is asked for.
+        inside = group is not None or attributes is not None or parent.read_json(".zgroup") is not None
+        if found or not inside:
+            break
+        inner, parent = f"{parent.name}/{inner}", parent.parent
     return None, None
 
 
-def _described(node: Any, level: Level | None) -> tuple[tuple[str, ...], VoxelSize | None]:
-    attributes, rank = node.attrs, len(node.shape)
-    if level is not None and level.names is not None and len(level.names) == rank:
-        return level.names, level.voxel_size
-    if level is not None and rank == 5:
-        # OME-Zarr before 0.3 has these axes and states none.
-        return ("t", "c", "z", "y", "x"), None
-    stated = named_axes(list(getattr(node.metadata, "dimension_names", None) or ()), rank)
-    names = stated or axis_names(attributes, rank) or assumed_axes(rank)
-    return names, voxel_size(attributes, names, reverse=False)
+def _spelt(source: Source, path: str) -> str:
+    """Return the path of a level that WEBKNOSSOS wrote, where it is called 1-1-1 and not 1 as stated."""
+    folder, _, last = path.rpartition("/")
+    other = f"{folder}/{last}-{last}-{last}".strip("/")
+    if not last.isdigit() or any((source / path / name).is_file() for name in _ARRAYS):
+        return path
+    return other if any((source / other / name).is_file() for name in _ARRAYS) else path
+
+
+Described = tuple[tuple[str, ...], VoxelSize | None]
+
+
+def _described(place: Source, node: Any, level: Level | None) -> Described:
+    """Return axes and voxel size of an array by all that states them."""
+    rank, where = len(node.shape), place.text
+    stated = [
+        stated_axes(list(getattr(node.metadata, "dimension_names", None) or ()), rank),
+        *axis_names(node.attrs, rank, reverse=False),
+    ]
+    size = None
+    if level is not None:
+        size = level.voxel_size
+        if level.names is not None and len(level.names) == rank:
+            stated.append(stated_axes(level.names, rank) or level.names)
+        elif level.names is not None and not any(stated):
+            raise InputError(
+                f"{where}: damaged: axes {', '.join(level.names)} are stated for an array of shape "
+                f"{tuple(node.shape)}; get the volume again"
+            )
+        elif rank == 5 and not any(stated):
+            # OME-Zarr before 0.3 has these axes and states none.
+            stated.append(("t", "c", "z", "y", "x"))
+    names = agreed(stated, where)
+    size = size or (None if names is None else voxel_size(node.attrs, names, reverse=False))
+    # Of remote arrays no more is asked for than what tells their axes.
+    if (names is None and rank == 4) or (size is None and place.path is not None):
+        found = magnification_of(place)
+        if found is not None:
+            return names or found.names(rank), size or found.voxel_size
+        if names is None and _looks_like_a_magnification(place, node):
+            raise InputError(
+                f"{where}: looks like a magnification of WEBKNOSSOS, and nothing states the order of its "
+                f"axes; give it together with the {PROPERTIES} of its dataset"
+            )
+    names = names or assumed_axes(node.shape)
+    return names, size or voxel_size(node.attrs, names, reverse=False)
+
+
+def _looks_like_a_magnification(place: Source, node: Any) -> bool:
+    if len(node.shape) != 4 or factors(place.name) is None:
+        return False
+    # Its arrays are stored with x varying fastest.
+    return "-" in place.name or getattr(node.metadata, "order", "C") == "F"
 
 
 def _check_codecs(source: Source, node: Any) -> None:

@@ -205,6 +205,65 @@ def test_levels_of_n5_are_picked_by_number(tmp_path):
         open_lazy(path, level=2)
 
 
+PER_LEVEL = [
+    {"path": "s0", "transform": COSEM["transform"]},
+    {"path": "s1", "transform": COSEM["transform"] | {"scale": [21, 8, 8]}},
+]
+GROUPS = [
+    ({"scales": [[1, 1, 1], [2, 2, 1]]} | VIEWER, (40, 10, 8)),
+    ({"downsamplingFactors": [[1, 1, 1], [4, 4, 2]]} | VIEWER, (80, 20, 16)),
+    # Nothing tells what the coarser level is of the finest.
+    (VIEWER, None),
+    ({"scales": [[1, 1, 1]]} | VIEWER, None),
+    ({"scales": 2} | VIEWER, None),
+    ({"multiscales": [{"datasets": PER_LEVEL}]}, (21, 8, 8)),
+]
+
+
+@pytest.mark.parametrize(("group", "size"), GROUPS)
+def test_levels_of_n5_without_attributes_of_their_own(tmp_path, group, size):
+    path = tmp_path / "a.n5"
+    for number in (0, 1):
+        write_n5(path, {}, place=f"em/s{number}")
+    (path / "em" / "attributes.json").write_text(json.dumps(group))
+    finest = (5.24, 4, 4) if "multiscales" in group else (40, 5, 4)
+    check(path, finest)
+    check(path / "em" / "s0", finest)
+    check(path, size, level=1)
+    check(path / "em" / "s1", size)
+    check(path, size, key="em/s1")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("inner", ["scale1/image", "a/b/c"])
+def test_an_array_deep_inside_an_image_has_its_voxel_size(tmp_path, version, inner):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=version)
+    group.create_array(f"em/{inner}", data=DATA)
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    scale = [{"type": "scale", "scale": [0.02, 0.002, 0.002]}]
+    twice = [{"type": "scale", "scale": [2, 2, 2]}]
+    dataset = {"path": inner, "coordinateTransformations": scale}
+    image = {"axes": axes, "datasets": [dataset], "coordinateTransformations": twice}
+    group["em"].attrs["multiscales"] = [image]
+    check(tmp_path / "a.zarr", (40, 4, 4))
+    check(tmp_path / "a.zarr" / "em" / inner, (40, 4, 4))
+    check(tmp_path / "a.zarr", (40, 4, 4), key=f"em/{inner}")
+
+
+def test_dimension_names_count_where_an_image_states_fewer_axes(tmp_path):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    names = ["c", "x", "y", "z", "t"]
+    group.create_array("1", data=DATA.T[np.newaxis, ..., np.newaxis], dimension_names=names)
+    group.create_array("2", data=DATA.T[np.newaxis, ..., np.newaxis])
+    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "cxyz"]
+    scale = [{"type": "scale", "scale": [1, 4, 5, 40]}]
+    datasets = [{"path": path, "coordinateTransformations": scale} for path in "12"]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": datasets}]
+    check(tmp_path / "a.zarr", (40, 5, 4))
+    with pytest.raises(InputError, match="damaged: axes c, x, y, z are stated for an array of shape"):
+        open_lazy(tmp_path / "a.zarr", level=1)
+
+
 def write_precomputed(path, number, channels=1) -> None:
     data = DATA[:, ::number, ::number].T[..., np.newaxis].repeat(channels, 3)
     spec = {

@@ -1,0 +1,182 @@
+"""DM3 and DM4 files, written here tag by tag, read through the library of the extra."""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from a2ibench.data.formats import open_lazy
+from a2ibench.data.formats.library import read_image
+from a2ibench.data.formats.source import find
+from a2ibench.data.opening import open_volume
+from a2ibench.errors import InputError
+
+pytest.importorskip("rsciio", reason="a2ibench[formats] is not installed")
+
+DATA = np.random.default_rng(6).integers(0, 60_000, (5, 20, 33)).astype(np.uint16)
+TYPES = {"int16": (1, 2), "float32": (2, 6), "uint8": (6, 10), "uint16": (10, 4), "int32": (7, 3)}
+
+
+class Tags:
+    """Writes the tags of one version of the format: lengths have 4 bytes in DM3 and 8 in DM4."""
+
+    def __init__(self, version: int) -> None:
+        self.version, self.long = version, ">i" if version == 3 else ">q"
+
+    def number(self, value: int) -> bytes:
+        return struct.pack(self.long, value)
+
+    def tag(self, kind: int, name: str, content: bytes) -> bytes:
+        size = b"" if self.version == 3 else self.number(len(content))
+        return struct.pack(">BH", kind, len(name)) + name.encode() + size + content
+
+    def group(self, tags: dict[str, object] | list[object]) -> bytes:
+        items = tags.items() if isinstance(tags, dict) else [("", value) for value in tags]
+        inner = b"".join(self.item(name, value) for name, value in items)
+        return b"\0\0" + self.number(len(tags)) + inner
+
+    def item(self, name: str, value: object) -> bytes:
+        if isinstance(value, dict | list):
+            return self.tag(20, name, self.group(value))
+        if isinstance(value, np.ndarray):
+            info, content = [20, TYPES[value.dtype.name][1], value.size], value.tobytes()
+        elif isinstance(value, str):
+            info, content = [20, 4, len(value)], value.encode("utf-16-le")
+        elif isinstance(value, float):
+            info, content = [6], struct.pack("<f", value)
+        else:
+            info, content = [5], struct.pack("<I", value)
+        described = b"%%%%" + self.number(len(info)) + b"".join(self.number(one) for one in info)
+        return self.tag(21, name, described + content)
+
+
+def image(data, scales, units) -> dict[str, object]:
+    dimension = [
+        {"Origin": 0.0, "Scale": float(scale), "Units": unit}
+        for scale, unit in zip(scales[::-1], units[::-1], strict=True)
+    ]
+    brightness = {"Origin": 0.0, "Scale": 1.0, "Units": ""}
+    return {
+        "ImageData": {
+            "Calibrations": {"Brightness": brightness, "Dimension": dimension, "DisplayCalibratedUnits": 1},
+            "Data": data,
+            "DataType": TYPES[data.dtype.name][0],
+            "Dimensions": [int(size) for size in data.shape[::-1]],
+            "PixelDepth": data.dtype.itemsize,
+        },
+        "ImageTags": {"Comment": "tissue"},
+        "Name": "stack",
+        "UniqueID": {"0": 1},
+    }
+
+
+def written(path, *images, version=3, thumbnail=True):
+    """Write images, (data, scales, units) with axes from the slowest on, behind a thumbnail."""
+    first = [(np.zeros((4, 4), np.int32), (1, 1), ("", ""))] if thumbnail else []
+    tags = Tags(version)
+    root = {"ImageList": [image(*one) for one in [*first, *images]]}
+    if thumbnail:
+        root["Thumbnails"] = [{"ImageIndex": 0, "SourceImage_Id": 1}]
+    content = tags.group(root)
+    header = struct.pack(">i", version) + tags.number(len(content)) + struct.pack(">i", 1)
+    file = path / f"a.dm{version}"
+    file.write_bytes(header + content + bytes(8))
+    return file
+
+
+NM = ("nm", "nm", "nm")
+
+
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_a_stack_with_its_voxel_size(tmp_path, version, dtype):
+    data = (DATA // 256 if dtype == "uint8" else DATA // 2).astype(dtype)
+    path = written(tmp_path, (data, (30, 5, 6), NM), version=version)
+    with open_lazy(path) as volume:
+        assert volume.dtype == dtype
+        np.testing.assert_array_equal(volume[:, :, :], data)
+        np.testing.assert_array_equal(volume[1:4, 3:9, 7:30], data[1:4, 3:9, 7:30])
+        np.testing.assert_allclose(volume.voxel_size, (30, 5, 6))
+    assert open_volume(written(tmp_path, (data, (30, 5, 5), NM), version=version)).ratio == 6
+
+
+@pytest.mark.parametrize(
+    ("scales", "units", "expected"),
+    [
+        ((0.03, 0.005, 0.006), ("\u00b5m",) * 3, (30, 5, 6)),
+        ((0.03, 5, 6), ("um", "nm", "nm"), (30, 5, 6)),
+        ((1, 5, 6), ("", "nm", "nm"), None),
+        ((1, 1, 1), ("", "", ""), None),
+        ((0, 5, 6), NM, None),
+    ],
+)
+def test_units(tmp_path, scales, units, expected):
+    with open_lazy(written(tmp_path, (DATA, scales, units), version=4)) as volume:
+        if expected is None:
+            assert volume.voxel_size is None
+        else:
+            np.testing.assert_allclose(volume.voxel_size, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "axis"),
+    [(("", "1/nm", "1/nm"), "y in 1/nm"), (("eV", "nm", "nm"), "z in eV"), (("s", "nm", "nm"), "z in s")],
+)
+def test_axes_that_are_no_lengths_are_refused(tmp_path, units, axis):
+    message = f"its axis {axis.replace(' in', ' is in')}, no length; give a stack of images"
+    with pytest.raises(InputError, match=message):
+        open_lazy(written(tmp_path, (DATA, (1, 1, 1), units)))
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_one_slice_is_refused_and_read_as_an_image(tmp_path, version):
+    path = written(tmp_path, (DATA[0], (5, 6), ("nm", "nm")), version=version)
+    with pytest.raises(InputError, match=r"holds no stack but images of shape \(20, 33\); give a stack, or"):
+        open_lazy(path)
+    np.testing.assert_array_equal(read_image(find(path)), DATA[0])
+    with pytest.raises(InputError, match=r"holds images of shape \(5, 20, 33\); give one 2D image"):
+        read_image(find(written(tmp_path, (DATA, (1, 1, 1), NM))))
+
+
+def test_several_stacks_need_a_key(tmp_path):
+    path = written(tmp_path, (DATA, (30, 5, 5), NM), (DATA[:3], (60, 5, 5), NM))
+    with pytest.raises(InputError, match=r"stack to read; there are: 0 \(5, 20, 33\), 1 \(3, 20, 33\)"):
+        open_lazy(path)
+    with pytest.raises(InputError, match=r"key '2' does not exist; stacks: 0 "):
+        open_lazy(path, key="2")
+    with open_lazy(path, key="1") as volume:
+        np.testing.assert_array_equal(volume[:, :, :], DATA[:3])
+
+
+def test_files_cut_anywhere(tmp_path):
+    path = written(tmp_path, (DATA, (30, 5, 5), NM), version=4)
+    content = path.read_bytes()
+    for length in range(0, len(content) - 1000, 391):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError) as caught, open_lazy(path) as volume:
+            volume[:, :, :]
+        assert str(caught.value).startswith(str(path))
+        assert str(caught.value).isprintable()
+
+
+def test_types_that_are_no_images(tmp_path):
+    with pytest.raises(InputError, match="dtype is int32; give 8- or 16-bit integers, or floats"):
+        open_lazy(written(tmp_path, (DATA.astype(np.int32), (30, 5, 5), NM)))
+
+
+def test_a_remote_file_is_refused(tmp_path, web):
+    written(tmp_path, (DATA, (30, 5, 5), NM))
+    with pytest.raises(InputError, match=r"a\.dm3: DM3 is read from local files only; download it"):
+        open_lazy(f"http://127.0.0.1:{web.server_port}/a.dm3")
+
+
+def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
+    path = written(tmp_path, (DATA, (30, 5, 5), NM), version=4)
+    monkeypatch.setitem(sys.modules, "rsciio.digitalmicrograph", None)
+    with pytest.raises(InputError) as caught:
+        open_lazy(path)
+    wanted = f"{path}: reading DM4 takes rosettasciio; pip install 'a2ibench[formats]'"
+    assert str(caught.value) == wanted
