@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.contracts import decimal_spacing
 from a2ibench.data.formats.metadata import assumed_axes, axis_order, check_sizes
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
@@ -142,6 +143,7 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 _MRC_HEADER = 1024
+_SINGLE = float(np.finfo(np.float32).eps)
 # IMOD marks its files, and those of its 8-bit ones that are signed; older ones and its default are unsigned.
 _IMOD_STAMP, _IMOD_SIGNED = 1146047817, 1
 
@@ -220,6 +222,9 @@ def _mrc_voxel_size(header: Any) -> tuple[float, float, float] | None:
     counts = [int(header[f"m{axis}"]) for axis in "zyx"]
     if min(counts) < 1:
         return None
-    # Edges of the cell are in angstrom.
-    z, y, x = (float(header["cella"][axis]) / count / 10 for axis, count in zip("zyx", counts, strict=True))
+    # Edges of the cell are in angstrom, in single precision.
+    z, y, x = (
+        decimal_spacing(float(header["cella"][axis]) / count / 10, within=_SINGLE)
+        for axis, count in zip("zyx", counts, strict=True)
+    )
     return z, y, x
