@@ -39,7 +39,7 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     expected = np.clip(interpolate(thin, AxialGrid(12, 50 / 15)), 0, 255)
     # Either of the two nearest grey levels where a value lies half-way between them.
     assert np.abs(written.data - expected).max() < 0.5001
-    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif", "iso.tif.png"]
+    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif", "iso.tif.json", "iso.tif.png"]
     assert image.imread(tmp_path / "iso.tif.png").ndim == 3
 
 

@@ -40,7 +40,7 @@ def test_every_format_holds_what_memory_holds(stack, tmp_path, name) -> None:
     np.testing.assert_array_equal(found, expected.data)
     assert voxel_size == pytest.approx((10, 10, 10))
     assert told[-1] == ("reconstruct", found.size, found.size)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.json", f"{name}.png"]
 
 
 @pytest.mark.parametrize("kind", ["tiff", "big-endian", "hdf5", "zarr", "mrc", "npy", "slices"])
@@ -218,5 +218,5 @@ def test_a_figure_that_fails_takes_nothing_back(stack, tmp_path, monkeypatch, ca
     monkeypatch.setattr(reconstruct, fails, unreadable)
     target = tmp_path / "\x1b[31m.tif"
     assert a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, crop=CORNER) == target
-    assert list(tmp_path.iterdir()) == [target]
+    assert sorted(tmp_path.iterdir()) == [target, target.with_name(f"{target.name}.json")]
     assert caplog.messages == [rf"{tmp_path}/\x1b[31m.tif.png: figure left out: MemoryError"]

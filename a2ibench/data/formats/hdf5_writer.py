@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import decimal_spacing
 from a2ibench.data.formats.raw_writer import OneFile, RawFile, gathered
-from a2ibench.data.writing.layout import HISTORY_KEY, ZYX, Layout, Notes, Voxels, block_at, clipped, parts, starts
+from a2ibench.data.writing.layout import (
+    HISTORY_KEY,
+    ZYX,
+    Layout,
+    Notes,
+    Voxels,
+    block_at,
+    clipped,
+    parts,
+    starts,
+)
 
 _BLOCK = (256, 256, 256)
 _CHUNK = (64, 64, 64)

@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-
 from a2ibench.contracts import decimal_spacing
 from a2ibench.data.formats.raw_writer import ContiguousFile
 from a2ibench.data.writing.layout import HISTORY_KEY, Layout

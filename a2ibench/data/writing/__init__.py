@@ -22,7 +22,7 @@ from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
-__all__ = ["Writer", "create"]
+__all__ = ["Writer", "check_ome_version", "create"]
 
 _logger = logging.getLogger("a2ibench")
 
@@ -71,9 +71,9 @@ def create(
     Parameters
     ----------
     path : str or Path
-        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr), .tif or .tiff (TIFF for ImageJ;
-        int8, and what would exceed 4 GiB, with OME metadata), .ome.tif or .ome.tiff (OME-TIFF, BigTIFF where
-        it would exceed 4 GiB), .h5 or .hdf5 (HDF5), .mrc (MRC2014; uint8 is stored as uint16).
+        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr), .tif or .tiff (TIFF for
+        ImageJ; int8, and what would exceed 4 GiB, with OME metadata), .ome.tif or .ome.tiff (OME-TIFF,
+        BigTIFF where it would exceed 4 GiB), .h5 or .hdf5 (HDF5), .mrc (MRC2014; uint8 is stored as uint16).
     shape : tuple of int
         Voxels along (z, y, x).
     dtype : dtype
@@ -103,8 +103,9 @@ def create(
     Raises
     ------
     InputError
-        If the format, its version or the dtype is not known, the output exists, another process writes it, an interrupted one
-        has another identity, or its folder does not exist, may not be written to or has too little room.
+        If the format, its version or the dtype is not known, the output exists, another process writes it, an
+        interrupted one has another identity, or its folder does not exist, may not be written to or has too
+        little room.
     """
     path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
     check_ome_version(path, ome_version)
@@ -168,8 +169,9 @@ def _is_zarr(path: Path) -> bool:
 
 
 def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
+    version = getattr(target, "version", None)
     return {
-        "format": type(target).__name__,
+        **({} if version is None else {"ome_version": version}),
         "shape": layout.shape,
         "dtype": layout.dtype.name,
         "voxel_size": layout.voxel_size,

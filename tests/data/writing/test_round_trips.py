@@ -132,7 +132,9 @@ def test_the_voxel_size_is_read_back_to_the_last_digit(tmp_path, name, nm):
 
 def test_lengths_in_metadata_are_decimals(tmp_path):
     def length_texts(path):
-        content = "".join(file.read_text() for file in path.rglob("*") if file.name in ("zarr.json", ".zattrs"))
+        content = "".join(
+            file.read_text() for file in path.rglob("*") if file.name in ("zarr.json", ".zattrs")
+        )
         return re.findall(r"\d+\.\d{7,}", content)
 
     voxels, voxel_size = noise((70, 150, 150), "uint8"), (0.1 + 0.2, 4.6000000000000005, 0.7 * 3)

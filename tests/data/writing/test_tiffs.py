@@ -40,7 +40,9 @@ def test_a_stack_for_imagej(tmp_path, name, dtype):
     assert tags["ResolutionUnit"].value == 1
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("a.ome.tif", "uint8"), ("a.ome.tiff", "int16"), ("a.tif", "int8")])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("a.ome.tif", "uint8"), ("a.ome.tiff", "int16"), ("a.tif", "int8")]
+)
 def test_a_stack_with_ome_metadata(tmp_path, name, dtype):
     # ImageJ knows no signed bytes.
     voxels = noise((5, 20, 30), dtype)
