@@ -29,8 +29,9 @@ _STEEPEST = 4.0
 _TAIL = 0.05
 _SAMPLE, _LEAST = 1 << 19, 64
 _VOXELS, _DEPTH = 1 << 24, 64
-# What tells padding from tissue looks at so many voxels around.
-_AROUND = 3
+# The sharp corners of padding are so many voxels wide, and areas of it are told by as many around.
+_CORNER = 3
+_AROUND = 2 * _CORNER
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,9 +216,21 @@ def _with_padding(
         grown.append(slice(first, last))
         inside.append(slice(start - first, stop - first))
     voxels = np.asarray(data[box[0], grown[0], grown[1]])
-    empty = np.stack([padded(plane, padding) for plane in voxels])
+    empty = np.stack([_empty(plane, padding) for plane in voxels])
     kept = slice(None), *inside
     return np.ascontiguousarray(voxels[kept]), empty[kept]
+
+
+def _empty(plane: NDArray[Any], padding: tuple[float, ...]) -> NDArray[np.bool_]:
+    """Return which voxels are padding: in areas of its grey levels, or in corners of these."""
+    from scipy.ndimage import maximum_filter
+
+    mask = np.zeros(plane.shape, np.bool_)
+    for level in padding:
+        areas = padded(plane, (level,))
+        if areas.any():
+            mask |= maximum_filter(areas, 2 * _CORNER + 1) & (plane == level)
+    return mask
 
 
 def _measured(data: Any, padding: tuple[float, ...], progress: Progress) -> Iterator[tuple[float, float]]:
@@ -254,12 +267,14 @@ def _slabs(data: Any) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def _level(parts: list[NDArray[Any]]) -> tuple[float, float]:
-    values = np.concatenate(parts).astype(np.float64)
-    values = values[np.isfinite(values)]
-    tail = int(_TAIL * values.size)
+    values = np.concatenate(parts)
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
     if values.size < _LEAST:
         return math.nan, math.nan
-    middle = np.partition(values, (tail, values.size - 1 - tail))[tail : values.size - tail]
+    # Sorted, so that sums are the same in whatever pieces a slice was read.
+    tail = int(_TAIL * values.size)
+    middle = np.sort(values)[tail : values.size - tail].astype(np.float64)
     deviation = float(middle.std())
     return (float(middle.mean()), deviation) if deviation > 0 else (math.nan, math.nan)
 

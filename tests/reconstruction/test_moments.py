@@ -68,6 +68,7 @@ MOMENTS = {
     "before the end": (Writer, "publish"),
     "before the checkpoint": (reconstruct, "keep"),
     "amid the checkpoint": (checkpoints, "flush_tree"),
+    "before the history": (reconstruct, "write_beside"),
     "before the figure": (reconstruct, "_draw"),
     "before the hidden folder goes": (Writer, "finish"),
 }

@@ -274,11 +274,15 @@ class MrcFile(ContiguousFile):
 
 
 def _labels(history: Mapping[str, Any]) -> list[str]:
-    entries = [f"{name}: {value};".encode("ascii", "backslashreplace") for name, value in _flattened(history)]
-    # Lines are broken between entries, where there is room for that.
-    text = " ".join(entry.decode().replace(" ", _NO_BREAK) for entry in entries) or _LABEL
+    text = " ".join(_unbroken(f"{name}: {value};") for name, value in _flattened(history)) or _LABEL
     lines = textwrap.wrap(text, _CHARACTERS, max_lines=_LABELS, placeholder=" ...", break_on_hyphens=False)
     return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def _unbroken(entry: str) -> str:
+    """Return an entry in ASCII that stays in one line, where there is room for that."""
+    text = entry.encode("ascii", "backslashreplace").decode()
+    return text.replace(" ", _NO_BREAK) if len(text) <= _CHARACTERS else text
 
 
 def _flattened(history: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
