@@ -272,9 +272,9 @@ def _level(parts: list[NDArray[Any]]) -> tuple[float, float]:
         values = values[np.isfinite(values)]
     if values.size < _LEAST:
         return math.nan, math.nan
-    # Sorted, so that sums are the same in whatever pieces a slice was read.
+    # Sorted, so that sums do not depend on how a slice was read; stable is a radix sort for short integers.
     tail = int(_TAIL * values.size)
-    middle = np.sort(values)[tail : values.size - tail].astype(np.float64)
+    middle = np.sort(values, kind="stable")[tail : values.size - tail].astype(np.float64)
     deviation = float(middle.std())
     return (float(middle.mean()), deviation) if deviation > 0 else (math.nan, math.nan)
 
