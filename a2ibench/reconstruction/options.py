@@ -161,6 +161,7 @@ class ReconstructOptions:
         "0.4|0.5",
         doc='Version of an output that is OME-Zarr: ``"0.5"`` (by default), or ``"0.4"`` for programs that '
         "read nothing newer.",
+        check=lambda version: None if version is None else str(version),
     ).default()
     fill_missing: bool = Option(
         "Take missing chunks of INPUT for empty ones.",

@@ -123,7 +123,8 @@ def reconstruct_between(
         How it was asked for, kept in the history beside the output; by default the call of Python.
     """
     command, given_source = command or as_call(source, target, options), str(source)
-    check_ome_version(target, options.ome_version)
+    ome_version = check_option("ome_version", options)
+    check_ome_version(target, ome_version)
     source = located(source)
     given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
     given = None if given is None else given.absolute()
@@ -163,7 +164,7 @@ def reconstruct_between(
             overwrite=options.overwrite,
             # Around a narrow piece a network restores more than is kept.
             rows=int(method.halo[1]) == 0,
-            ome_version=options.ome_version,
+            ome_version=ome_version,
             history=history.to_json(),
         ) as writer:
             try:

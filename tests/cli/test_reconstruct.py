@@ -57,6 +57,24 @@ def test_an_existing_file_is_replaced_only_on_request(cli: Cli, catalogue: Path,
     assert "isotropic; nothing to reconstruct" in again.stderr
 
 
+def test_slices_are_matched_and_older_readers_served_on_request(
+    cli: Cli, catalogue: Path, tmp_path: Path
+) -> None:
+    source, target = catalogue.parent / "thin.tif", tmp_path / "iso.ome.zarr"
+    words = ("reconstruct", source, target, "--method", "cubic", "--voxel-size", "50,15,15", "--match-slices")
+    done = cli(*words, "--ome-version", "0.4")
+    assert done.returncode == 0, done.stderr
+    assert " of 12 slices matched by more than 5 % of their contrast" in done.stderr
+    assert (target / ".zattrs").is_file()
+    told = json.loads((tmp_path / "iso.ome.zarr.json").read_text())
+    assert told["command"].startswith("a2ibench reconstruct ")
+    assert told["command"].endswith("--match-slices --ome-version 0.4")
+    refused = cli(*words[:2], tmp_path / "iso.tif", *words[3:], "--ome-version", "0.4")
+    assert refused.returncode == 2
+    assert "--ome-version: " in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_interrupted_it_says_that_the_same_command_goes_on(
     catalogue: Path, environment: None, tmp_path: Path

@@ -43,6 +43,23 @@ def test_every_format_holds_what_memory_holds(stack, tmp_path, name) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.json", f"{name}.png"]
 
 
+@pytest.mark.parametrize(("given", "found"), [(None, 3), ("0.5", 3), ("0.4", 2), (0.4, 2)])
+def test_the_version_of_ome_zarr(stack, tmp_path, given, found) -> None:
+    options = {"voxel_size": NM, "crop": CORNER, "ome_version": given}
+    target = a2ibench.reconstruct_file(stack, tmp_path / "o.ome.zarr", "cubic", **options)
+    assert zarr.open_group(target, mode="r").metadata.zarr_format == found
+    assert read(target)[1] == (10, 10, 10)
+
+
+def test_only_ome_zarr_has_a_version_and_nothing_is_read_otherwise(tmp_path) -> None:
+    with pytest.raises(
+        InputError, match=r"ome_version: .*o\.tif is no OME-Zarr; give an output that ends in"
+    ):
+        a2ibench.reconstruct_file("nowhere.tif", tmp_path / "o.tif", "cubic", ome_version="0.4")
+    with pytest.raises(InputError, match=r"ome_version: got 1; give 0\.4 or 0\.5"):
+        a2ibench.reconstruct_file("nowhere.tif", tmp_path / "o.zarr", "cubic", ome_version="1")
+
+
 @pytest.mark.parametrize("kind", ["tiff", "big-endian", "hdf5", "zarr", "mrc", "npy", "slices"])
 def test_every_format_is_read(stack, tmp_path, kind) -> None:
     voxels, source = tifffile.imread(stack)[:, :64, :80], tmp_path / "in"
