@@ -27,7 +27,9 @@ CHANGED = 0.05
 # A slice that is so much flatter or steeper than its neighbours is damaged, and matching would blow up noise.
 _STEEPEST = 4.0
 _TAIL = 0.05
-_SAMPLE, _LEAST = 1 << 19, 64
+_SAMPLE = 1 << 19
+# Of a slice with less tissue, or of so few voxels, mean and contrast are anything.
+_TISSUE, _FEWEST = 0.02, 64
 _VOXELS, _DEPTH = 1 << 24, 64
 # The sharp corners of padding are so many voxels wide, and areas of it are told by as many around.
 _CORNER = 3
@@ -113,24 +115,14 @@ def find_matching(data: Any, *, progress: Progress = silent) -> Matching:
 
 
 _SLICES = "slices.json"
+_SHOWN = 8
 
 
 def matched_slices(crop: Crop, scratch: Path, name: str, progress: Progress) -> Matched:
     """Return a volume whose slices are matched as they are read, by what is found now or was found before."""
 
     def found() -> dict[str, Any]:
-        matching = find_matching(crop, progress=progress)
-        told = matching.summary()
-        left = f", {len(matching.left)} could not be matched" if matching.left else ""
-        log.info(
-            "%s: %d of %d slices matched by more than %g %% of their contrast%s",
-            printable(name),
-            told["changed"],
-            told["slices"],
-            100 * CHANGED,
-            left,
-        )
-        return matching.to_json()
+        return _found(crop, name, progress).to_json()
 
     return Matched(crop, Matching.from_json(read_or_compute(scratch / _SLICES, found)))
 
@@ -147,9 +139,25 @@ def matched_volume(volume: Volume, *, progress: Progress = silent) -> Volume:
     An intensity range that differs from what would be found is one that was declared, and stays.
     """
     declared = find_levels(volume.data, volume.name).intensity != tuple(volume.intensity)
-    data = Matched(volume.data, find_matching(volume.data, progress=progress))[:, :, :]
+    data = Matched(volume.data, _found(volume.data, volume.name, progress))[:, :, :]
     levels = find_levels(data, volume.name, declared=volume.intensity if declared else None)
     return replace(volume, data=data, **levels._asdict())
+
+
+def _found(data: Any, name: str, progress: Progress) -> Matching:
+    """Find what matches slices, and say how many it changes and which it cannot."""
+    matching = find_matching(data, progress=progress)
+    told = matching.summary()
+    shown = ", ".join(map(str, matching.left[:_SHOWN])) + (", ..." if len(matching.left) > _SHOWN else "")
+    log.info(
+        "%s: %d of %d slices matched by more than %g %% of their contrast%s",
+        printable(name),
+        told["changed"],
+        told["slices"],
+        100 * CHANGED,
+        f"; without tissue or damaged, so left as they are: {shown}" if shown else "",
+    )
+    return matching
 
 
 class Matched:
@@ -236,11 +244,12 @@ def _empty(plane: NDArray[Any], padding: tuple[float, ...]) -> NDArray[np.bool_]
 def _measured(data: Any, padding: tuple[float, ...], progress: Progress) -> Iterator[tuple[float, float]]:
     """Yield mean and standard deviation of each slice; NaN of those without tissue."""
     step = math.ceil(math.sqrt(max(1.0, data.shape[1] * data.shape[2] / _SAMPLE)))
+    least = max(_FEWEST, _TISSUE * (data.shape[1] // step) * (data.shape[2] // step))
     slab: list[list[NDArray[Any]]] = []
     at = 0
     for z, y, x in _slabs(data):
         if z.start != at:
-            yield from map(_level, slab)
+            yield from (_level(parts, least) for parts in slab)
             slab, at = [], z.start
             progress("slices", at, data.shape[0])
         voxels, empty = _with_padding(data, (z, y, x), padding)
@@ -249,7 +258,7 @@ def _measured(data: Any, padding: tuple[float, ...], progress: Progress) -> Iter
         for number, plane in enumerate(voxels):
             picked = plane[grid]
             slab[number].append(picked[~empty[number][grid]] if empty is not None else picked.ravel())
-    yield from map(_level, slab)
+    yield from (_level(parts, least) for parts in slab)
     progress("slices", data.shape[0], data.shape[0])
 
 
@@ -266,11 +275,11 @@ def _slabs(data: Any) -> Iterator[tuple[slice, slice, slice]]:
                 yield slice(z, min(z + deep, depth)), slice(y, min(y + high, height)), slice(x, x + wide)
 
 
-def _level(parts: list[NDArray[Any]]) -> tuple[float, float]:
+def _level(parts: list[NDArray[Any]], least: float) -> tuple[float, float]:
     values = np.concatenate(parts)
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]
-    if values.size < _LEAST:
+    if values.size < least:
         return math.nan, math.nan
     # Sorted, so that sums do not depend on how a slice was read; stable is a radix sort for short integers.
     tail = int(_TAIL * values.size)

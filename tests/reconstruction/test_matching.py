@@ -131,6 +131,20 @@ def test_a_damaged_slice_is_left_and_hot_voxels_do_not_count():
     assert abs(found.gains[30] - expected.gains[30]) < 0.02
 
 
+def test_what_cannot_be_matched_is_named(tmp_path, caplog):
+    voxels = stored(tissue().clip(5, 250))
+    voxels[7] = 0
+    # Too little tissue to tell anything of the slice.
+    voxels[30] = 0
+    voxels[30, :16, :16] = 200
+    volume = a2ibench.Volume(voxels, NM, (0.0, 255.0), "a stack")
+    with caplog.at_level("INFO", "a2ibench"):
+        found = matching.matched_volume(volume)
+    np.testing.assert_array_equal(found.data[[7, 30]], voxels[[7, 30]])
+    (line,) = [message for message in caplog.messages if "slices matched" in message]
+    assert line.endswith("; without tissue or damaged, so left as they are: 7, 30")
+
+
 def test_boxes_are_the_same_as_the_whole():
     given = stored(flickering(tissue()))
     y, x = np.mgrid[:150, :170]

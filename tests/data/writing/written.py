@@ -24,7 +24,7 @@ IDENTITY = {"method": "cubic", "input": "abc"}
 
 def create(path, *arguments, **options):
     """Begin to write a volume; OME-Zarr of version 0.4 where the name says old."""
-    version = "0.4" if Path(path).name == "old.ome.zarr" else None
+    version = "0.4" if Path(path).name.endswith("old.ome.zarr") else None
     return writing.create(path, *arguments, **({"ome_version": version} | options))
 
 
