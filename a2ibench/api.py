@@ -164,6 +164,7 @@ def reconstruct(
     settings: Mapping[str, Value] | Sequence[str] | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
+    match_slices: bool = False,
 ) -> Volume:
     """Train a method on an anisotropic volume, in this process, and reconstruct it isotropically.
 
@@ -198,6 +199,7 @@ def reconstruct(
         budget=budget,
         settings=settings or {},
         checkpoint=checkpoint,
+        match_slices=match_slices,
         progress=progress,
     )
     return reconstruct_in_memory(volume, options)
@@ -227,6 +229,8 @@ def reconstruct_file(
     checkpoint: str | Path | None = None,
     save_checkpoint: str | Path | bool | None = True,
     checkpoint_every: str | float = "60s",
+    match_slices: bool = False,
+    ome_version: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -234,7 +238,8 @@ def reconstruct_file(
 
     Memory does not grow with the stack. Interrupted, even with ``kill -9``, the same call goes on with the
     training, with the first block that is not written yet, or with what is missing beside a complete output.
-    A figure of three planes is left beside the output, as NAME.png, and what was trained in NAME.checkpoint.
+    A figure of three planes is left beside the output, as NAME.png, how it came about in NAME.json, and what
+    was trained in NAME.checkpoint.
 
     Parameters
     ----------
@@ -280,6 +285,8 @@ def reconstruct_file(
         checkpoint=checkpoint,
         save_checkpoint=save_checkpoint,
         checkpoint_every=checkpoint_every,
+        match_slices=match_slices,
+        ome_version=ome_version,
         fill_missing=fill_missing,
         overwrite=overwrite,
         progress=progress,

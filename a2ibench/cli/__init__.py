@@ -72,7 +72,9 @@ class Stopped(Exception):  # noqa: N818 (it is what happened, and no error of ou
 def _run(words: list[str]) -> int:
     with watched_interrupts(), no_exit():
         try:
-            code = int(app(words, prog_name="a2ibench", standalone_mode=False) or ExitCode.OK)
+            code = int(
+                app(words, prog_name="a2ibench", standalone_mode=False, obj=tuple(words)) or ExitCode.OK
+            )
         except (SystemExit, ProcessEnded) as error:
             # click, too, ends the program where its output cannot be written.
             if isinstance(error.__context__, BrokenPipeError):

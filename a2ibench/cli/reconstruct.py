@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from a2ibench.reconstruction.options import ReconstructOptions
 
 @takes(ReconstructOptions)
 def reconstruct_file(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -25,14 +27,16 @@ def reconstruct_file(
     ],
     target: Annotated[
         Path,
-        typer.Argument(metavar="OUTPUT", help="File to write: .ome.zarr, .zarr, .tif, .h5 or .mrc."),
+        typer.Argument(
+            metavar="OUTPUT", help="File to write: .ome.zarr, .zarr, .tif, .ome.tif, .h5 or .mrc."
+        ),
     ],
     given: dict[str, Any],
 ) -> None:
     """Train a method on a stack of any size and write its isotropic reconstruction, block by block.
 
-    Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT,
-    and in OUTPUT.checkpoint what was trained, for other stacks.
+    Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT, in
+    OUTPUT.json how it came about, and in OUTPUT.checkpoint what was trained, for other stacks.
 
     Exit codes: 0 written; 2 bad input; 130 interrupted.
     """
@@ -42,6 +46,7 @@ def reconstruct_file(
     # Before any plugin is loaded, which may change the working folder.
     place, target = located(source), target.absolute()
     given |= {name: value.absolute() for name, value in given.items() if isinstance(value, Path)}
+    command = shlex.join(["a2ibench", *context.obj])
     lines = PhaseLines()
 
     def progress(phase: str, done: float, total: float, **values: float) -> None:
@@ -51,7 +56,8 @@ def reconstruct_file(
 
     try:
         with shown_messages():
-            written = reconstruct_between(place, target, ReconstructOptions(**given, progress=progress))
+            options = ReconstructOptions(**given, progress=progress)
+            written = reconstruct_between(place, target, options, command=command)
         say(written.output)
     except KeyboardInterrupt:
         say(f"{target}: not complete; the same command goes on where it stopped", err=True)

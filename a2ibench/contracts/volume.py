@@ -14,6 +14,18 @@ def same_spacing(y: float, x: float) -> bool:
     return math.isclose(y, x, rel_tol=0.01)
 
 
+def decimal_spacing(length: float, *, within: float = 1e-9) -> float:
+    """Return the number of the fewest decimal digits that equals a length to a fraction of `within`.
+
+    What units and ratios leave behind of a length, such as 4.6000000000000005, is 4.6 again.
+    """
+    for digits in range(1, 17):
+        found = float(f"{length:.{digits}g}")
+        if math.isclose(found, length, rel_tol=within):
+            return found
+    return length
+
+
 def is_isotropic(voxel_size: tuple[float, float, float]) -> bool:
     """Whether spacings (z, y, x) are equal enough, each to `same_spacing`, for voxels to be cubes."""
     z, y, x = voxel_size

@@ -46,7 +46,7 @@ class Crop:
                     f"{volume.source}: crop is {start}:{stop} along {axis}, but the volume has {size} voxels "
                     f"there; give a start below the stop, and a stop of at most {size}"
                 )
-        self._first = tuple(start for start, _ in ends)
+        self.first = tuple(start for start, _ in ends)
         z, y, x = (stop - start for start, stop in ends)
         self.shape = (z, y, x)
         self.dtype = np.dtype(np.float32) if volume.dtype.kind == "f" else volume.dtype
@@ -62,7 +62,7 @@ class Crop:
         """
         z, y, x = (
             slice(first + start, first + stop)
-            for first, part, size in zip(self._first, box, self.shape, strict=True)
+            for first, part, size in zip(self.first, box, self.shape, strict=True)
             for start, stop, _ in [part.indices(size)]
         )
         return native(self._volume[z, y, x])

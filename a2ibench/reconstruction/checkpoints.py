@@ -202,6 +202,14 @@ def built_method(options: MethodOptions, seed: int) -> Method:
     return method
 
 
+def loaded_method(options: MethodOptions, seed: int) -> Method:
+    """Return the method of a checkpoint."""
+    method = built_method(options, seed)
+    if options.checkpoint is not None:
+        method.load(options.checkpoint)
+    return method
+
+
 def _save(method: Method, folder: Path) -> None:
     temporary = folder.with_name(f"{folder.name}.new")
     remove_with_checksum(temporary)

@@ -37,6 +37,7 @@ def identity(
         "crop": options.crop,
         "ratio": ratio,
         "intensity": options.intensity,
+        "match_slices": options.match_slices,
         "settings": dict(method.settings),
         "files": {
             name: content_sha256(Path(value))
@@ -66,8 +67,7 @@ def content(volume: LazyVolume, crop: Crop, files: list[Path]) -> str:
     Of local volumes it is that of all bytes of their files; of a small crop that of its voxels. Of remote
     ones it is what the server tells of the file, and a few boxes.
     """
-    part, whole = math.prod(crop.shape), math.prod(volume.shape)
-    if files and part * _SMALL < whole:
+    if files and _is_small(volume, crop):
         return _voxels(crop)
     if not files:
         return fingerprint(crop) + _source_version(volume.source)
@@ -82,6 +82,17 @@ def content(volume: LazyVolume, crop: Crop, files: list[Path]) -> str:
     for path in read:
         digest.update(content_sha256(path).encode())
     return digest.hexdigest()
+
+
+def file_sha256(volume: LazyVolume, crop: Crop, files: list[Path]) -> str | None:
+    """Return the SHA-256 of an input that is one local file; None where `content` does not read it all."""
+    if len(files) != 1 or not files[0].is_file() or _is_small(volume, crop):
+        return None
+    return content_sha256(files[0])
+
+
+def _is_small(volume: LazyVolume, crop: Crop) -> bool:
+    return math.prod(crop.shape) * _SMALL < math.prod(volume.shape)
 
 
 def _voxels(crop: Crop) -> str:

@@ -20,7 +20,17 @@ from a2ibench.bench.options import (
     checked_folder,
 )
 from a2ibench.bench.specs import settings_of_one
-from a2ibench.contracts import AxialGrid, Budget, Context, Method, Progress, Volume, same_spacing, silent
+from a2ibench.contracts import (
+    AxialGrid,
+    Budget,
+    Context,
+    Method,
+    Progress,
+    Volume,
+    decimal_spacing,
+    same_spacing,
+    silent,
+)
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.errors import InputError, OptionError
 from a2ibench.protocol.profiles import PROFILES, Profile, training_settings
@@ -140,6 +150,19 @@ class ReconstructOptions:
         check=lambda folder: checked_folder(folder or False),
     ).default(True)
     checkpoint_every: str | float = CHECKPOINT_EVERY.default("60s")
+    match_slices: bool = Option(
+        "Match slices that flicker in mean and contrast to those around them.",
+        type=bool,
+        doc="Bring mean and contrast of every slice to what a robust line through the 17 slices around it "
+        "tells, before anything else: for stacks that flicker.",
+    ).default(False)
+    ome_version: str | None = Option(
+        "Version of an OUTPUT that is OME-Zarr; 0.5 by default.",
+        "0.4|0.5",
+        doc='Version of an output that is OME-Zarr: ``"0.5"`` (by default), or ``"0.4"`` for programs that '
+        "read nothing newer.",
+        check=lambda version: None if version is None else str(version),
+    ).default()
     fill_missing: bool = Option(
         "Take missing chunks of INPUT for empty ones.",
         type=bool,
@@ -269,7 +292,9 @@ def spacings(options: ReconstructOptions, stored: VoxelSize | None, name: str) -
             f"{name}: lateral spacings differ (y {y:g} nm, x {x:g} nm); resample to equal spacings first"
         )
     ratio = _ratio(options, z, y, name)
-    return Spacings((y * ratio, y, x), (z / ratio, y, x), ratio)
+    if options.ratio is None and options.target_spacing is None:
+        return Spacings((z, y, x), (y, y, x), ratio)
+    return Spacings((y * ratio, y, x), (decimal_spacing(z / ratio), y, x), ratio)
 
 
 def _ratio(options: ReconstructOptions, z: float, y: float, name: str) -> float:

@@ -34,6 +34,7 @@ class Places(NamedTuple):
 
     output: Path
     figure: Path
+    history: Path
     checkpoint: Path | None
     partial: Path
 
@@ -43,7 +44,8 @@ def places(target: Path, checkpoint: Path | bool) -> Places:
     output = target.absolute()
     beside = output.with_name(f"{output.name}.checkpoint")
     kept = (beside if checkpoint else None) if isinstance(checkpoint, bool) else checkpoint.absolute()
-    return Places(output, output.with_name(f"{output.name}.png"), kept, hidden(output))
+    figure, history = (output.with_name(f"{output.name}.{suffix}") for suffix in ("png", "json"))
+    return Places(output, figure, history, kept, hidden(output))
 
 
 def located(source: str | Path) -> str | Path:
@@ -118,7 +120,7 @@ def check_apart(read: Iterable[Path], written: Places) -> None:
                 raise InputError(f"{path}: is {name} and {other_name}; give one of them another name")
 
 
-_NAMES = ("output", "figure", "checkpoint", "folder of unfinished work")
+_NAMES = ("output", "figure", "history", "checkpoint", "folder of unfinished work")
 
 
 def _meeting(given: Path, written: Path) -> str | None:

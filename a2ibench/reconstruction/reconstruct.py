@@ -16,7 +16,7 @@ from a2ibench.contracts import AxialGrid, Context, Method, Volume
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled
 from a2ibench.data.prepare import Crop, check_finite
-from a2ibench.data.writing import Writer, create
+from a2ibench.data.writing import Writer, check_ome_version, create
 from a2ibench.errors import A2IBenchError, InputError, OptionError, one_line, printable
 from a2ibench.files import disk_errors
 from a2ibench.protocol.blocks import reconstruct_volume
@@ -30,13 +30,22 @@ from a2ibench.reconstruction.checkpoints import (
     from_json,
     has_learnt,
     keep,
+    loaded_method,
     log_training,
     read_or_compute,
     to_json,
     trained_levels,
     trained_method,
 )
-from a2ibench.reconstruction.identity import content, identity
+from a2ibench.reconstruction.history import (
+    as_call,
+    check_history_free,
+    history_of,
+    input_of,
+    write_beside,
+)
+from a2ibench.reconstruction.identity import content, file_sha256, identity
+from a2ibench.reconstruction.matching import matched_slices, matched_volume, matching_told
 from a2ibench.reconstruction.options import (
     MethodOptions,
     ReconstructOptions,
@@ -66,6 +75,8 @@ def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume
     method: Method = host().build("method", resolved.method, **resolved.settings)
     volume = replace(volume, data=np.ascontiguousarray(volume.data))
     check_finite(volume.data, volume.name)
+    if options.match_slices:
+        volume = matched_volume(volume, progress=ctx.progress)
     trained = trained_levels(checkpoint, volume)
     if trained is not None:
         found = find_levels(volume.data, volume.name)
@@ -95,8 +106,25 @@ class Written(NamedTuple):
     figure: Path
 
 
-def reconstruct_between(source: str | Path, target: Path, options: ReconstructOptions) -> Written:
-    """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`."""
+def reconstruct_between(
+    source: str | Path, target: Path, options: ReconstructOptions, *, command: str | None = None
+) -> Written:
+    """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`.
+
+    Parameters
+    ----------
+    source : str or Path
+        File, folder or address of the stack.
+    target : Path
+        The output.
+    options : ReconstructOptions
+        What is asked for.
+    command : str, optional
+        How it was asked for, kept in the history beside the output; by default the call of Python.
+    """
+    command, given_source = command or as_call(source, target, options), str(source)
+    ome_version = check_option("ome_version", options)
+    check_ome_version(target, ome_version)
     source = located(source)
     given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
     given = None if given is None else given.absolute()
@@ -108,6 +136,7 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
         check_apart(files if given is None else [*files, given], written)
         if written.checkpoint is not None:
             check_replaceable(written.checkpoint)
+        check_history_free(written.history, overwrite=options.overwrite)
         spacing = spacings(options, volume.voxel_size, volume.source)
         crop = Crop(volume, options.crop)
         if crop.shape[0] < 2:
@@ -117,6 +146,15 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
         before = states(files)
         determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
         method = built_method(resolved, ctx.seed)
+        history = history_of(
+            input_of(volume, crop, determined["input"], file_sha256(volume, crop, files)),
+            spacing,
+            options,
+            resolved,
+            ctx,
+            determined,
+            method if given is None else loaded_method(resolved, ctx.seed),
+        )
         with create(
             written.output,
             shape,
@@ -126,6 +164,8 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
             overwrite=options.overwrite,
             # Around a narrow piece a network restores more than is kept.
             rows=int(method.halo[1]) == 0,
+            ome_version=ome_version,
+            history=history.to_json(),
         ) as writer:
             try:
                 if written.checkpoint is not None and not options.overwrite:
@@ -148,14 +188,22 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
             if written.checkpoint is not None:
                 with disk_errors(written.checkpoint):
                     keep(writer.scratch, written.checkpoint)
-            figure = written.output.with_name(f"{written.output.name}.png")
+            with disk_errors(written.history):
+                write_beside(
+                    written.history,
+                    history,
+                    command=command,
+                    source=given_source,
+                    output=written.output,
+                    matching=matching_told(writer.scratch),
+                )
             try:
-                _draw(figure, crop, written.output, spacing, options.method)
+                _draw(written.figure, crop, written.output, spacing, options.method)
             except Exception as error:
                 # The reconstruction is finished; nothing that happens here may take that back.
-                _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
+                _logger.warning("%s: figure left out: %s", printable(str(written.figure)), one_line(error))
             writer.finish()
-        return Written(written.output, figure)
+        return Written(written.output, written.figure)
 
 
 def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
@@ -195,18 +243,19 @@ def _fill(
     ctx: Context,
     name: str,
 ) -> None:
-    bare = Volume(crop, spacing.given, options.intensity or (0.0, 1.0), name)
+    data = matched_slices(crop, writer.scratch, name, ctx.progress) if options.match_slices else crop
+    bare = Volume(data, spacing.given, options.intensity or (0.0, 1.0), name)
 
     def levels_of_all() -> dict[str, Any]:
         trained = trained_levels(resolved.checkpoint, bare)
-        found = find_levels(crop, name, declared=options.intensity, progress=ctx.progress)
+        found = find_levels(data, name, declared=options.intensity, progress=ctx.progress)
         own = replace(bare, **found._asdict())
         return to_json(applied(trained, own, declared=options.intensity is not None))
 
     volume = from_json(read_or_compute(writer.scratch / INTENSITY, levels_of_all), bare)
 
     def sample() -> Volume:
-        return training_volume(crop, volume, seed=ctx.seed, progress=ctx.progress)
+        return training_volume(data, volume, seed=ctx.seed, progress=ctx.progress)
 
     method = trained_method(resolved, volume, sample, ctx, writer.scratch, writer.forget)
     with ExitStack() as resources:

@@ -29,6 +29,7 @@ from a2ibench.data.writing.partial import (
 from a2ibench.files import disk_errors
 from a2ibench.protocol.blocks import Block, Fits, plan_blocks, reconstruct_block
 from a2ibench.protocol.intensity import quantise
+from a2ibench.reconstruction.matching import Matched
 
 # Voxels of a piece, halo included: they are held twice or three times in single precision.
 VOXELS, AXIAL_VOXELS = 3 << 26, 1 << 26
@@ -145,7 +146,9 @@ BYTES = 1 << 27
 _DEPTH, _SIDE, _TRIES = 16, 512, 12
 
 
-def training_volume(crop: Crop, like: Volume, *, seed: int, progress: Progress, most: int = BYTES) -> Volume:
+def training_volume(
+    crop: Crop | Matched, like: Volume, *, seed: int, progress: Progress, most: int = BYTES
+) -> Volume:
     """Return the volume in memory, or a sample of it where it is larger than `most` bytes.
 
     The sample is made of stacks of 16 consecutive slices and at most 512 x 512 voxels, cut at random places,
@@ -155,7 +158,7 @@ def training_volume(crop: Crop, like: Volume, *, seed: int, progress: Progress, 
 
     Parameters
     ----------
-    crop : Crop
+    crop : Crop or Matched
         The volume.
     like : Volume
         Gives voxel size, intensity range and name.
@@ -231,7 +234,7 @@ def unpacked(
         return replace(volume, data=Crop(resources.enter_context(open_lazy(file))))
 
 
-def _unpack(crop: Crop, file: Path, progress: Progress) -> None:
+def _unpack(crop: Crop | Matched, file: Path, progress: Progress) -> None:
     temporary = file.with_name("input.new")
     rows, done = crop.shape[1] * crop.shape[2], 0
     depth = max(1, _VOXELS // rows // crop.chunks[0]) * crop.chunks[0]

@@ -39,7 +39,7 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     expected = np.clip(interpolate(thin, AxialGrid(12, 50 / 15)), 0, 255)
     # Either of the two nearest grey levels where a value lies half-way between them.
     assert np.abs(written.data - expected).max() < 0.5001
-    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif", "iso.tif.png"]
+    assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif", "iso.tif.json", "iso.tif.png"]
     assert image.imread(tmp_path / "iso.tif.png").ndim == 3
 
 
@@ -55,6 +55,24 @@ def test_an_existing_file_is_replaced_only_on_request(cli: Cli, catalogue: Path,
     again = cli("reconstruct", target, tmp_path / "again.tif", "--method", "cubic")
     assert again.returncode == 2
     assert "isotropic; nothing to reconstruct" in again.stderr
+
+
+def test_slices_are_matched_and_older_readers_served_on_request(
+    cli: Cli, catalogue: Path, tmp_path: Path
+) -> None:
+    source, target = catalogue.parent / "thin.tif", tmp_path / "iso.ome.zarr"
+    words = ("reconstruct", source, target, "--method", "cubic", "--voxel-size", "50,15,15", "--match-slices")
+    done = cli(*words, "--ome-version", "0.4")
+    assert done.returncode == 0, done.stderr
+    assert " of 12 slices matched by more than 5 % of their contrast" in done.stderr
+    assert (target / ".zattrs").is_file()
+    told = json.loads((tmp_path / "iso.ome.zarr.json").read_text())
+    assert told["command"].startswith("a2ibench reconstruct ")
+    assert told["command"].endswith("--match-slices --ome-version 0.4")
+    refused = cli(*words[:2], tmp_path / "iso.tif", *words[3:], "--ome-version", "0.4")
+    assert refused.returncode == 2
+    assert "--ome-version: " in refused.stderr
+    assert refused.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")

@@ -40,7 +40,24 @@ def test_every_format_holds_what_memory_holds(stack, tmp_path, name) -> None:
     np.testing.assert_array_equal(found, expected.data)
     assert voxel_size == pytest.approx((10, 10, 10))
     assert told[-1] == ("reconstruct", found.size, found.size)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.json", f"{name}.png"]
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, 3), ("0.5", 3), ("0.4", 2), (0.4, 2)])
+def test_the_version_of_ome_zarr(stack, tmp_path, given, found) -> None:
+    options = {"voxel_size": NM, "crop": CORNER, "ome_version": given}
+    target = a2ibench.reconstruct_file(stack, tmp_path / "o.ome.zarr", "cubic", **options)
+    assert zarr.open_group(target, mode="r").metadata.zarr_format == found
+    assert read(target)[1] == (10, 10, 10)
+
+
+def test_only_ome_zarr_has_a_version_and_nothing_is_read_otherwise(tmp_path) -> None:
+    with pytest.raises(
+        InputError, match=r"ome_version: .*o\.tif is no OME-Zarr; give an output that ends in"
+    ):
+        a2ibench.reconstruct_file("nowhere.tif", tmp_path / "o.tif", "cubic", ome_version="0.4")
+    with pytest.raises(InputError, match=r"ome_version: got 1; give 0\.4 or 0\.5"):
+        a2ibench.reconstruct_file("nowhere.tif", tmp_path / "o.zarr", "cubic", ome_version="1")
 
 
 @pytest.mark.parametrize("kind", ["tiff", "big-endian", "hdf5", "zarr", "mrc", "npy", "slices"])
@@ -218,5 +235,5 @@ def test_a_figure_that_fails_takes_nothing_back(stack, tmp_path, monkeypatch, ca
     monkeypatch.setattr(reconstruct, fails, unreadable)
     target = tmp_path / "\x1b[31m.tif"
     assert a2ibench.reconstruct_file(stack, target, "cubic", voxel_size=NM, crop=CORNER) == target
-    assert list(tmp_path.iterdir()) == [target]
+    assert sorted(tmp_path.iterdir()) == [target, target.with_name(f"{target.name}.json")]
     assert caplog.messages == [rf"{tmp_path}/\x1b[31m.tif.png: figure left out: MemoryError"]

@@ -25,6 +25,7 @@ CASES = {
         },
     ),
     "cubic": ("cubic", "out.ome.zarr", {"ratio": 30.0}),
+    "matched": ("cubic", "out.ome.zarr", {"ratio": 30.0, "match_slices": True, "ome_version": "0.4"}),
 }
 
 
@@ -54,6 +55,7 @@ def fork():
     [
         ("network", SOME),
         ("cubic", SOME),
+        ("matched", SOME),
         *(pytest.param(case, MANY, marks=pytest.mark.slow) for case in CASES),
     ],
 )

@@ -68,6 +68,7 @@ MOMENTS = {
     "before the end": (Writer, "publish"),
     "before the checkpoint": (reconstruct, "keep"),
     "amid the checkpoint": (checkpoints, "flush_tree"),
+    "before the history": (reconstruct, "write_beside"),
     "before the figure": (reconstruct, "_draw"),
     "before the hidden folder goes": (Writer, "finish"),
 }
@@ -85,7 +86,7 @@ def test_the_same_call_finishes(call, whole, tmp_path, content, monkeypatch, mom
     for end, expected in whole.items():
         assert content(tmp_path / f"o.tif{end}") == expected
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"in.tif", "o.tif", "o.tif.png", "o.tif.checkpoint"}
+    assert names == {"in.tif", "o.tif", "o.tif.json", "o.tif.png", "o.tif.checkpoint"}
     with pytest.raises(InputError, match="exists already"):
         call()
 
@@ -254,7 +255,8 @@ def test_relative_names_mean_the_same_all_the_time(install_plugin, stack, tmp_pa
     first, second = (tifffile.imread(tmp_path / name) for name in ("a.tif", "b.tif"))
     np.testing.assert_array_equal(first, second)
     names = {path.name for path in tmp_path.glob("*tif*")}
-    assert names == {"in.tif", "a.tif", "a.tif.png", "a.tif.checkpoint", "b.tif", "b.tif.png"}
+    beside = {"a.tif.json", "a.tif.png", "a.tif.checkpoint", "b.tif.json", "b.tif.png"}
+    assert names == {"in.tif", "a.tif", "b.tif"} | beside
 
 
 def test_an_error_of_a_later_call_keeps_the_training_that_was_begun(

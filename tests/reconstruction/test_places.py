@@ -38,6 +38,7 @@ def folder(tmp_path, monkeypatch):
     Path("linked/0.tif").symlink_to("../first.tif")
     Path("link.tif").symlink_to("raw.tif")
     Path("f.tif.png").symlink_to("raw.tif")
+    Path("j.tif.json").symlink_to("raw.tif")
     Path("hard.tif").hardlink_to("raw.tif")
     Path("here").symlink_to(".")
     Path(".p.tif.partial").mkdir()
@@ -78,6 +79,7 @@ CASES = {
     "the checkpoint": ("o.tif.checkpoint", "o.tif"),
     "within the checkpoint": ("o.tif.checkpoint/0.tif", "o.tif"),
     "the figure": ("raw.tif", "f.tif"),
+    "the history": ("raw.tif", "j.tif"),
     "unfinished work": (".p.tif.partial/p.tif", "p.tif"),
 }
 
@@ -105,6 +107,7 @@ def test_the_input_is_kept(folder, case):
         ("x.zarr", "x.zarr"),
         ("x.zarr", "x.zarr/network"),
         ("x.tif", "x.tif.png"),
+        ("x.tif", "x.tif.json"),
         ("x.tif", ".x.tif.partial/a"),
     ],
 )

@@ -14,20 +14,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.contracts import decimal_spacing
 from a2ibench.data.formats.raw_writer import OneFile, RawFile, gathered
-from a2ibench.data.writing.layout import ZYX, Layout, Notes, Voxels, block_at, clipped, parts, starts
+from a2ibench.data.writing.layout import (
+    HISTORY_KEY,
+    ZYX,
+    Layout,
+    Notes,
+    Voxels,
+    block_at,
+    clipped,
+    parts,
+    starts,
+)
 
 _BLOCK = (256, 256, 256)
 _CHUNK = (64, 64, 64)
-_KEY = "volume"
+_NAME = "volume"
 
 
 class Hdf5File(OneFile):
     """A file of one dataset, ``volume``, in chunks that a viewer can load one by one.
 
     Its voxel size is told as ``element_size_um`` (ilastik, Fiji, this package) and as ``resolution`` in nm
-    (CREMI), its axes as dimension labels and as ``axistags`` (ilastik). All chunks are allocated at once,
-    uncompressed; then blocks go straight to where their chunks lie.
+    (CREMI), its axes as dimension labels and as ``axistags`` (ilastik), its history as JSON in ``a2ibench``.
+    All chunks are allocated at once, uncompressed; then blocks go straight to where their chunks lie.
 
     Parameters
     ----------
@@ -57,7 +68,7 @@ class Hdf5File(OneFile):
         import h5py
 
         with h5py.File(self.path, "r") as file:
-            self._offsets = _chunk_offsets(file[_KEY])
+            self._offsets = _chunk_offsets(file[_NAME])
         self._file = RawFile(self.path)
 
     def write(self, start: ZYX, array: Voxels) -> Notes:
@@ -86,7 +97,7 @@ class Hdf5File(OneFile):
         import h5py
 
         with h5py.File(self.path, "r") as opened:
-            chunks = np.sort(_chunk_offsets(opened[_KEY]).ravel()).tolist()
+            chunks = np.sort(_chunk_offsets(opened[_NAME]).ravel()).tolist()
         size = self.path.stat().st_size
         checksum = zlib.crc32(f"{size}".encode())
         ends = [0, *(offset + self._chunk_bytes for offset in chunks)]
@@ -107,14 +118,16 @@ class Hdf5File(OneFile):
         creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        nanometres = np.array(self.layout.voxel_size)
+        nanometres = self.layout.voxel_size
         with h5py.File(self.path, "w") as file:
             dataset = file.create_dataset(
-                _KEY, self.layout.shape, self.layout.dtype, chunks=self._chunk, dcpl=creation
+                _NAME, self.layout.shape, self.layout.dtype, chunks=self._chunk, dcpl=creation
             )
-            dataset.attrs["element_size_um"] = nanometres / 1000
+            dataset.attrs["element_size_um"] = [decimal_spacing(nm / 1000) for nm in nanometres]
             dataset.attrs["resolution"] = nanometres
             dataset.attrs["axistags"] = _axistags()
+            if self.layout.history:
+                dataset.attrs[HISTORY_KEY] = self.layout.history_text
             for dimension, label in zip(dataset.dims, "zyx", strict=True):
                 dimension.label = label
 

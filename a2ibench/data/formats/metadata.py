@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from a2ibench.contracts import decimal_spacing
 from a2ibench.data.formats.axes import stated_axes
 from a2ibench.errors import InputError
 
@@ -87,12 +88,14 @@ def nanometres(unit: object) -> float:
 
 
 def usable(spacings: Iterable[float] | None) -> VoxelSize | None:
-    """Return three positive finite spacings (z, y, x) as they are, and None for anything else."""
+    """Return three positive finite spacings (z, y, x) as decimals, and None for anything else."""
     try:
         z, y, x = (float(value) for value in spacings or ())
     except (TypeError, ValueError, OverflowError):
         return None
-    return (z, y, x) if all(math.isfinite(value) and value > 0 for value in (z, y, x)) else None
+    if not all(math.isfinite(value) and value > 0 for value in (z, y, x)):
+        return None
+    return decimal_spacing(z), decimal_spacing(y), decimal_spacing(x)
 
 
 def tiff_voxel_size(tiff: Any) -> VoxelSize | None:

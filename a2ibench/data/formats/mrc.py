@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.contracts import decimal_spacing
 from a2ibench.data.formats.metadata import check_sizes
 from a2ibench.data.formats.raw import RawArray, check_end
 from a2ibench.data.formats.source import Source
@@ -20,6 +21,7 @@ ByteOrder = Literal["<", ">"]
 _log = logging.getLogger("a2ibench")
 
 _HEADER = 1024
+_SINGLE = float(np.finfo(np.float32).eps)
 # IMOD marks its files, and those of its 8-bit ones that are signed.
 _IMOD_STAMP, _IMOD_SIGNED = 1146047817, 1
 # The first version of the standard that calls bytes signed.
@@ -201,6 +203,9 @@ def _voxel_size(header: Any) -> tuple[float, float, float] | None:
     counts = [int(header[f"m{axis}"]) for axis in "zyx"]
     if min(counts) < 1:
         return None
-    # Edges of the cell are in angstrom.
-    z, y, x = (float(header["cella"][axis]) / count / 10 for axis, count in zip("zyx", counts, strict=True))
+    # Edges of the cell are in angstrom, in single precision.
+    z, y, x = (
+        decimal_spacing(float(header["cella"][axis]) / count / 10, within=_SINGLE)
+        for axis, count in zip("zyx", counts, strict=True)
+    )
     return z, y, x

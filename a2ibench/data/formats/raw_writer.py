@@ -1,4 +1,4 @@
-"""TIFF and MRC, and what single files have in common: voxels at known places, written past the library.
+"""MRC, and what single files have in common: voxels at known places, written past the library.
 
 A library that is killed while it holds a file open may leave it broken, and a memory map of a file on a
 full disk kills the process. Plain writes to places fixed beforehand can do neither: the file is laid out
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 import threading
-import uuid
 import zlib
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -192,42 +192,11 @@ class ContiguousFile(OneFile):
         return (ny * nx if nx == self.layout.shape[2] else nx) * self.file_dtype.itemsize
 
 
-class TiffFile(ContiguousFile):
-    """An OME-TIFF stack, which tifffile, Fiji (through Bio-Formats) and napari open with its voxel size.
-
-    OME metadata, not ImageJ's: those know no int8, and no file above 4 GiB.
-    """
-
-    def prepare(self) -> None:
-        """Lay out the file: the header, a hole for the voxels, and a directory entry for every plane."""
-        import tifffile
-
-        layout = self.layout
-        sizes = {f"PhysicalSize{axis}": nm for axis, nm in zip("ZYX", layout.voxel_size, strict=True)}
-        units = {f"{name}Unit": "nm" for name in sizes}
-        # By default it is drawn anew each time, and no two files would be the same.
-        identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"a2ibench:{layout.identity}")
-        tifffile.imwrite(
-            self.path,
-            shape=layout.shape,
-            dtype=layout.dtype,
-            ome=True,
-            photometric="minisblack",
-            metadata={"axes": "ZYX", "UUID": f"urn:uuid:{identifier}"} | sizes | units,
-        )
-
-    def find_voxels(self) -> int:
-        """Return the bytes before the first voxel."""
-        import tifffile
-
-        from a2ibench.data.formats.tiff_images import without_log_lines
-
-        with without_log_lines(), tifffile.TiffFile(self.path) as file:
-            return int(file.pages.first.dataoffsets[0])
-
-
 _ANGSTROM = 10.0
 _LABEL = "a2ibench"
+# The header has so many labels, of so many characters.
+_LABELS, _CHARACTERS = 10, 80
+_NO_BREAK = "\xa0"
 # Minimum, maximum and mean in the header, and the deviation.
 _STATISTICS = (slice(76, 88), slice(216, 220))
 
@@ -236,7 +205,7 @@ class MrcFile(ContiguousFile):
     """A volume in MRC2014, with its voxel size in angstrom and its statistics in the header.
 
     The format has no unsigned bytes (its mode 0 is signed): uint8 is written as uint16, mode 6, with the same
-    values, as the mrcfile library does.
+    values, as the mrcfile library does. Of the history its labels hold what has room, the first entries.
     """
 
     @property
@@ -256,8 +225,9 @@ class MrcFile(ContiguousFile):
             file.voxel_size = (x, y, z)
             # The library's own label holds the time, and no two files would be the same.
             file.header.label = b""
-            file.header.label[0] = _LABEL
-            file.header.nlabl = 1
+            for number, label in enumerate(labels := _labels(self.layout.history)):
+                file.header.label[number] = label
+            file.header.nlabl = len(labels)
 
     def find_voxels(self) -> int:
         """Return the bytes before the first voxel."""
@@ -301,3 +271,23 @@ class MrcFile(ContiguousFile):
             file.header.dmean = mean
             file.header.rms = math.sqrt(max(variance, 0.0))
         super().finish(notes)
+
+
+def _labels(history: Mapping[str, Any]) -> list[str]:
+    text = " ".join(_unbroken(f"{name}: {value};") for name, value in _flattened(history)) or _LABEL
+    lines = textwrap.wrap(text, _CHARACTERS, max_lines=_LABELS, placeholder=" ...", break_on_hyphens=False)
+    return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def _unbroken(entry: str) -> str:
+    """Return an entry in ASCII that stays in one line, where there is room for that."""
+    text = entry.encode("ascii", "backslashreplace").decode()
+    return text.replace(" ", _NO_BREAK) if len(text) <= _CHARACTERS else text
+
+
+def _flattened(history: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in history.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{above}{name}.")
+        elif value is not None:
+            yield f"{above}{name}", value

@@ -11,18 +11,29 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from a2ibench.data.writing.layout import ZYX, Layout, Notes, Voxels, box, clipped, starts
+from a2ibench.contracts import decimal_spacing
+from a2ibench.data.writing.layout import (
+    HISTORY_KEY,
+    ZYX,
+    Layout,
+    Notes,
+    Voxels,
+    block_at,
+    box,
+    clipped,
+    starts,
+)
 from a2ibench.errors import InputError
 from a2ibench.files import flush_all, flush_tree, remove
 
 _TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def opened_for_writing(path: Path) -> Any:
+def opened_for_writing(path: Path, driver: str = "zarr3") -> Any:
     """Return an array that was created before; blocks that are all 0 are stored, too.
 
     A shard that is not there is then always a loss. Files are flushed by whoever writes, not by tensorstore.
@@ -30,7 +41,7 @@ def opened_for_writing(path: Path) -> Any:
     import tensorstore
 
     spec = {
-        "driver": "zarr3",
+        "driver": driver,
         "kvstore": {"driver": "file", "path": f"{path.absolute().as_posix()}/"},
         "store_data_equal_to_fill_value": True,
     }
@@ -74,11 +85,11 @@ class Level:
 
     def scale(self, voxel_size: tuple[float, float, float]) -> list[float]:
         """Return its voxel size in nm, given the finest level's."""
-        return [size * factor for size, factor in zip(voxel_size, self.factor, strict=True)]
+        return [decimal_spacing(size * n) for size, n in zip(voxel_size, self.factor, strict=True)]
 
     def translation(self, voxel_size: tuple[float, float, float]) -> list[float]:
         """Return in nm where the centre of its first voxel lies, seen from the centre of the finest's."""
-        return [size * (factor - 1) / 2 for size, factor in zip(voxel_size, self.factor, strict=True)]
+        return [decimal_spacing(size * (n - 1) / 2) for size, n in zip(voxel_size, self.factor, strict=True)]
 
 
 def plan_levels(shape: ZYX, voxel_size: tuple[float, float, float]) -> list[Level]:
@@ -155,7 +166,7 @@ _ALONG = 2
 
 
 class OmeZarr:
-    """A folder with one sharded array for each level of the pyramid.
+    """OME-Zarr 0.5: a folder with one sharded array for each level of the pyramid.
 
     Blocks are shards of the finest level. A block brings its shards of the next two levels; what is coarser
     still, a thousandth of the data, `finish` makes from these.
@@ -167,6 +178,9 @@ class OmeZarr:
     layout : Layout
         The volume.
     """
+
+    version: ClassVar[str] = "0.5"
+    _driver: ClassVar[str] = "zarr3"
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path, self.layout = path, layout
@@ -181,25 +195,27 @@ class OmeZarr:
         import zarr
         from zarr.codecs import ZstdCodec
 
-        attributes = {"ome": {"version": "0.5", "multiscales": [self._multiscale()]}}
-        group = zarr.create_group(self.path, overwrite=True, zarr_format=3, attributes=attributes)
+        attributes = {"ome": {"version": self.version, "multiscales": [self._multiscale()]}}
+        group = zarr.create_group(
+            self.path, overwrite=True, zarr_format=3, attributes=attributes | self._history()
+        )
         for number, level in enumerate(self.levels):
             group.create_array(
                 str(number),
                 shape=level.shape,
                 dtype=self.layout.dtype,
                 chunks=(_CHUNK, _CHUNK, _CHUNK),
-                shards=self._shard(number),
+                shards=self._stored(number),
                 # Noise hardly compresses; higher levels of Zstandard take longer and gain nothing.
                 compressors=ZstdCodec(level=1),
                 fill_value=0,
                 dimension_names=("z", "y", "x"),
             )
-        flush_all(self.path.rglob("zarr.json"))
+        flush_all(self._metadata)
 
     def open(self) -> None:
         """Open the arrays of all levels."""
-        self._arrays = [opened_for_writing(self.path / str(number)) for number in self._numbers]
+        self._arrays = [opened_for_writing(self.path / str(number), self._driver) for number in self._numbers]
 
     def write(self, start: ZYX, array: Voxels) -> Notes:
         """Write one block, and its part of the next levels."""
@@ -210,9 +226,9 @@ class OmeZarr:
         return {"crc32": self.checksum(start)}
 
     def checksum(self, start: ZYX) -> int:
-        """Return the checksum of the shards of a block, as they are stored now."""
+        """Return the checksum of the files of a block, as they are stored now."""
         checksum = 0
-        for file in self._shards_of(start):
+        for file in self._files_of(start):
             checksum = zlib.crc32(file.read_bytes(), checksum)
         return checksum
 
@@ -224,31 +240,31 @@ class OmeZarr:
         return checksum
 
     def tidy(self, kept: Collection[ZYX]) -> None:
-        """Remove whatever is neither metadata nor a shard of the blocks given."""
-        self._keep([shard for start in kept for shard in self._shards_of(start)])
+        """Remove whatever is neither metadata nor a file of the blocks given."""
+        self._keep([file for start in kept for file in self._files_of(start)])
 
     def flush(self) -> None:
         """Wait until everything written so far is on the disk."""
         flush_all([self._unflushed.popleft() for _ in range(len(self._unflushed))])
 
     def finish(self, notes: Mapping[ZYX, Notes]) -> None:
-        """Make the coarsest levels, check that no shard is missing, and flush all folders."""
+        """Make the coarsest levels, check that no file is missing, and flush all folders."""
         for number in self._numbers[_ALONG + 1 :]:
-            level, below, shard = self.levels[number], self.levels[number - 1].shape, self._shard(number)
-            for start in starts(level.shape, shard):
-                parts = zip(box(start, shard, level.shape), level.step, below, strict=True)
+            level, below, size = self.levels[number], self.levels[number - 1].shape, self._stored(number)
+            for start in starts(level.shape, size):
+                parts = zip(box(start, size, level.shape), level.step, below, strict=True)
                 finer = tuple(slice(at.start * by, min(at.stop * by, end)) for at, by, end in parts)
                 voxels = self._arrays[number - 1][finer].read().result()
                 self._write(number, start, averaged(voxels, level.step))
                 self.flush()
-        shards = [
+        files = [
             self._file(number, start)
             for number, level in enumerate(self.levels)
-            for start in starts(level.shape, self._shard(number))
+            for start in starts(level.shape, self._stored(number))
         ]
-        # A killed process leaves shards that it had not renamed to their names yet.
-        self._keep(shards)
-        for file in shards:
+        # A killed process leaves files that it had not renamed to their names yet.
+        self._keep(files)
+        for file in files:
             if not file.is_file():
                 raise InputError(f"{file}: is gone; give the same command again, which goes on")
         flush_tree(self.path)
@@ -261,7 +277,8 @@ class OmeZarr:
     def _numbers(self) -> range:
         return range(len(self.levels))
 
-    def _shard(self, number: int) -> ZYX:
+    def _stored(self, number: int) -> ZYX:
+        """Return the voxels of a level that one file holds."""
         level = self.levels[number]
         if number > _ALONG:
             z, y, x = (min(_COARSE_SHARD, _whole_chunks(n)) for n in level.shape)
@@ -276,23 +293,33 @@ class OmeZarr:
         part = self._arrays[number][tuple(slice(*pair) for pair in zip(start, end, strict=True))]
         with as_os_error():
             part.write(array).result()
-        self._unflushed.append(self._file(number, start))
+        shape: ZYX = (array.shape[0], array.shape[1], array.shape[2])
+        self._unflushed += (self._file(number, at) for at in starts(shape, self._stored(number), start))
 
     def _file(self, number: int, start: ZYX) -> Path:
-        z, y, x = (at // size for at, size in zip(start, self._shard(number), strict=True))
-        return self.path / str(number) / "c" / str(z) / str(y) / str(x)
+        z, y, x = (at // size for at, size in zip(start, self._stored(number), strict=True))
+        return self._folder(number) / str(z) / str(y) / str(x)
+
+    def _folder(self, number: int) -> Path:
+        return self.path / str(number) / "c"
 
     @property
     def _metadata(self) -> list[Path]:
         return [self.path / "zarr.json", *(self.path / str(number) / "zarr.json" for number in self._numbers)]
 
-    def _shards_of(self, start: ZYX) -> Iterator[Path]:
+    def _files_of(self, start: ZYX) -> Iterator[Path]:
         for number, level in enumerate(self.levels[: _ALONG + 1]):
             z, y, x = (at // factor for at, factor in zip(start, level.factor, strict=True))
-            yield self._file(number, (z, y, x))
+            nz, ny, nx = (_SHARD // factor for factor in level.factor)
+            inside = block_at((z, y, x), (nz, ny, nx), level.shape)
+            for at in starts(inside, self._stored(number), (z, y, x)):
+                yield self._file(number, at)
 
-    def _keep(self, shards: Iterable[Path]) -> None:
-        files = {*self._metadata, *shards}
+    def _history(self) -> dict[str, Any]:
+        return {HISTORY_KEY: dict(self.layout.history)} if self.layout.history else {}
+
+    def _keep(self, voxels: Iterable[Path]) -> None:
+        files = {*self._metadata, *voxels}
         folders = {folder for file in files for folder in file.parents}
         for inner, names, others in os.walk(self.path):
             for name in [*names]:

@@ -15,23 +15,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from a2ibench.contracts import decimal_spacing
 from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.data.writing.partial import Journal, Partial
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
-__all__ = ["Writer", "create"]
+__all__ = ["Writer", "check_ome_version", "create"]
 
 _logger = logging.getLogger("a2ibench")
 
 _ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
-_TIFF = ("a2ibench.data.formats.raw_writer", "TiffFile")
+_ZARR_V2 = ("a2ibench.data.formats.zarr_v2_writer", "OmeZarrV2")
+_OME_TIFF = ("a2ibench.data.formats.tiff_writer", "OmeTiffFile")
+_TIFF = ("a2ibench.data.formats.tiff_writer", "tiff_file")
 _HDF5 = ("a2ibench.data.formats.hdf5_writer", "Hdf5File")
 _MRC = ("a2ibench.data.formats.raw_writer", "MrcFile")
 _BY_SUFFIX = {
     ".ome.zarr": _ZARR,
     ".zarr": _ZARR,
+    ".ome.tif": _OME_TIFF,
+    ".ome.tiff": _OME_TIFF,
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".h5": _HDF5,
@@ -39,8 +44,9 @@ _BY_SUFFIX = {
     ".mrc": _MRC,
 }
 _DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
+_OME_VERSIONS = {"0.5": _ZARR, "0.4": _ZARR_V2}
 # Raised when the same blocks would no longer give the same file.
-_REVISION = 2
+_REVISION = 3
 
 
 def create(
@@ -52,6 +58,8 @@ def create(
     identity: Mapping[str, Any],
     overwrite: bool = False,
     rows: bool = True,
+    ome_version: str | None = None,
+    history: Mapping[str, Any] | None = None,
 ) -> Writer:
     """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
 
@@ -63,7 +71,8 @@ def create(
     Parameters
     ----------
     path : str or Path
-        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr 0.5), .tif or .tiff (OME-TIFF,
+        The output; its suffix tells the format: .ome.zarr or .zarr (OME-Zarr), .tif or .tiff (TIFF for
+        ImageJ; int8, and what would exceed 4 GiB, with OME metadata), .ome.tif or .ome.tiff (OME-TIFF,
         BigTIFF where it would exceed 4 GiB), .h5 or .hdf5 (HDF5), .mrc (MRC2014; uint8 is stored as uint16).
     shape : tuple of int
         Voxels along (z, y, x).
@@ -80,6 +89,11 @@ def create(
         and the next call of this name puts it back).
     rows : bool
         Whether blocks of TIFF and MRC are to be whole rows, which are written fastest, or less elongated.
+    ome_version : str, optional
+        ``"0.5"`` (by default) or ``"0.4"``, of OME-Zarr alone.
+    history : mapping, optional
+        What the volume is and how it came about; kept in the output's own attributes or header. As JSON, and
+        the same whenever the identity is.
 
     Returns
     -------
@@ -89,11 +103,13 @@ def create(
     Raises
     ------
     InputError
-        If the format or dtype is not known, the output exists, another process writes it, an interrupted one
-        has another identity, or its folder does not exist, may not be written to or has too little room.
+        If the format, its version or the dtype is not known, the output exists, another process writes it, an
+        interrupted one has another identity, or its folder does not exist, may not be written to or has too
+        little room.
     """
     path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
-    target_class = _format(path)
+    check_ome_version(path, ome_version)
+    target_class = _format(path, ome_version)
     if kind.name not in _DTYPES:
         raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
     if not path.absolute().parent.is_dir():
@@ -102,8 +118,10 @@ def create(
     if min(nz, ny, nx) < 1:
         raise InputError(f"{path}: shape is {(nz, ny, nx)}; give at least one voxel along each of (z, y, x)")
     _check_possible(path, nz * ny * nx * kind.itemsize)
-    z, y, x = (float(size) for size in voxel_size)
-    layout = Layout((nz, ny, nx), kind, (z, y, x), json.dumps(identity, sort_keys=True), rows)
+    z, y, x = (decimal_spacing(float(size)) for size in voxel_size)
+    layout = Layout(
+        (nz, ny, nx), kind, (z, y, x), json.dumps(identity, sort_keys=True), rows, dict(history or {})
+    )
     with disk_errors(path):
         partial = Partial(path, overwrite=overwrite)
         keep = partial.interrupted
@@ -126,8 +144,34 @@ def create(
             raise
 
 
+def check_ome_version(path: Path, version: str | None) -> None:
+    """Accept a version of OME-Zarr for an output that is OME-Zarr, and none for any.
+
+    Raises
+    ------
+    InputError
+        If the version is not known, or the output is of another format.
+    """
+    if version is None:
+        return
+    known = " or ".join(sorted(_OME_VERSIONS))
+    if version not in _OME_VERSIONS:
+        raise OptionError("{ome_version}: got {version!r}; give {known}", version=version, known=known)
+    if not _is_zarr(path):
+        raise OptionError(
+            "{ome_version}: {path} is no OME-Zarr; give an output that ends in .ome.zarr, or leave it out",
+            path=path,
+        )
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.name.lower().endswith(".zarr")
+
+
 def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
+    version = getattr(target, "version", None)
     return {
+        **({} if version is None else {"ome_version": version}),
         "shape": layout.shape,
         "dtype": layout.dtype.name,
         "voxel_size": layout.voxel_size,
@@ -136,12 +180,12 @@ def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> di
     } | {f"identity.{name}": value for name, value in identity.items()}
 
 
-def _format(path: Path) -> Any:
+def _format(path: Path, ome_version: str | None) -> Any:
     name = path.name.lower()
     suffix = next((suffix for suffix in _BY_SUFFIX if name.endswith(suffix)), None)
     if suffix is None or name in _BY_SUFFIX:
         raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
-    module, target = _BY_SUFFIX[suffix]
+    module, target = _OME_VERSIONS[ome_version or "0.5"] if _is_zarr(path) else _BY_SUFFIX[suffix]
     return getattr(importlib.import_module(module), target)
 
 
@@ -150,7 +194,7 @@ def _check_free(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OptionError("{path}: exists already; choose another name, or add {overwrite:True}", path=path)
-    zarr = path.name.lower().endswith(".zarr")
+    zarr = _is_zarr(path)
     if path.is_dir() != zarr:
         raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
     if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):

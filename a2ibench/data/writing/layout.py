@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 ZYX = tuple[int, int, int]
 """Voxels along (z, y, x): a shape, or a place."""
+
+HISTORY_KEY = "a2ibench"
+"""The name of the attribute that holds a volume's history, in formats that have attributes."""
 
 Voxels = NDArray[Any]
 Notes = Mapping[str, Any]
@@ -34,6 +38,8 @@ class Layout:
         All that determines the voxels, in one text.
     rows : bool
         Whether blocks are to be whole rows where the format stores voxels row by row.
+    history : mapping
+        What the volume is and how it came about, JSON-able; empty where it is not to tell.
     """
 
     shape: ZYX
@@ -41,6 +47,12 @@ class Layout:
     voxel_size: tuple[float, float, float]
     identity: str
     rows: bool = True
+    history: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def history_text(self) -> str:
+        """The history in one line of ASCII: JSON, or nothing."""
+        return json.dumps(self.history) if self.history else ""
 
 
 def clipped(size: ZYX, shape: ZYX) -> ZYX:

@@ -10,9 +10,8 @@ import zlib
 
 import numpy as np
 import pytest
-from written import IDENTITY, NAMES, NM, SHAPE, at, block_starts, content, hidden, noise, write
+from written import IDENTITY, NAMES, NM, SHAPE, at, block_starts, content, create, hidden, noise, write
 
-from a2ibench.data.writing import create
 from a2ibench.errors import InputError
 
 
@@ -36,7 +35,8 @@ def data(path):
     unfinished = hidden(path) / path.name
     if unfinished.is_file():
         return [unfinished]
-    return sorted(file for file in unfinished.rglob("c/*/*/*") if file.is_file())
+    metadata = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+    return sorted(file for file in unfinished.rglob("*") if file.is_file() and file.name not in metadata)
 
 
 def change(file, offset, by=1):
@@ -67,8 +67,8 @@ def a_voxel_differs(path):
 
 
 def the_header_differs(path):
-    file = data(path)[0]
-    change(file if file.parent == hidden(path) else hidden(path) / path.name / "zarr.json", 4)
+    file, group = data(path)[0], hidden(path) / path.name
+    change(file if file == group else next(group.glob("z*.json"), group / ".zattrs"), 4)
 
 
 def the_end_differs(path):

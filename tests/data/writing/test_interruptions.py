@@ -11,9 +11,8 @@ from random import Random
 
 import numpy as np
 import pytest
-from written import IDENTITY, LARGE, NAMES, NM, SHAPE, at, block_starts, content, hidden, noise, write
+from written import IDENTITY, LARGE, NAMES, NM, SHAPE, at, block_starts, content, create, hidden, noise, write
 
-from a2ibench.data.writing import create
 from a2ibench.errors import InputError
 
 

@@ -11,9 +11,8 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from written import IDENTITY, NAMES, NM, SHAPE, content, noise, write
+from written import IDENTITY, NAMES, NM, SHAPE, content, create, noise, write
 
-from a2ibench.data.writing import create
 from a2ibench.errors import InputError
 
 SMALL = noise((5, 6, 7), "uint8")
@@ -27,7 +26,7 @@ def refused(path, match, **options):
 
 @pytest.mark.parametrize("name", ["a", "a.png", "a.nrrd", ".tif", ".ome.zarr", "a.zarr.zip"])
 def test_unknown_formats(tmp_path, name):
-    refused(tmp_path / name, r"unknown format; give a name that ends in \.ome\.zarr, \.zarr, \.tif")
+    refused(tmp_path / name, r"unknown format; give a name that ends in \.ome\.zarr, \.zarr, \.ome\.tif")
     assert list(tmp_path.iterdir()) == []
 
 

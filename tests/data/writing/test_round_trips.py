@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -14,10 +15,9 @@ import tifffile
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from written import IDENTITY, NAMES, NM, SHAPE, at, block_starts, content, hidden, noise, write
+from written import IDENTITY, NAMES, NM, SHAPE, at, block_starts, content, create, hidden, noise, write
 
 from a2ibench.data.opening import open_volume
-from a2ibench.data.writing import create
 from a2ibench.data.writing import writer as writer_module
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
@@ -122,23 +122,27 @@ def test_blocks_may_be_written_several_at_once(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "a.ome.zarr"), voxels)
 
 
-@pytest.mark.parametrize("name", ["a.tif", "a.tiff", "a.h5", "a.hdf5"])
-def test_the_voxel_size_is_read_back(tmp_path, name):
-    path = write(tmp_path / name, noise((5, 20, 30), "uint8"), voxel_size=(8.25, 4.6, 4.6))
-    volume = open_volume(path)
-    assert volume.voxel_size == pytest.approx((8.25, 4.6, 4.6), rel=1e-12)
+@pytest.mark.parametrize("name", [*NAMES, "a.tiff", "a.ome.tiff", "a.hdf5"])
+@pytest.mark.parametrize("nm", [4.6, 15.0, 3.2499999, 0.07, 1234.5, 16.66666667])
+def test_the_voxel_size_is_read_back_to_the_last_digit(tmp_path, name, nm):
+    path = write(tmp_path / name, noise((2, 3, 4), "uint8"), voxel_size=(8.25, nm, nm * (1 + 3e-16)))
+    digits = 1e-7 if name == "a.mrc" else 0
+    assert open_volume(path).voxel_size == pytest.approx((8.25, nm, nm), rel=digits, abs=0)
 
 
-def test_tiff_metadata(tmp_path):
-    path = write(tmp_path / "a.tif", noise((5, 20, 30), "int16"), voxel_size=(8.25, 4.6, 4.7))
-    with tifffile.TiffFile(path) as file:
-        assert (file.series[0].axes, len(file.pages), file.is_bigtiff) == ("ZYX", 5, False)
-        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
-    assert [(pixels[f"PhysicalSize{axis}"], pixels[f"PhysicalSize{axis}Unit"]) for axis in "ZYX"] == [
-        (8.25, "nm"),
-        (4.6, "nm"),
-        (4.7, "nm"),
-    ]
+def test_lengths_in_metadata_are_decimals(tmp_path):
+    def length_texts(path):
+        content = "".join(
+            file.read_text() for file in path.rglob("*") if file.name in ("zarr.json", ".zattrs")
+        )
+        return re.findall(r"\d+\.\d{7,}", content)
+
+    voxels, voxel_size = noise((70, 150, 150), "uint8"), (0.1 + 0.2, 4.6000000000000005, 0.7 * 3)
+    for name in ("a.ome.zarr", "old.ome.zarr"):
+        assert length_texts(write(tmp_path / name, voxels, voxel_size=voxel_size)) == []
+    with h5py.File(write(tmp_path / "a.h5", voxels, voxel_size=voxel_size)) as file:
+        assert file["volume"].attrs["element_size_um"].tolist() == [0.0003, 0.0046, 0.0021]
+        assert file["volume"].attrs["resolution"].tolist() == [0.3, 4.6, 2.1]
 
 
 def test_a_tiff_above_4_gib_is_a_bigtiff(tmp_path):

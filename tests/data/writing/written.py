@@ -12,14 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from a2ibench.data.writing import create
+from a2ibench.data import writing
 from a2ibench.data.writing import writer as writer_module
 
-NAMES = ("a.ome.zarr", "a.tif", "a.h5", "a.mrc")
+NAMES = ("a.ome.zarr", "old.ome.zarr", "a.tif", "a.ome.tif", "a.h5", "a.mrc")
 SHAPE = (70, 300, 280)
 LARGE = (130, 600, 600)
 NM = (15.0, 15.0, 15.0)
 IDENTITY = {"method": "cubic", "input": "abc"}
+
+
+def create(path, *arguments, **options):
+    """Begin to write a volume; OME-Zarr of version 0.4 where the name says old."""
+    version = "0.4" if Path(path).name.endswith("old.ome.zarr") else None
+    return writing.create(path, *arguments, **({"ome_version": version} | options))
 
 
 @functools.cache
