@@ -13,7 +13,7 @@ from a2ibench.contracts.specs import (
     ReporterSpec,
     Simulation,
 )
-from a2ibench.contracts.volume import Volume, is_isotropic, same_spacing
+from a2ibench.contracts.volume import Volume, equal_laterally, is_isotropic, same_spacing
 
 PROTOCOL_VERSION = 2
 
@@ -37,6 +37,7 @@ __all__ = [
     "ReporterSpec",
     "Simulation",
     "Volume",
+    "equal_laterally",
     "is_isotropic",
     "same_spacing",
     "silent",

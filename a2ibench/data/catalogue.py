@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from a2ibench.contracts import DatasetSpec, Simulation, is_isotropic
 from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS
+from a2ibench.data.spacing import implausible, voxel_size_of
 from a2ibench.documents import read_toml
-from a2ibench.errors import CatalogueError, UnknownNameError
+from a2ibench.errors import CatalogueError, InputError, UnknownNameError
 from a2ibench.values import Reader, literal, number, prose, rising, several, show, table, whole, within
 
 
@@ -163,6 +164,23 @@ def _simulation(value: Any) -> Simulation:
     return Simulation(**named, options=options)
 
 
+_NUMBERS = several(_POSITIVE, 3, "numbers", "(z, y, x) in nm")
+
+
+def voxel_size(value: Any) -> tuple[float, float, float]:
+    """Read three numbers in nm, or texts: three, or one of all, each with its unit or without."""
+    texts = value if isinstance(value, list) else [value]
+    if all(isinstance(text, str) for text in texts) and value:
+        try:
+            return voxel_size_of(value)
+        except InputError as error:
+            raise ValueError(f"is {str(error).removeprefix('got ')}") from None
+    z, y, x = _NUMBERS(value)
+    if (problem := implausible((z, y, x))) is not None:
+        raise ValueError(f"is in nm {problem}, as texts")
+    return z, y, x
+
+
 _READERS: Mapping[str, Reader] = {
     "title": prose,
     "path": literal,
@@ -173,7 +191,7 @@ _READERS: Mapping[str, Reader] = {
     "instructions": prose,
     "key": literal,
     "level": whole(0),
-    "voxel_size": several(_POSITIVE, 3, "numbers", "(z, y, x) in nm"),
+    "voxel_size": voxel_size,
     "bin": whole(1),
     "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),
     "intensity": rising(number("a finite number"), "[low, high], low below high"),
