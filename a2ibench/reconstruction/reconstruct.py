@@ -12,17 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from a2ibench.bench.options import check_option
-from a2ibench.contracts import AxialGrid, Context, Method, Volume
+from a2ibench.contracts import AxialGrid, Context, Method, Volume, equal_laterally
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled
 from a2ibench.data.prepare import Crop, check_finite
-from a2ibench.data.writing import Writer, create
+from a2ibench.data.spacing import implausible
+from a2ibench.data.writing import Writer, check_creatable, create
+from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import A2IBenchError, InputError, OptionError, one_line, printable
 from a2ibench.files import disk_errors
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import quantise
+from a2ibench.reconstruction.checkpoint_method import INTENSITY
 from a2ibench.reconstruction.checkpoints import (
-    INTENSITY,
     applied,
     built_method,
     check_free,
@@ -36,6 +38,7 @@ from a2ibench.reconstruction.checkpoints import (
     trained_levels,
     trained_method,
 )
+from a2ibench.reconstruction.differing import explained
 from a2ibench.reconstruction.identity import content, identity
 from a2ibench.reconstruction.options import (
     MethodOptions,
@@ -45,9 +48,11 @@ from a2ibench.reconstruction.options import (
     context,
     output_voxels,
     resolve_method,
+    resolved_options,
     spacings,
 )
-from a2ibench.reconstruction.paths import State, check_apart, files_of, located, places, states
+from a2ibench.reconstruction.outlook import Told, outlook_of, unsaid
+from a2ibench.reconstruction.paths import Places, State, check_apart, files_of, located, places, states
 from a2ibench.reconstruction.streaming import stream, training_volume, unpacked
 from a2ibench.registry import host
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
@@ -57,10 +62,13 @@ def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume
     """Train a method on a volume, or load a trained one, and reconstruct it; see `a2ibench.reconstruct`."""
     if not isinstance(volume, Volume):
         raise InputError(f"volume: got {type(volume).__name__}; give a Volume, such as open_volume returns")
+    volume = replace(volume, voxel_size=equal_laterally(volume.voxel_size, volume.name))
     if volume.ratio == 1:
         raise InputError(
             f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
         )
+    if (problem := implausible(volume.voxel_size)) is not None:
+        _logger.warning("%s: its voxel size is in nm %s", printable(volume.name), problem)
     ctx, resolved = context(options, output_voxels(volume.shape, volume.ratio)), resolve_method(options)
     checkpoint = resolved.checkpoint
     method: Method = host().build("method", resolved.method, **resolved.settings)
@@ -95,9 +103,26 @@ class Written(NamedTuple):
     figure: Path
 
 
-def reconstruct_between(source: str | Path, target: Path, options: ReconstructOptions) -> Written:
-    """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`."""
-    source = located(source)
+def reconstruct_between(
+    source: str | Path,
+    target: Path,
+    options: ReconstructOptions,
+    *,
+    told: Told = unsaid,
+    dry_run: bool = False,
+) -> Written:
+    """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`.
+
+    Parameters
+    ----------
+    source, target, options
+        As there.
+    told : callable, optional
+        Told what is about to be done, before the input is read.
+    dry_run : bool
+        Whether that is all, apart from checks; nothing is written.
+    """
+    source, options = located(source), resolved_options(options)
     given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
     given = None if given is None else given.absolute()
     _check_checkpoints(given, wanted)
@@ -109,11 +134,16 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
         if written.checkpoint is not None:
             check_replaceable(written.checkpoint)
         spacing = spacings(options, volume.voxel_size, volume.source)
-        crop = Crop(volume, options.crop)
+        crop = Crop(volume, check_option("crop", options))
         if crop.shape[0] < 2:
             raise InputError(f"{volume.source}: has one slice (z) only; give a stack or crop of at least 2")
         ctx = context(options, output_voxels(crop.shape, spacing.ratio))
         shape = (AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:])
+        profile, settings = (check_option(name, options) for name in ("profile", "settings"))
+        told(outlook_of(crop, str(source), written.output, spacing, resolved, settings, profile, ctx))
+        if dry_run:
+            _check_dry(written, shape, crop, options.overwrite, built_method(resolved, ctx.seed))
+            return Written(written.output, written.figure)
         before = states(files)
         determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
         method = built_method(resolved, ctx.seed)
@@ -126,6 +156,7 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
             overwrite=options.overwrite,
             # Around a narrow piece a network restores more than is kept.
             rows=int(method.halo[1]) == 0,
+            explain=explained,
         ) as writer:
             try:
                 if written.checkpoint is not None and not options.overwrite:
@@ -148,14 +179,16 @@ def reconstruct_between(source: str | Path, target: Path, options: ReconstructOp
             if written.checkpoint is not None:
                 with disk_errors(written.checkpoint):
                     keep(writer.scratch, written.checkpoint)
-            figure = written.output.with_name(f"{written.output.name}.png")
-            try:
-                _draw(figure, crop, written.output, spacing, options.method)
-            except Exception as error:
-                # The reconstruction is finished; nothing that happens here may take that back.
-                _logger.warning("%s: figure left out: %s", printable(str(figure)), one_line(error))
+            _draw_if_possible(written.figure, crop, written.output, spacing, resolved.method)
             writer.finish()
-        return Written(written.output, figure)
+        return Written(written.output, written.figure)
+
+
+def _check_dry(written: Places, shape: ZYX, crop: Crop, overwrite: bool, method: Method) -> None:
+    if not written.partial.exists():
+        check_creatable(written.output, shape, crop.dtype, overwrite=overwrite)
+    if written.checkpoint is not None and not overwrite:
+        check_free(written.checkpoint, written.partial / "scratch", method)
 
 
 def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
@@ -201,7 +234,8 @@ def _fill(
         trained = trained_levels(resolved.checkpoint, bare)
         found = find_levels(crop, name, declared=options.intensity, progress=ctx.progress)
         own = replace(bare, **found._asdict())
-        return to_json(applied(trained, own, declared=options.intensity is not None))
+        seen = applied(trained, own, declared=options.intensity is not None)
+        return to_json(seen) | {"method": resolved.method}
 
     volume = from_json(read_or_compute(writer.scratch / INTENSITY, levels_of_all), bare)
 
@@ -212,6 +246,14 @@ def _fill(
     with ExitStack() as resources:
         volume = unpacked(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)
+
+
+def _draw_if_possible(path: Path, crop: Crop, target: Path, spacing: Spacings, method: str) -> None:
+    try:
+        _draw(path, crop, target, spacing, method)
+    except Exception as error:
+        # The reconstruction is finished; nothing that happens here may take that back.
+        _logger.warning("%s: figure left out: %s", printable(str(path)), one_line(error))
 
 
 def _draw(path: Path, crop: Crop, target: Path, spacing: Spacings, method: str) -> None:
