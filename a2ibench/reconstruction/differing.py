@@ -31,10 +31,13 @@ _NAMES: Mapping[str, str] = {
 
 
 def explained(differing: Mapping[str, tuple[Any, Any]]) -> str:
-    """Return what differs, as the template of an `OptionError`: options first, code last."""
+    """Return what differs, as the template of an `OptionError`: the method and options first, code last."""
     found = [_text(name, *pair) for name, pair in sorted(_without_consequences(differing))]
-    texts = sorted(dict.fromkeys(found), key=lambda text: (text == _CODE, not text.startswith("{")))
-    return "; ".join(texts[:_MOST])
+    return "; ".join(sorted(dict.fromkeys(found), key=_rank)[:_MOST])
+
+
+def _rank(text: str) -> tuple[bool, bool, bool]:
+    return text == _CODE, not text.startswith("{"), not text.startswith("{method}")
 
 
 def _without_consequences(differing: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, tuple[Any, Any]]]:
