@@ -17,13 +17,13 @@ from a2ibench.bench.options import Option, RunOptions, check_option, options_of
 from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.contracts import Budget, Progress, Volume
 from a2ibench.errors import OptionError
-from a2ibench.reconstruction.options import DEFAULT_METHOD, ReconstructOptions
+from a2ibench.reconstruction.options import ReconstructOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from a2ibench.bench.tuning import Tuning
-    from a2ibench.data.prepare import Bounds
+    from a2ibench.data.bounds import Bounds
     from a2ibench.settings import Value
 
 Given = ParamSpec("Given")
@@ -154,7 +154,7 @@ def tune(options: TuneOptions) -> Tuning:
 @documented(ReconstructOptions)
 def reconstruct(
     volume: Volume,
-    method: str = DEFAULT_METHOD,
+    method: str | None = None,
     *,
     profile: str | None = None,
     device: str = "auto",
@@ -209,14 +209,14 @@ def reconstruct(
 def reconstruct_file(
     source: str | Path,
     target: str | Path,
-    method: str = DEFAULT_METHOD,
+    method: str | None = None,
     *,
     key: str | None = None,
     level: int | None = None,
-    crop: Bounds | None = None,
-    voxel_size: tuple[float, float, float] | None = None,
+    crop: str | Bounds | Sequence[slice] | None = None,
+    voxel_size: str | tuple[float, float, float] | None = None,
     ratio: float | None = None,
-    target_spacing: float | None = None,
+    target_spacing: str | float | None = None,
     intensity: tuple[float, float] | None = None,
     planes: str | None = None,
     fill_missing: bool = False,

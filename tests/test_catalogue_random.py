@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parents[1] / "datasets.toml"
 MINIMAL = '[epfl]\npath = "a.tif"\nvoxel_size = [45, 15, 15]\n'
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
-spacing = st.floats(0.01, 1e4)
+spacing = st.floats(0.1, 1e4)
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(str.strip)
 names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,10}", fullmatch=True).filter(lambda name: "--" not in name)
 bounds = st.tuples(st.integers(0, 100), st.integers(1, 100)).map(lambda pair: [pair[0], pair[0] + pair[1]])

@@ -14,6 +14,7 @@ from a2ibench.environment import cpu_model
 from a2ibench.errors import InputError, UnknownNameError
 
 DEVICES = ("auto", "cpu", "cuda")
+_ALSO = {"gpu": "cuda"}
 _DRIVER_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
@@ -33,10 +34,11 @@ def resolve_device(device: str) -> str:
     Raises
     ------
     UnknownNameError
-        If it is none of `DEVICES`.
+        If it is none of `DEVICES`, nor ``"gpu"``, which is ``"cuda"``.
     InputError
         If ``"cuda"`` is asked for where torch can use no GPU.
     """
+    device = _ALSO.get(device, device)
     if device not in DEVICES:
         raise UnknownNameError("device", device, DEVICES)
     if device == "cuda" and not cuda_present():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -70,8 +70,8 @@ class History:
         self._places = {place.absolute(): place for place in places}.values()
         self._extents: dict[str, DatasetSize | None] = {}
 
-    def estimate(self, job: Job) -> Estimate | None:
-        """Return how long a job may take; None where no record tells.
+    def estimate(self, job: Job, *, without: Collection[str] = ()) -> Estimate | None:
+        """Return how long a job may take, `without` some of its phases; None where no record tells.
 
         A record tells if it is of the same method with the same settings, profile, device, precision and
         machine. Steps scale the training, and voxels everything else; a training within a time budget takes
@@ -87,7 +87,7 @@ class History:
             if size is None:
                 return None
             try:
-                seconds, scaled = _scaled_seconds(job, size, record)
+                seconds, scaled = _scaled_seconds(job, size, record, without)
             except (ArithmeticError, LookupError, TypeError, ValueError):
                 continue
             rank = (not scaled, record.dataset == job.dataset.name, _finished(earlier))
@@ -157,7 +157,9 @@ def _same_size(record: Record, size: DatasetSize | None, dataset: str) -> bool:
     return [told.get("input_shape"), told.get("shape")] == [list(shape) for shape in size]
 
 
-def _scaled_seconds(job: Job, size: DatasetSize, record: Record) -> tuple[float, bool]:
+def _scaled_seconds(
+    job: Job, size: DatasetSize, record: Record, without: Collection[str]
+) -> tuple[float, bool]:
     """Return the seconds of a job and whether they are scaled.
 
     Raises
@@ -167,7 +169,8 @@ def _scaled_seconds(job: Job, size: DatasetSize, record: Record) -> tuple[float,
     """
     timings, provenance = record.timings, record.provenance
     factor = size.voxels / math.prod(provenance["dataset"]["shape"])
-    seconds = timings["setup"] + factor * sum(timings.get(phase, 0.0) for phase in _PER_VOXEL)
+    phases = [phase for phase in _PER_VOXEL if phase not in without]
+    seconds = timings["setup"] + factor * sum(timings.get(phase, 0.0) for phase in phases)
     fit, other_budget = timings["fit"], provenance["budget"] != str(job.budget)
     learns = record.model.get("params", 0) > 0
     if learns:
@@ -177,7 +180,7 @@ def _scaled_seconds(job: Job, size: DatasetSize, record: Record) -> tuple[float,
         raise ValueError("unknown whether the method learns")
     else:
         fit *= factor
-    total = float(seconds + fit)
+    total = float(seconds if "fit" in without else seconds + fit)
     if not 0 <= total < math.inf:
         raise ValueError(f"not a time: {total}")
     return total, factor != 1 or (learns and other_budget)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.executors import EXECUTORS
+from a2ibench.bench.input import input_dataset, local_stack, with_input
 from a2ibench.bench.specs import (
     ALL,
     Settings,
@@ -19,12 +20,14 @@ from a2ibench.bench.specs import (
     one_of,
     reporter_names,
 )
-from a2ibench.contracts import Budget
-from a2ibench.data.catalogue import load_catalogue
+from a2ibench.contracts import Budget, DatasetSpec
+from a2ibench.data.bounds import Bounds, bounds_of
+from a2ibench.data.catalogue import load_catalogue, voxel_size
+from a2ibench.data.spacing import VoxelSize, voxel_size_of
 from a2ibench.errors import InputError, naming_option
 from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
-from a2ibench.values import Reader, literal, names, number, path, whole
+from a2ibench.values import Reader, literal, names, number, path, rising, whole
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
@@ -43,11 +46,11 @@ class Option:
     metavar : str
         What is given on the command line; empty where it is on or off, or where only Python has it.
     type : type
-        Of the value on the command line: tuple for numbers, slice for start and stop along each axis.
+        Of the value on the command line: tuple for numbers.
     doc : str
         What the documentation of Python says instead of `help`.
     example : str
-        Of a tuple or slices, for messages.
+        Of a tuple, for messages.
     off : str
         What the command line says of ``--no-NAME``, which gives False; empty where there is none.
     key : callable or str
@@ -129,7 +132,7 @@ def _timeout(timeout: float | None, executor: str) -> float | None:
 
 
 def _budget(budget: str | Budget | None) -> Budget | None:
-    return Budget.parse(budget) if isinstance(budget, str) else budget
+    return budget if budget is None or isinstance(budget, Budget) else Budget.parse(budget)
 
 
 def checked_folder(path: str | Path | bool | None) -> Path | bool | None:
@@ -144,6 +147,73 @@ def _catalogue(path: str | Path | None) -> Path | None:
     return Path(path).absolute()
 
 
+def naming(name: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a check of an option that may be None: `read`, with the name before what it says is wrong."""
+
+    def check(value: Any) -> Any:
+        try:
+            return None if value is None else read(value)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+
+    return check
+
+
+def _levels(pair: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(level) for level in pair)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise InputError(f"got {pair}; give two finite numbers LO,HI, low below high")
+    return low, high
+
+
+def _simulate(ratio: float | None) -> float | None:
+    if ratio is None:
+        return None
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 1 < ratio < math.inf:
+        raise InputError(f"simulate: got {ratio!r}; give a ratio above 1, such as 3")
+    return float(ratio)
+
+
+def _datasets(
+    names: str | Sequence[str] | None, catalogue: Path | None, given: DatasetSpec | None
+) -> tuple[DatasetSpec, ...]:
+    others = () if names is None and given is not None else find_datasets(names, catalogue)
+    return with_input(given, others)
+
+
+VOXEL_SIZE = Option(
+    "Nanometres, or with units as in 50nm,4.6nm,4.6nm; by default what the file's metadata say.",
+    "Z,Y,X",
+    doc='(z, y, x) in nm, or with units as in ``"50nm,4.6nm,4.6nm"``; by default what the source\'s metadata '
+    "say. Lateral spacings that differ by less than 1 % are averaged.",
+    check=naming("voxel_size", voxel_size_of),
+)
+CROP = Option(
+    "Reconstruct these voxels only; a bare : is a whole axis.",
+    "Z0:Z1,Y0:Y1,X0:X1",
+    doc="The voxels to reconstruct: three slices, or start and stop along (z, y, x), None for the volume's "
+    "own end.",
+    check=naming("crop", bounds_of),
+)
+KEY = Option(
+    "Dataset or array within an HDF5, Zarr or N5 source that holds several.",
+    "NAME",
+    doc="Dataset or array within the source; by default the only 3D one.",
+)
+LEVEL = Option("Resolution of a multiscale source; 0, the finest, by default.", "N", int)
+INTENSITY = Option(
+    "Grey levels that map to 0 and 1; by default found from the voxels.",
+    "LO,HI",
+    tuple,
+    example="0,4095",
+    doc="Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit "
+    "dtype, of 16-bit integers the range of the fewest bits that hold all voxels, of floats their "
+    "minimum and maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, "
+    "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
+)
 CATALOGUE = Option("A datasets.toml instead of the one that ships.", "FILE", Path, key=path, check=_catalogue)
 PROFILE = Option(
     "Network size and training; full by default with a GPU, else quick.",
@@ -153,9 +223,9 @@ PROFILE = Option(
     check=_profile,
 )
 DEVICE = Option(
-    "Where methods run; auto by default.",
+    "Where methods run; auto by default; gpu is cuda.",
     "auto|cpu|cuda",
-    doc='``"auto"``, ``"cpu"`` or ``"cuda"``.',
+    doc='``"auto"``, ``"cpu"`` or ``"cuda"``; ``"gpu"`` is ``"cuda"``.',
     key=literal,
     check=_device,
 )
@@ -207,10 +277,47 @@ class RunOptions:
         "all|D1,D2",
         doc='Names, or ``"all"``; by default every one that needs no download.',
         key=names,
-        check=find_datasets,
-        needs=("catalogue",),
+        check=_datasets,
+        needs=("catalogue", "input"),
     ).default()
     _: KW_ONLY
+    input: str | Path | None = Option(
+        "Stack to run on, a file or folder, without a catalogue; {datasets} adds others.",
+        "STACK",
+        Path,
+        doc="File or folder of a stack to run on, without a catalogue; `datasets` adds others.",
+        key=path,
+        check=lambda place, *told: input_dataset(local_stack(place), *told),
+        needs=("voxel_size", "simulate", "key", "level", "crop", "intensity"),
+    ).default()
+    voxel_size: str | VoxelSize | None = VOXEL_SIZE.default(
+        help="Of {input}: nanometres, or with units as in 50nm,4.6nm,4.6nm; by default as its metadata say.",
+        key=voxel_size,
+    )
+    simulate: float | None = Option(
+        "Make an anisotropic input of {input}, which is isotropic, at this ratio, and score with it.",
+        "RATIO",
+        float,
+        doc="Make an anisotropic input of `input`, which is isotropic, at this ratio, and score with it.",
+        key=number("a ratio above 1", lambda value: 1 < value < math.inf),
+        check=_simulate,
+    ).default()
+    key: str | None = KEY.default(
+        help="Of {input}: dataset or array within, where there are several.", key=literal
+    )
+    level: int | None = LEVEL.default(help="Of {input}: resolution; 0, the finest, by default.", key=whole(0))
+    crop: str | Bounds | Sequence[slice] | None = CROP.default(
+        help="Of {input}: these voxels only; a bare : is a whole axis.",
+        doc="The voxels of `input` to use: three slices, or start and stop along (z, y, x), None for the "
+        "volume's own end.",
+        key=literal,
+    )
+    intensity: tuple[float, float] | None = INTENSITY.default(
+        help="Of {input}: grey levels that map to 0 and 1; by default found from the voxels.",
+        doc="Values of `input` that map to 0 and 1, by default as `reconstruct_file` finds them.",
+        key=rising(number("a finite number"), "[low, high], low below high"),
+        check=naming("intensity", _levels),
+    )
     catalogue: str | Path | None = CATALOGUE.default()
     profile: str | None = PROFILE.default()
     seeds: int | Sequence[int] = Option(

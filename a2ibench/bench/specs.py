@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import Any
 from a2ibench.bench.paths import job_name
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
-from a2ibench.errors import InputError, OptionError, UnknownNameError
+from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
 from a2ibench.files import plain
 from a2ibench.hookspecs import PROJECT
 from a2ibench.protocol.profiles import TRAINED_ON, named_degradation
@@ -219,8 +220,18 @@ def _split_setting(text: str) -> SetTo:
     return method, key, value.strip()
 
 
+# Jobs are processes of their own, which could not be handed an array in memory.
+_INSTEAD = {"datasets": ", or save the volume to a file and give input=FILE and voxel_size=(z, y, x)"}
+
+
 def _split(what: str, names: Names) -> list[str]:
-    parts = names.split(",") if isinstance(names, str) else names
+    if isinstance(names, str):
+        parts = re.split(r"[,\s]+", names)
+    else:
+        parts = list(names) if isinstance(names, Iterable) else [names]
+    for part in parts:
+        if not isinstance(part, str):
+            raise InputError(f"{what}: got {one_line(repr(part), 80)}; give names{_INSTEAD.get(what, '')}")
     found = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
     if not found:
         raise InputError(f"{what}: got {names!r}; give names, separated by commas, or all")

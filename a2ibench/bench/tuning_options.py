@@ -127,6 +127,7 @@ class TuneOptions:
         doc="",
         metavar="D1,D2",
         check=_development,
+        needs=("catalogue",),
     )
     catalogue: str | Path | None = _RUN["catalogue"].default(
         help="A datasets.toml with volumes to tune on.", doc="A datasets.toml with volumes to tune on."

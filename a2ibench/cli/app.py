@@ -9,13 +9,16 @@ import typer
 from a2ibench import __version__
 from a2ibench.cli.compare import compare_runs, make_baseline
 from a2ibench.cli.doctor import doctor
+from a2ibench.cli.examples import examples
 from a2ibench.cli.fetch import fetch_datasets
 from a2ibench.cli.listing import listing
 from a2ibench.cli.plugin import plugin
 from a2ibench.cli.reconstruct import reconstruct_file
 from a2ibench.cli.run import run
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=_HELP)
 
 
 def _show_version(asked: bool) -> None:
@@ -40,11 +43,11 @@ def _start(
         typer.echo(context.get_help())
 
 
-app.command("run")(run)
-app.command("list")(listing)
-app.command("fetch")(fetch_datasets)
+app.command("run", epilog=examples("run"))(run)
+app.command("list", epilog=examples("list"))(listing)
+app.command("fetch", epilog=examples("fetch"))(fetch_datasets)
 app.command("doctor")(doctor)
-app.command("reconstruct")(reconstruct_file)
-app.command("compare")(compare_runs)
-app.command("baseline")(make_baseline)
+app.command("reconstruct", epilog=examples("reconstruct"))(reconstruct_file)
+app.command("compare", epilog=examples("compare"))(compare_runs)
+app.command("baseline", epilog=examples("baseline"))(make_baseline)
 app.add_typer(plugin, name="plugin")

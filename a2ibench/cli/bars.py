@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
 
 
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[values]}", markup=False),
+        console=console,
+        transient=True,
+    )
+
+
 class BarEvents:
     """Shows a bar of all jobs and one of the running job's phase; a context manager.
 
@@ -28,15 +40,7 @@ class BarEvents:
     """
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}", markup=False),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[values]}", markup=False),
-            console=console,
-            transient=True,
-        )
+        self._progress = _bars(console)
         self._all, self._job = self._bar("jobs"), self._bar("")
         self._phase = ""
         self._index, self._total, self._started = 0, 0, 0.0
@@ -93,3 +97,41 @@ class BarEvents:
         return self._progress.add_task(
             description, visible=bool(description), total=None, count="", values=""
         )
+
+
+class PhaseBar:
+    """Shows a bar of the phase that is under way; a context manager, called as a `Progress` is.
+
+    Lines that others write to stderr meanwhile stand above it.
+
+    Parameters
+    ----------
+    console : Console
+        Where to draw.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress, self._phase = _bars(console), ""
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> PhaseBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, phase: str, done: float, total: float, **values: float) -> None:
+        """Move the bar, or begin another."""
+        if phase != self._phase:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._phase = phase
+            self._task = self._progress.add_task(label(phase), total=None, count="", values="")
+        # A phase that has but one unit is one whose steps are not known: the bar pulses.
+        if total > 1 and self._task is not None:
+            self._progress.update(
+                self._task, total=total, completed=done, count=count(done, total), values=values_text(values)
+            )

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from a2ibench.cli.options import Catalogue
-from a2ibench.cli.table import columns
+from a2ibench.cli.table import columns, terminal_width
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError, PluginError, UnknownNameError, one_line
 from a2ibench.registry.schema import TYPES, constructor_of, json_schema, settings_of
 from a2ibench.settings import Setting, Value
 
+_INDENT = "  "
 _HEADER = ("setting", "type", "unit", "default", "allowed", "meaning")
 
 
@@ -36,7 +37,7 @@ def as_lines(kind: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield ""
         name, summary = entry["name"], entry.get("summary")
         yield one_line(f"{name}: {summary}" if summary else name)
-        yield from (f"  {line}" for line in _lines(kind, entry["name"]))
+        yield from (f"{_INDENT}{line}" for line in _lines(kind, entry["name"]))
 
 
 def as_data(kind: str, entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -83,7 +84,8 @@ def _lines(kind: str, name: str) -> list[str]:
         (field, TYPES[type(s.default)], s.unit, value_text(s.default), allowed_text(s), s.meaning)
         for field, s in settings.items()
     ]
-    return columns(_HEADER, rows).splitlines()
+    width = terminal_width()
+    return columns(_HEADER, rows, None if width is None else width - len(_INDENT)).splitlines()
 
 
 def _schema(kind: str, name: str) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def listing(
     else:
         names = _COLUMNS[kind]
         rows = [[_text(entry[name]) for name in names] for entry in entries]
-        typer.echo(columns([name.replace("_", " ") for name in names], rows))
+        typer.echo(columns([name.replace("_", " ") for name in names], rows, terminal_width()))
 
 
 def entries_of(kind: str, catalogue: Path | None = None) -> list[dict[str, Any]]:

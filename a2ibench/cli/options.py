@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +15,6 @@ import typer
 from a2ibench.bench.options import CATALOGUE, Option, options_of
 from a2ibench.cli.errors import flag
 from a2ibench.errors import InputError, OptionError
-
-_BOUND = re.compile(r"(\d*):(\d*)")
 
 
 def takes(table: type, **more: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -59,7 +56,8 @@ def _parameters(name: str, one: Option) -> Iterator[inspect.Parameter]:
     if one.type is bool:
         yield _flag(name, flag(name), text)
         return
-    kind = {tuple: str, slice: str, list: list[str]}.get(one.type, one.type)
+    kinds: dict[type, Any] = {tuple: str, list: list[str]}
+    kind = kinds.get(one.type, one.type)
     declared = typer.Option(flag(name), metavar=one.metavar, help=text, show_default=False)
     yield _parameter(name, Annotated[kind | None, declared], None)
     if one.off:
@@ -84,8 +82,7 @@ def _read(options: Mapping[str, Option], given: Mapping[str, Any]) -> Iterator[t
                 yield on, False
         elif value is not None and value is not False:
             one = options[name]
-            read = {tuple: _numbers, slice: _bounds}.get(one.type)
-            yield name, value if read is None else read(flag(name), value, one)
+            yield name, _numbers(flag(name), value, one) if one.type is tuple else value
 
 
 def _numbers(name: str, text: str, one: Option) -> tuple[float, ...]:
@@ -96,13 +93,6 @@ def _numbers(name: str, text: str, one: Option) -> tuple[float, ...]:
     if len(found) != one.metavar.count(",") + 1 or not all(map(math.isfinite, found)):
         raise InputError(f"{name}: got {text!r}; give {one.metavar}, such as {one.example}")
     return found
-
-
-def _bounds(name: str, text: str, one: Option) -> tuple[tuple[int | None, ...], ...]:
-    parts = [_BOUND.fullmatch(part.strip()) for part in text.split(",")]
-    if len(parts) != 3 or None in parts:
-        raise InputError(f"{name}: got {text!r}; give {one.metavar}, such as {one.example}")
-    return tuple(tuple(int(end) if end else None for end in part.groups()) for part in parts if part)
 
 
 def option(metavar: str, text: str, *names: str) -> Any:

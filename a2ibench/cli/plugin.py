@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from a2ibench.cli.errors import ExitCode
+from a2ibench.cli.examples import examples
 from a2ibench.cli.options import option
 from a2ibench.cli.tune import tune_method
 from a2ibench.errors import printable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 KINDS = "method|degradation|metric|dataset|reporter"
 
 plugin = typer.Typer(help="Start a plugin, check that it keeps to the contract, and tune a method.")
-plugin.command("tune")(tune_method)
+plugin.command("tune", epilog=examples("plugin tune"))(tune_method)
 
 
 @plugin.callback(invoke_without_command=True)
@@ -31,7 +32,7 @@ def _start(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@plugin.command("check")
+@plugin.command("check", epilog=examples("plugin check"))
 def check_plugin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Registered name, such as that of a method.")],
     kind: Annotated[
@@ -78,7 +79,7 @@ def check_plugin(
         raise typer.Exit(ExitCode.BROKEN)
 
 
-@plugin.command("new")
+@plugin.command("new", epilog=examples("plugin new"))
 def new_plugin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name to register, such as lanczos.")],
     folder: Annotated[

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
     from a2ibench.bench.record import Record
     from a2ibench.bench.specs import Job
+    from a2ibench.contracts import Progress
 
 _LABEL = 60
 
@@ -162,6 +163,28 @@ def interactive() -> bool:
     """Whether stderr is a terminal that somebody watches and that can redraw lines."""
     unwanted = any(os.environ.get(name) for name in ("CI", "NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return sys.stderr.isatty() and not unwanted
+
+
+@contextmanager
+def shown_phases() -> Iterator[Progress]:
+    """Yield what shows on stderr how far phases have come, and messages, for as long as the context lasts."""
+    if interactive():
+        from rich.console import Console
+
+        from a2ibench.cli.bars import PhaseBar
+
+        with PhaseBar(Console(stderr=True)) as bar, shown_messages():
+            yield bar
+        return
+    lines = PhaseLines()
+
+    def progress(phase: str, done: float, total: float, **values: float) -> None:
+        line = lines.line(phase, done, total, values)
+        if line is not None:
+            say_progress(line)
+
+    with shown_messages():
+        yield progress
 
 
 @contextmanager

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from a2ibench.bench.options import Option
 from a2ibench.cli.errors import say, say_progress
 from a2ibench.cli.options import takes
-from a2ibench.cli.progress import PhaseLines, shown_messages
+from a2ibench.cli.progress import shown_phases
 from a2ibench.reconstruction.options import ReconstructOptions
 
+_DRY_RUN = Option("Check everything and say what would be done; write nothing.", type=bool)
 
-@takes(ReconstructOptions)
+
+@takes(ReconstructOptions, dry_run=_DRY_RUN)
 def reconstruct_file(
     context: typer.Context,
     source: Annotated[
@@ -40,6 +43,7 @@ def reconstruct_file(
 
     Exit codes: 0 written; 2 bad input; 130 interrupted.
     """
+    from a2ibench.cli.outlook import say_outlook, say_written
     from a2ibench.reconstruction.paths import located
     from a2ibench.reconstruction.reconstruct import reconstruct_between
 
@@ -47,18 +51,19 @@ def reconstruct_file(
     place, target = located(source), target.absolute()
     given |= {name: value.absolute() for name, value in given.items() if isinstance(value, Path)}
     command = shlex.join(["a2ibench", *context.obj])
-    lines = PhaseLines()
-
-    def progress(phase: str, done: float, total: float, **values: float) -> None:
-        line = lines.line(phase, done, total, values)
-        if line is not None:
-            say_progress(line)
-
+    dry_run = given.pop("dry_run", False)
     try:
-        with shown_messages():
+        with shown_phases() as progress:
             options = ReconstructOptions(**given, progress=progress)
-            written = reconstruct_between(place, target, options, command=command)
-        say(written.output)
+            written = reconstruct_between(
+                place, target, options, command=command, told=say_outlook, dry_run=dry_run
+            )
     except KeyboardInterrupt:
-        say(f"{target}: not complete; the same command goes on where it stopped", err=True)
+        if not dry_run:
+            say(f"{target}: not complete; the same command goes on where it stopped", err=True)
         raise
+    if dry_run:
+        say_progress("nothing is written, as this is a dry run")
+        return
+    say(written.output)
+    say_written(written)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from a2ibench.bench.options import COMMAND_ONLY, RunOptions, check_option
-from a2ibench.cli.errors import ExitCode, say, say_error
+from a2ibench.cli.errors import ExitCode, say, say_error, say_progress
 from a2ibench.cli.options import takes
-from a2ibench.cli.progress import duration, shown_events
-from a2ibench.cli.table import columns
+from a2ibench.cli.progress import duration, shown_events, shown_messages
+from a2ibench.cli.table import columns, terminal_width
 from a2ibench.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         (one.job.dataset.name, one.job.method, str(one.job.seed), one.action, _time(one), _why(one))
         for one in forecast.jobs
     ]
-    yield from columns(_HEADER, rows).splitlines()
+    yield from columns(_HEADER, rows, terminal_width()).splitlines()
     yield ""
     counted = ", ".join(f"{number} to {action}" for action, number in forecast.counts.items() if number)
     yield f"{_jobs(len(forecast.jobs))}: {counted}"
@@ -112,11 +112,13 @@ def run(
     if as_json and not dry_run:
         raise InputError("--json: shows a plan; add --dry-run, or read the records of a finished run")
     options = _with_file(file, given)
-    plan, out = plan_run(options), check_option("out", options)
+    with shown_messages():
+        plan, out = plan_run(options), check_option("out", options)
     _mention_plugins()
     if dry_run:
         _foretell(plan, out, options.fresh, as_json)
         return
+    say_progress(_opening(plan, out))
     with shown_events() as events:
         results = benchmark(plan, out=out, fresh=options.fresh, events=events)
     _show(results)
@@ -125,6 +127,13 @@ def run(
         raise typer.Exit(ExitCode.INTERRUPTED)
     if results.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _opening(plan: Plan, out: Path | None) -> str:
+    parts = ((plan.datasets, "dataset"), (plan.methods, "method"), (plan.seeds, "seed"))
+    product = " x ".join(f"{len(some)} {name}{'s' * (len(some) != 1)}" for some, name in parts)
+    folder = plan.default_folder() if out is None else out
+    return f"{_jobs(len(plan.jobs()))} ({product}) on {plan.device}, profile {plan.profile}, into {folder}"
 
 
 def _with_file(file: Path | None, given: dict[str, Any]) -> RunOptions:

@@ -12,7 +12,7 @@ from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.cli.errors import ExitCode, say, say_error, say_progress
 from a2ibench.cli.options import takes
 from a2ibench.cli.progress import shown_events
-from a2ibench.cli.table import columns
+from a2ibench.cli.table import columns, terminal_width
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
@@ -42,7 +42,7 @@ def tune_method(
     except KeyboardInterrupt:
         typer.echo("finished trainings are kept; the same command continues", err=True)
         raise
-    typer.echo(columns(tuning_headings(tuning), tuning_rows(tuning)))
+    typer.echo(columns(tuning_headings(tuning), tuning_rows(tuning), terminal_width()))
     for line in tuning_conclusions(tuning):
         say(line)
     say(tuning.folder / FILE)

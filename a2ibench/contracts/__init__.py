@@ -13,7 +13,13 @@ from a2ibench.contracts.specs import (
     ReporterSpec,
     Simulation,
 )
-from a2ibench.contracts.volume import Volume, decimal_spacing, is_isotropic, same_spacing
+from a2ibench.contracts.volume import (
+    Volume,
+    decimal_spacing,
+    equal_laterally,
+    is_isotropic,
+    same_spacing,
+)
 
 PROTOCOL_VERSION = 2
 
@@ -38,6 +44,7 @@ __all__ = [
     "Simulation",
     "Volume",
     "decimal_spacing",
+    "equal_laterally",
     "is_isotropic",
     "same_spacing",
     "silent",

@@ -27,6 +27,8 @@ class Budget:
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Read ``"2000steps"`` or ``"300s"``."""
+        if not isinstance(text, str):
+            raise InputError(f"budget: got {text!r}; give steps as '2000steps' or seconds as '300s'")
         try:
             if text.endswith("steps"):
                 return cls(steps=int(text.removesuffix("steps")))

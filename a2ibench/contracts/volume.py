@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, printable
+
+_logger = logging.getLogger("a2ibench")
 
 
 def same_spacing(y: float, x: float) -> bool:
@@ -32,7 +35,37 @@ def is_isotropic(voxel_size: tuple[float, float, float]) -> bool:
     return same_spacing(z, y) and same_spacing(y, x)
 
 
-@dataclass(frozen=True, eq=False)
+def equal_laterally(voxel_size: tuple[float, float, float], name: str) -> tuple[float, float, float]:
+    """Return a voxel size (z, y, x) in nm with the mean of the lateral spacings for both; logs if it is new.
+
+    Raises
+    ------
+    InputError
+        If they differ by more than 1 %; asks for the order of the three where another one would do.
+    """
+    z, y, x = voxel_size
+    if y == x:
+        return voxel_size
+    if not same_spacing(y, x):
+        raise InputError(f"{name}: {_unequal(z, y, x)}")
+    # What the mean of two decimals leaves behind of them is no more digits than they had.
+    mean = float(f"{(y + x) / 2:.9g}")
+    _logger.info(
+        "%s: lateral spacings y %g nm and x %g nm are averaged to %g nm", printable(name), y, x, mean
+    )
+    return z, mean, mean
+
+
+def _unequal(z: float, y: float, x: float) -> str:
+    differ = f"lateral spacings differ (y {y:g} nm, x {x:g} nm)"
+    if same_spacing(z, y):
+        return f"{differ}, but z and y do not; is the order z,y,x? Then give {x:g},{y:g},{z:g}"
+    if same_spacing(z, x):
+        return f"{differ}, but z and x do not; is the order z,y,x? Then give {y:g},{z:g},{x:g}"
+    return f"{differ}; resample to equal spacings first"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Volume:
     """A grey-scale volume with its voxel size and the intensities that map to [0, 1].
 
@@ -98,14 +131,20 @@ class Volume:
         """
         z, y, x = self.voxel_size
         if not same_spacing(y, x):
-            raise InputError(
-                f"{self.name}: lateral spacings differ (y {y} nm, x {x} nm); resample to equal spacings first"
-            )
-        if z < y and not same_spacing(z, y):
+            raise InputError(f"{self.name}: {_unequal(z, y, x)}")
+        lateral = (y + x) / 2
+        if z < lateral and not same_spacing(z, lateral):
             raise InputError(
                 f"{self.name}: axial spacing {z} nm is below lateral {y} nm; the ratio must be at least 1"
             )
-        return max(z / y, 1.0)
+        return max(z / lateral, 1.0)
+
+    def __repr__(self) -> str:
+        shape, spacing = " x ".join(map(str, self.shape)), ", ".join(f"{v:g}" for v in self.voxel_size)
+        levels = ", ".join(f"{level:g}" for level in self.intensity)
+        dtype = getattr(self.data, "dtype", "")
+        name = printable(self.name)
+        return f"<Volume {name} {shape} {dtype}, voxel size ({spacing}) nm, intensity ({levels})>"
 
     def crop(self, z: slice, y: slice, x: slice) -> Volume:
         """Return the sub-volume, with the same intensity range, contrast and padding."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from a2ibench.contracts import DatasetSpec, Simulation, is_isotropic
 from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS
+from a2ibench.data.spacing import implausible, voxel_size_of
 from a2ibench.documents import read_toml
 from a2ibench.errors import CatalogueError, InputError, OptionError, UnknownNameError
 from a2ibench.values import (
@@ -192,6 +193,23 @@ def _simulation(value: Any) -> Simulation:
     return Simulation(**named, options=options)
 
 
+_NUMBERS = several(_POSITIVE, 3, "numbers", "(z, y, x) in nm")
+
+
+def voxel_size(value: Any) -> tuple[float, float, float]:
+    """Read three numbers in nm, or texts: three, or one of all, each with its unit or without."""
+    texts = value if isinstance(value, list) else [value]
+    if all(isinstance(text, str) for text in texts) and value:
+        try:
+            return voxel_size_of(value)
+        except InputError as error:
+            raise ValueError(f"is {str(error).removeprefix('got ')}") from None
+    z, y, x = _NUMBERS(value)
+    if (problem := implausible((z, y, x))) is not None:
+        raise ValueError(f"is in nm {problem}, as texts")
+    return z, y, x
+
+
 _READERS: Mapping[str, Reader] = {
     "title": prose,
     "path": literal,
@@ -203,7 +221,7 @@ _READERS: Mapping[str, Reader] = {
     "key": literal,
     "level": whole(0),
     "fill_missing": boolean,
-    "voxel_size": several(_POSITIVE, 3, "numbers", "(z, y, x) in nm"),
+    "voxel_size": voxel_size,
     "bin": whole(1),
     "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),
     "intensity": rising(number("a finite number"), "[low, high], low below high"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import psutil
 from numpy.typing import NDArray
 
-from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
+from a2ibench.contracts import AxialGrid, DatasetSpec, Volume, equal_laterally, same_spacing
 from a2ibench.data import prepare
 from a2ibench.data.catalogue import naming_fields
 from a2ibench.data.checksums import CROP_KEY
@@ -20,14 +21,17 @@ from a2ibench.data.formats.metadata import VoxelSize
 from a2ibench.data.formats.volume import native
 from a2ibench.data.generators import generated, generated_shape
 from a2ibench.data.intensity_range import find_levels
+from a2ibench.data.spacing import implausible, voxel_size_of
 from a2ibench.data.writing.layout import ZYX
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, printable
+
+_logger = logging.getLogger("a2ibench")
 
 
 def open_volume(
     path: str | Path,
     *,
-    voxel_size: VoxelSize | None = None,
+    voxel_size: str | VoxelSize | None = None,
     key: str | None = None,
     level: int | None = None,
     intensity: tuple[float, float] | None = None,
@@ -40,8 +44,9 @@ def open_volume(
     ----------
     path : str or Path
         The file or folder, or its address.
-    voxel_size : tuple of float, optional
-        Nanometres, (z, y, x); by default what the file's metadata say.
+    voxel_size : tuple of float or str, optional
+        (z, y, x) in nm, or with units as in ``"50nm,4.6nm,4.6nm"``; by default what the file's metadata say.
+        Lateral spacings that differ by less than 1 % are averaged.
     key : str, optional
         Dataset within an HDF5 file, or array within a Zarr or N5 container; by default the only 3D one.
     level : int, optional
@@ -66,11 +71,15 @@ def open_volume(
         If the file cannot be read or holds no usable volume, or nobody tells the voxel size.
     """
     with open_lazy(path, key=key, level=level, fill_missing=fill_missing) as volume:
-        data, spacing = _whole(volume), voxel_size or volume.voxel_size
-    if spacing is None:
-        raise InputError(
-            f"{path}: tells no voxel size; give voxel_size (z, y, x) in nm, here or in the catalogue"
-        )
+        spacing = volume.voxel_size if voxel_size is None else _given(voxel_size, name or _name(path))
+        if spacing is None:
+            raise InputError(
+                f"{path}: tells no voxel size; give voxel_size (z, y, x) in nm, here or in the catalogue"
+            )
+        data = _whole(volume)
+    problem = implausible(spacing) if voxel_size is None else None
+    if problem is not None:
+        _logger.warning("%s: its metadata tell a voxel size that in nm is %s", printable(str(path)), problem)
     return _volume(data, spacing, intensity, name or _name(path))
 
 
@@ -123,6 +132,13 @@ def file_shape(
         return volume.shape
 
 
+def _given(voxel_size: object, name: str) -> VoxelSize:
+    try:
+        return voxel_size_of(voxel_size)
+    except InputError as error:
+        raise InputError(f"{name}: voxel_size: {error}") from None
+
+
 def _whole(volume: LazyVolume) -> NDArray[Any]:
     available = psutil.virtual_memory().available
     if volume.nbytes > available:
@@ -149,6 +165,8 @@ def _volume(
     prepare.check_finite(data, name)
     data = prepare.mean_bin(data, factor, name)
     z, y, x = _numbers(voxel_size, 3, f"{name}: voxel_size", "(z, y, x) in nm")
+    if same_spacing(y, x):
+        z, y, x = equal_laterally((z, y, x), name)
     spacing = (z * factor, y * factor, x * factor)
     if intensity is not None:
         lo, hi = _numbers(intensity, 2, f"{name}: intensity", "(low, high)")
@@ -197,7 +215,7 @@ def dataset_size(spec: DatasetSpec) -> DatasetSize | None:
         if shape is None:
             return None
         z, y, x = (size // spec.bin for size in shape)
-        ratio = max(spec.voxel_size[0] / spec.voxel_size[1], 1.0)
+        ratio = max(2 * spec.voxel_size[0] / sum(spec.voxel_size[1:]), 1.0)
         if spec.simulate is not None:
             ratio = spec.simulate.ratio
             z = math.floor(z / ratio + 1e-9)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.data.bounds import Bounds
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.volume import native
 from a2ibench.errors import InputError
 
-Bound = tuple[int | None, int | None]
-Bounds = tuple[Bound, Bound, Bound]
 Box = tuple[slice, slice, slice]
 
 

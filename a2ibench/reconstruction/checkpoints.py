@@ -23,11 +23,9 @@ from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
 from a2ibench.protocol.checkpointer import TRAINING, FileCheckpointer
 from a2ibench.protocol.profiles import seed_everything
+from a2ibench.reconstruction.checkpoint_method import INTENSITY
 from a2ibench.reconstruction.options import MethodOptions, check_applies, output_voxels
 from a2ibench.registry import host
-
-INTENSITY = "intensity.json"
-"""File of the grey levels that were 0 and 1 in the training: of the volume, and to the network."""
 
 
 def to_json(volume: Volume) -> dict[str, Any]:
@@ -168,7 +166,7 @@ def trained_method(
 
 def log_training(method: Method, name: str, volume: Volume, budget: Budget) -> None:
     """Say for how long a method is about to train, unless it learns nothing."""
-    if _learns(method):
+    if learns(method):
         length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.seconds:g} s"
         voxels = output_voxels(volume.shape, volume.ratio)
         _log.info("training %s for %s (%s output voxels)", name, length, f"{voxels:,}")
@@ -246,7 +244,7 @@ def check_free(folder: Path, scratch: Path, method: Method) -> None:
     InputError
         If it holds something else.
     """
-    if not folder.exists() or not _learns(method):
+    if not folder.exists() or not learns(method):
         return
     if is_intact(kept_method(scratch)) and sums(folder) == _content(scratch):
         return
@@ -293,8 +291,8 @@ def _is_checkpoint(folder: Path) -> bool:
     return folder.is_dir() and ((folder / INTENSITY).is_file() or not any(folder.iterdir()))
 
 
-def _learns(method: Method) -> bool:
-    """Return whether an untrained method has nothing to save, as one that never has."""
+def learns(method: Method) -> bool:
+    """Return whether a method that was built just now keeps anything once it is trained."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             method.save(Path(folder))

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from a2ibench.bench.options import (
     BUDGET,
     CHECKPOINT_EVERY,
+    CROP,
     DEVICE,
+    INTENSITY,
+    KEY,
+    LEVEL,
     PRECISION,
     PROFILE,
     SETTINGS,
+    VOXEL_SIZE,
     Option,
     check_option,
     checked_folder,
+    naming,
 )
 from a2ibench.bench.specs import settings_of_one
 from a2ibench.contracts import (
@@ -28,16 +34,17 @@ from a2ibench.contracts import (
     Progress,
     Volume,
     decimal_spacing,
+    equal_laterally,
     same_spacing,
     silent,
 )
 from a2ibench.contracts.planes import PLANE_CHOICES
+from a2ibench.data.bounds import Bounds
+from a2ibench.data.spacing import VoxelSize, check_stored, spacing_of
 from a2ibench.errors import InputError, OptionError
 from a2ibench.protocol.profiles import PROFILES, Profile, training_settings
+from a2ibench.reconstruction.checkpoint_method import method_for
 from a2ibench.settings import Value
-
-if TYPE_CHECKING:
-    from a2ibench.data.prepare import Bounds
 
 DEFAULT_METHOD = "plain"
 """The method that restores best for its time without a GPU."""
@@ -59,17 +66,15 @@ def _checked_ratio(ratio: float | None) -> float | None:
 class ReconstructOptions:
     """What a reconstruction is asked for; see `a2ibench.reconstruct_file`."""
 
-    method: str = Option(
-        f"Method to use; {DEFAULT_METHOD} by default.", "M", doc="Name of a registered method."
-    ).default(DEFAULT_METHOD)
-    _: KW_ONLY
-    voxel_size: tuple[float, float, float] | None = Option(
-        "Nanometres; by default what the file's metadata say.",
-        "Z,Y,X",
-        tuple,
-        example="50,15,15",
-        doc="Nanometres, (z, y, x); by default what the source's metadata say.",
+    method: str | None = Option(
+        f"Method to use; by default that of {{checkpoint}}, or without one {DEFAULT_METHOD}.",
+        "M",
+        doc=f"Name of a registered method; by default that of `checkpoint`, or without one {DEFAULT_METHOD}.",
+        check=lambda name, checkpoint: method_for(name, checkpoint, DEFAULT_METHOD),
+        needs=("checkpoint",),
     ).default()
+    _: KW_ONLY
+    voxel_size: str | VoxelSize | None = VOXEL_SIZE.default()
     ratio: float | None = Option(
         "Axial spacing of INPUT over OUTPUT's; axial over lateral by default.",
         "R",
@@ -77,37 +82,16 @@ class ReconstructOptions:
         doc="Axial spacing of the input over that of the output; by default axial over lateral spacing.",
         check=_checked_ratio,
     ).default()
-    target_spacing: float | None = Option(
+    target_spacing: str | float | None = Option(
         "Axial spacing of OUTPUT, instead of {ratio}; the lateral by default.",
         "NM",
-        float,
-        doc="Axial spacing of the output in nm, instead of `ratio`.",
+        doc="Axial spacing of the output in nm, or with its unit, instead of `ratio`.",
+        check=naming("target_spacing", spacing_of),
     ).default()
-    crop: Bounds | None = Option(
-        "Reconstruct these voxels only; a bare : is a whole axis.",
-        "Z0:Z1,Y0:Y1,X0:X1",
-        slice,
-        example="0:100,:,512:1024",
-        doc="The voxels to reconstruct, start and stop along (z, y, x); None for the volume's own end.",
-    ).default()
-    key: str | None = Option(
-        "Dataset or array within an HDF5, Zarr or N5 source that holds several.",
-        "NAME",
-        doc="Dataset or array within the source; by default the only 3D one.",
-    ).default()
-    level: int | None = Option(
-        "Resolution of a multiscale source; 0, the finest, by default.", "N", int
-    ).default()
-    intensity: tuple[float, float] | None = Option(
-        "Grey levels that map to 0 and 1; by default found from the voxels.",
-        "LO,HI",
-        tuple,
-        example="0,4095",
-        doc="Values that map to 0 and 1, and that the output is clipped to. By default the range of an 8-bit "
-        "dtype, of 16-bit integers the range of the fewest bits that hold all voxels, of floats their "
-        "minimum and maximum. Of all but 8 bits networks see a robust range within it, `Volume.contrast`, "
-        "which neither hot voxels nor padding widen, and which a checkpoint keeps.",
-    ).default()
+    crop: str | Bounds | Sequence[slice] | None = CROP.default()
+    key: str | None = KEY.default()
+    level: int | None = LEVEL.default()
+    intensity: tuple[float, float] | None = INTENSITY.default()
     planes: str | None = Option(
         "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
     ).default()
@@ -179,9 +163,6 @@ class ReconstructOptions:
     ).default()
 
 
-VoxelSize = tuple[float, float, float]
-
-
 @dataclass(frozen=True)
 class MethodOptions:
     """A method, its checked settings, and the checkpoint that is loaded instead of a training.
@@ -204,8 +185,21 @@ def resolve_method(options: ReconstructOptions) -> MethodOptions:
         If a setting is not allowed.
     """
     checkpoint, every = check_option("checkpoint", options), check_option("checkpoint_every", options)
-    settings = training_settings(options.method, "matched") | dict(check_option("settings", options))
-    return MethodOptions(options.method, settings, checkpoint, every)
+    method = check_option("method", options)
+    settings = training_settings(method, "matched") | dict(check_option("settings", options))
+    return MethodOptions(method, settings, checkpoint, every)
+
+
+def resolved_options(options: ReconstructOptions) -> ReconstructOptions:
+    """Return the options with those that may be written in several ways as they are used.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be used.
+    """
+    names = ("method", "voxel_size", "target_spacing", "crop")
+    return replace(options, **{name: check_option(name, options) for name in names})
 
 
 _STEPS_ON_CPU, _STEPS_ON_GPU = (400, 100_000), (20_000, 100_000)
@@ -279,18 +273,15 @@ def spacings(options: ReconstructOptions, stored: VoxelSize | None, name: str) -
     InputError
         If nobody tells the voxel size, or it leaves nothing to reconstruct.
     """
-    spacing = options.voxel_size or stored
+    given = check_option("voxel_size", options)
+    spacing = given or stored
     if spacing is None:
         raise OptionError("{stack}: tells no voxel size; give {voxel_size:(Z, Y, X)} in nm", stack=name)
+    if given is None:
+        check_stored(spacing, name)
     if options.ratio is not None and options.target_spacing is not None:
         raise OptionError("{ratio} and {target_spacing} both tell the output's spacing; give one of them")
-    if not all(math.isfinite(value) and value > 0 for value in spacing):
-        raise InputError(f"{name}: voxel size is {spacing}; give 3 positive numbers (z, y, x) in nm")
-    z, y, x = spacing
-    if not same_spacing(y, x):
-        raise InputError(
-            f"{name}: lateral spacings differ (y {y:g} nm, x {x:g} nm); resample to equal spacings first"
-        )
+    z, y, x = equal_laterally(spacing, name)
     ratio = _ratio(options, z, y, name)
     if options.ratio is None and options.target_spacing is None:
         return Spacings((z, y, x), (y, y, x), ratio)
@@ -301,16 +292,20 @@ def _ratio(options: ReconstructOptions, z: float, y: float, name: str) -> float:
     if options.ratio is not None:
         return float(check_option("ratio", options))
     if options.target_spacing is not None:
-        if not 0 < options.target_spacing < z:
+        target = float(check_option("target_spacing", options))
+        if not target < z:
             raise OptionError(
                 "{target_spacing}: got {got}; give nm above 0 and below the axial spacing of {axial}",
-                got=f"{options.target_spacing:g}",
+                got=f"{target:g}",
                 axial=f"{z:g}",
             )
-        return z / options.target_spacing
+        return z / target
     if z / y < 1 + 1e-6:
-        kind = "is isotropic" if same_spacing(z, y) else "is coarser laterally than axially"
-        raise InputError(f"{name}: voxel size {z:g}, {y:g}, {y:g} nm {kind}; nothing to reconstruct")
+        if same_spacing(z, y):
+            kind = "is isotropic; nothing to reconstruct"
+        else:
+            kind = "is coarser laterally than axially; nothing to reconstruct; is the order z,y,x?"
+        raise InputError(f"{name}: voxel size {z:g}, {y:g}, {y:g} nm {kind}")
     return z / y
 
 

@@ -12,17 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from a2ibench.bench.options import check_option
-from a2ibench.contracts import AxialGrid, Context, Method, Volume
+from a2ibench.contracts import AxialGrid, Context, Method, Volume, equal_laterally
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.intensity_range import find_levels, levelled
 from a2ibench.data.prepare import Crop, check_finite
-from a2ibench.data.writing import Writer, check_ome_version, create
+from a2ibench.data.spacing import implausible
+from a2ibench.data.writing import Writer, check_creatable, check_ome_version, create
+from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import A2IBenchError, InputError, OptionError, one_line, printable
 from a2ibench.files import disk_errors
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import quantise
+from a2ibench.reconstruction.checkpoint_method import INTENSITY
 from a2ibench.reconstruction.checkpoints import (
-    INTENSITY,
     applied,
     built_method,
     check_free,
@@ -37,6 +39,7 @@ from a2ibench.reconstruction.checkpoints import (
     trained_levels,
     trained_method,
 )
+from a2ibench.reconstruction.differing import explained
 from a2ibench.reconstruction.history import (
     as_call,
     check_history_free,
@@ -54,9 +57,11 @@ from a2ibench.reconstruction.options import (
     context,
     output_voxels,
     resolve_method,
+    resolved_options,
     spacings,
 )
-from a2ibench.reconstruction.paths import State, check_apart, files_of, located, places, states
+from a2ibench.reconstruction.outlook import Told, outlook_of, unsaid
+from a2ibench.reconstruction.paths import Places, State, check_apart, files_of, located, places, states
 from a2ibench.reconstruction.streaming import stream, training_volume, unpacked
 from a2ibench.registry import host
 from a2ibench.reporting.orthogonal import draw_planes, middle_planes
@@ -66,10 +71,13 @@ def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume
     """Train a method on a volume, or load a trained one, and reconstruct it; see `a2ibench.reconstruct`."""
     if not isinstance(volume, Volume):
         raise InputError(f"volume: got {type(volume).__name__}; give a Volume, such as open_volume returns")
+    volume = replace(volume, voxel_size=equal_laterally(volume.voxel_size, volume.name))
     if volume.ratio == 1:
         raise InputError(
             f"{volume.name}: voxel size {volume.voxel_size} is isotropic; nothing to reconstruct"
         )
+    if (problem := implausible(volume.voxel_size)) is not None:
+        _logger.warning("%s: its voxel size is in nm %s", printable(volume.name), problem)
     ctx, resolved = context(options, output_voxels(volume.shape, volume.ratio)), resolve_method(options)
     checkpoint = resolved.checkpoint
     method: Method = host().build("method", resolved.method, **resolved.settings)
@@ -107,7 +115,13 @@ class Written(NamedTuple):
 
 
 def reconstruct_between(
-    source: str | Path, target: Path, options: ReconstructOptions, *, command: str | None = None
+    source: str | Path,
+    target: Path,
+    options: ReconstructOptions,
+    *,
+    command: str | None = None,
+    told: Told = unsaid,
+    dry_run: bool = False,
 ) -> Written:
     """Reconstruct a stack block by block; see `a2ibench.reconstruct_file`.
 
@@ -121,11 +135,15 @@ def reconstruct_between(
         What is asked for.
     command : str, optional
         How it was asked for, kept in the history beside the output; by default the call of Python.
+    told : callable, optional
+        Told what is about to be done, before the input is read.
+    dry_run : bool
+        Whether that is all, apart from checks; nothing is written.
     """
     command, given_source = command or as_call(source, target, options), str(source)
     ome_version = check_option("ome_version", options)
     check_ome_version(target, ome_version)
-    source = located(source)
+    source, options = located(source), resolved_options(options)
     given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
     given = None if given is None else given.absolute()
     _check_checkpoints(given, wanted)
@@ -138,11 +156,16 @@ def reconstruct_between(
             check_replaceable(written.checkpoint)
         check_history_free(written.history, overwrite=options.overwrite)
         spacing = spacings(options, volume.voxel_size, volume.source)
-        crop = Crop(volume, options.crop)
+        crop = Crop(volume, check_option("crop", options))
         if crop.shape[0] < 2:
             raise InputError(f"{volume.source}: has one slice (z) only; give a stack or crop of at least 2")
         ctx = context(options, output_voxels(crop.shape, spacing.ratio))
         shape = (AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:])
+        profile, settings = (check_option(name, options) for name in ("profile", "settings"))
+        told(outlook_of(crop, str(source), written.output, spacing, resolved, settings, profile, ctx))
+        if dry_run:
+            _check_dry(written, shape, crop, options.overwrite, built_method(resolved, ctx.seed))
+            return Written(written.output, written.figure)
         before = states(files)
         determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
         method = built_method(resolved, ctx.seed)
@@ -166,6 +189,7 @@ def reconstruct_between(
             rows=int(method.halo[1]) == 0,
             ome_version=ome_version,
             history=history.to_json(),
+            explain=explained,
         ) as writer:
             try:
                 if written.checkpoint is not None and not options.overwrite:
@@ -197,13 +221,16 @@ def reconstruct_between(
                     output=written.output,
                     matching=matching_told(writer.scratch),
                 )
-            try:
-                _draw(written.figure, crop, written.output, spacing, options.method)
-            except Exception as error:
-                # The reconstruction is finished; nothing that happens here may take that back.
-                _logger.warning("%s: figure left out: %s", printable(str(written.figure)), one_line(error))
+            _draw_if_possible(written.figure, crop, written.output, spacing, resolved.method)
             writer.finish()
         return Written(written.output, written.figure)
+
+
+def _check_dry(written: Places, shape: ZYX, crop: Crop, overwrite: bool, method: Method) -> None:
+    if not written.partial.exists():
+        check_creatable(written.output, shape, crop.dtype, overwrite=overwrite)
+    if written.checkpoint is not None and not overwrite:
+        check_free(written.checkpoint, written.partial / "scratch", method)
 
 
 def _check_checkpoints(given: Path | None, wanted: Path | bool) -> None:
@@ -250,7 +277,8 @@ def _fill(
         trained = trained_levels(resolved.checkpoint, bare)
         found = find_levels(data, name, declared=options.intensity, progress=ctx.progress)
         own = replace(bare, **found._asdict())
-        return to_json(applied(trained, own, declared=options.intensity is not None))
+        seen = applied(trained, own, declared=options.intensity is not None)
+        return to_json(seen) | {"method": resolved.method}
 
     volume = from_json(read_or_compute(writer.scratch / INTENSITY, levels_of_all), bare)
 
@@ -261,6 +289,14 @@ def _fill(
     with ExitStack() as resources:
         volume = unpacked(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)
+
+
+def _draw_if_possible(path: Path, crop: Crop, target: Path, spacing: Spacings, method: str) -> None:
+    try:
+        _draw(path, crop, target, spacing, method)
+    except Exception as error:
+        # The reconstruction is finished; nothing that happens here may take that back.
+        _logger.warning("%s: figure left out: %s", printable(str(path)), one_line(error))
 
 
 def _draw(path: Path, crop: Crop, target: Path, spacing: Spacings, method: str) -> None:

@@ -48,7 +48,7 @@ def test_jobs_go_dataset_by_dataset_then_method_then_seed(catalogue: Path) -> No
         ({"methods": ["neares"]}, "unknown method 'neares'; did you mean 'nearest'"),
         ({"datasets": "thn"}, "unknown dataset 'thn'; did you mean 'thin'"),
         ({"profile": "fast"}, "unknown profile 'fast'"),
-        ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"precision": "fp16"}, "unknown precision 'fp16'"),
         ({"executor": "proces"}, "unknown executor 'proces'; did you mean 'process'"),
         ({"metrics": ["psnrr"]}, "unknown metric 'psnrr'; did you mean 'psnr'"),

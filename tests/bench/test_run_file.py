@@ -195,7 +195,7 @@ def test_numbers_keep_their_type_and_texts_their_blanks(catalogue: Path) -> None
         ("datasets = ['thn']", ["datasets: unknown dataset 'thn'; did you mean 'thin'?"]),
         ("profile = 'quik'", ["profile: unknown profile 'quik'; did you mean 'quick'?"]),
         ("profile = 3", ["profile is 3; give a text"]),
-        ("device = 'gpu'", ["device: unknown device 'gpu'"]),
+        ("device = 'tpu'", ["device: unknown device 'tpu'"]),
         ("precision = 'fp23'", ["precision: unknown precision 'fp23'; did you mean 'fp32'?"]),
         ("executor = 'proces'", ["executor: unknown executor 'proces'; did you mean 'process'?"]),
         ("budget = 300", ["budget is 300; give a text"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from matplotlib import image
 
 from a2ibench.contracts import AxialGrid
 from a2ibench.data.opening import open_volume
+from a2ibench.data.writing import Writer
+from a2ibench.errors import InputError
 from a2ibench.protocol.checkpointer import TRAINING
 from a2ibench.protocol.resample import interpolate
 
@@ -29,8 +32,15 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     done = cli("reconstruct", source, target, "--method", "cubic", "--voxel-size", "50,15,15")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{target}\n"
-    # Nothing is trained.
-    assert done.stderr == ""
+    said = dict(line.split(maxsplit=1) for line in done.stderr.splitlines())
+    assert said["input"] == "thin.tif: 12 x 48 x 48, uint8, 50 x 15 x 15 nm"
+    assert said["output"] == "iso.tif: 40 x 48 x 48 (92,160), 15 x 15 x 15 nm, ratio 3.333"
+    assert said["disk"].startswith("90 KiB for its voxels; ")
+    assert said["method"] == "cubic on cpu, which learns nothing"
+    assert said["time"].startswith("under 1 s")
+    assert said["figure"] == f"{target}.png"
+    assert said["open"].startswith(f"napari {target}; Fiji: ")
+    assert len(said) == len(done.stderr.splitlines()) == 7
     thin = tifffile.imread(source)
     written = open_volume(target)
     assert written.voxel_size == (15.0, 15.0, 15.0)
@@ -41,6 +51,140 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     assert np.abs(written.data - expected).max() < 0.5001
     assert sorted(path.name for path in tmp_path.glob("*iso*")) == ["iso.tif", "iso.tif.json", "iso.tif.png"]
     assert image.imread(tmp_path / "iso.tif.png").ndim == 3
+
+
+@pytest.mark.parametrize("name", ["iso.tif", "iso.ome.zarr"])
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
+    cli: Cli, catalogue: Path, tmp_path: Path, name: str
+) -> None:
+    words = ("reconstruct", catalogue.parent / "thin.tif", tmp_path / name, "--voxel-size", "40,10,10")
+    before = sorted(tmp_path.rglob("*"))
+    done = cli(*words, "--dry-run", "--budget", "7steps", "--profile", "smoke")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "method  plain on cpu, trained for 7 steps\n" in done.stderr
+    assert "time    " in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_finds_what_would_stop_it(cli: Cli, catalogue: Path, tmp_path: Path) -> None:
+    source = catalogue.parent / "thin.tif"
+    (tmp_path / "there.tif").touch()
+    for target, message in {
+        "there.tif": "exists already",
+        "iso.png": "unknown format",
+        "gone/iso.tif": "its folder does not exist",
+    }.items():
+        done = cli(
+            "reconstruct", source, tmp_path / target, "--dry-run", "--method", "cubic",
+            "--voxel-size", "40,10,10",
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert message in done.stderr.splitlines()[-1]
+
+
+def test_a_dry_run_finds_a_disk_that_is_too_small(
+    cli: Cli, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
+    words = ("reconstruct", catalogue.parent / "thin.tif", tmp_path / "iso.mrc", "--method", "cubic")
+    done = cli(*words, "--voxel-size", "40,10,10", "--dry-run")
+    assert done.returncode == 2
+    assert "GiB more, but the disk has 0.001 GiB free" in done.stderr.splitlines()[-1]
+
+
+def test_a_checkpoint_knows_its_method(cli: Cli, catalogue: Path, tmp_path: Path) -> None:
+    source, first, second = catalogue.parent / "thin.tif", tmp_path / "a.tif", tmp_path / "b.tif"
+    words = ("--voxel-size", "40,10,10", "--profile", "smoke")
+    assert cli("reconstruct", source, first, "--method", "pssr", *words).returncode == 0
+    kept = ("--checkpoint", f"{first}.checkpoint")
+    done = cli("reconstruct", source, second, *kept, *words)
+    assert done.returncode == 0, done.stderr
+    assert f"method  pssr on cpu, trained before: {first}.checkpoint\n" in done.stderr
+    assert np.array_equal(tifffile.imread(first), tifffile.imread(second))
+    other = cli("reconstruct", source, tmp_path / "c.tif", *kept, *words, "--method", "srmd")
+    assert other.returncode == 2
+    assert f"--method: got srmd, but {first}.checkpoint is of pssr; leave it out" in other.stderr
+
+
+def test_a_job_s_checkpoint_knows_its_method(cli: Cli, catalogue: Path, tmp_path: Path) -> None:
+    source = catalogue.parent / "thin.tif"
+    run = ("run", "--methods", "srmd", "--datasets", "thin", "--catalogue", catalogue, "--profile", "smoke")
+    assert cli(*run, "--executor", "inline", "--out", tmp_path / "run").returncode == 0
+    checkpoint = tmp_path / "run" / "jobs" / "thin--srmd--s0" / "checkpoint"
+    words = ("reconstruct", source, tmp_path / "a.tif", "--voxel-size", "40,10,10", "--profile", "smoke")
+    done = cli(*words, "--checkpoint", checkpoint)
+    assert done.returncode == 0, done.stderr
+    assert "method  srmd on cpu" in done.stderr
+
+
+def test_an_interrupted_call_of_other_options_is_told_by_their_names(
+    cli: Cli, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = catalogue.parent / "thin.tif", tmp_path / "iso.tif"
+    words = ("reconstruct", source, target, "--method", "cubic", "--voxel-size", "40,10,10")
+    with monkeypatch.context() as broken:
+        broken.setattr(Writer, "publish", lambda writer: (_ for _ in ()).throw(InputError("stopped")))
+        assert cli(*words).returncode == 2
+
+    def told(*more: str) -> str:
+        done = cli(*words, *more)
+        assert done.returncode == 2
+        return done.stderr.splitlines()[-1].partition("other settings (")[2].partition("); ")[0]
+
+    assert told("--seed", "3") == "--seed was 0, is 3"
+    assert told("--crop", "0:8,:,4:40") == "--crop was not given, is 0:8,:,4:40"
+    assert told("--set", "a=-0.75") == "--set was not given, is a=-0.75"
+    assert told("--intensity", "0,99") == "--intensity was not given, is 0,99"
+    assert told("--ratio", "3") == "ratio was 4, is 3"
+    assert told("--method", "plain", "--profile", "smoke").startswith("--method was cubic, is plain")
+    changed = tifffile.imread(source)
+    changed[3, 5, 7] += 1
+    tifffile.imwrite(source, changed)
+    assert told() == "the input has changed"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("0.03,0.009,0.009", "if it is in um give 0.03um,0.009um,0.009um"),
+        ("8,8,30", "is the order z,y,x? Then give 30,8,8"),
+        ("8,30,8", "is the order z,y,x? Then give 30,8,8"),
+        ("8,30,30", "is coarser laterally than axially"),
+        ("30nm,8,8", "give a unit for each of the three"),
+        ("30px,8px,8px", "whose unit 'px' is not known"),
+    ],
+)
+def test_voxel_sizes_that_cannot_be_meant_are_refused_with_a_hint(
+    cli: Cli, catalogue: Path, tmp_path: Path, given: str, hint: str
+) -> None:
+    for words in (
+        ("reconstruct", catalogue.parent / "thin.tif", tmp_path / "iso.tif", "--method", "cubic"),
+        ("run", "--input", catalogue.parent / "thin.tif", "--methods", "cubic"),
+    ):
+        done = cli(*words, "--voxel-size", given)
+        assert done.returncode == 2
+        assert hint in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("given", ["0.03um,0.009um,0.009µm", "30,9,9nm", "300Å,90Å,90Å", "30,9,9"])
+def test_voxel_sizes_may_have_units(cli: Cli, catalogue: Path, tmp_path: Path, given: str) -> None:
+    target = tmp_path / "iso.tif"
+    words = ("reconstruct", catalogue.parent / "thin.tif", target, "--method", "cubic")
+    assert cli(*words, "--voxel-size", given).returncode == 0
+    assert open_volume(target).voxel_size == pytest.approx((9, 9, 9))
+
+
+def test_lateral_spacings_that_hardly_differ_are_averaged_and_said(
+    cli: Cli, catalogue: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "iso.tif"
+    words = ("reconstruct", catalogue.parent / "thin.tif", target, "--method", "cubic")
+    done = cli(*words, "--voxel-size", "40,8,8.002")
+    assert done.returncode == 0, done.stderr
+    assert "lateral spacings y 8 nm and x 8.002 nm are averaged to 8.001 nm\n" in done.stderr
+    assert open_volume(target).voxel_size == pytest.approx((8.001, 8.001, 8.001), rel=1e-9)
 
 
 def test_an_existing_file_is_replaced_only_on_request(cli: Cli, catalogue: Path, tmp_path: Path) -> None:

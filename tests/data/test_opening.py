@@ -67,10 +67,13 @@ def test_a_path_that_leads_to_no_volume(tmp_path, name, make, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"voxel_size": (5, 5)}, "a: voxel_size is (5, 5); give 3 numbers (z, y, x) in nm"),
-        ({"voxel_size": ("x", 5, 5)}, "a: voxel_size is ('x', 5, 5); give 3 numbers (z, y, x) in nm"),
-        ({"voxel_size": 5}, "a: voxel_size is 5; give 3 numbers (z, y, x) in nm"),
-        ({"voxel_size": (5, -5, 5)}, "a: voxel_size is (5.0, -5.0, 5.0); give 3 positive numbers"),
+        ({"voxel_size": (5, 5)}, "a: voxel_size: got (5, 5); give 3 positive numbers (z, y, x) in nm"),
+        (
+            {"voxel_size": ("x", 5, 5)},
+            "a: voxel_size: got ('x', 5, 5); give 3 positive numbers (z, y, x) in nm",
+        ),
+        ({"voxel_size": 5}, "a: voxel_size: got 5; give 3 positive numbers (z, y, x) in nm"),
+        ({"voxel_size": (5, -5, 5)}, "a: voxel_size: got (5, -5, 5); give 3 positive numbers"),
         ({"voxel_size": NM, "intensity": (1,)}, "a: intensity is (1,); give 2 numbers (low, high)"),
         (
             {"voxel_size": NM, "intensity": (9, 1)},

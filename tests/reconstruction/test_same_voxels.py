@@ -13,7 +13,7 @@ import a2ibench
 from a2ibench import Context, InputError, Volume
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.intensity import quantise
-from a2ibench.reconstruction.checkpoints import INTENSITY
+from a2ibench.reconstruction.checkpoint_method import INTENSITY
 from a2ibench.registry import host
 
 NM = (45.0, 15.0, 15.0)

@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
-__all__ = ["Writer", "check_ome_version", "create"]
+__all__ = ["Writer", "check_creatable", "check_ome_version", "create"]
 
 _logger = logging.getLogger("a2ibench")
 
@@ -43,6 +43,10 @@ _BY_SUFFIX = {
     ".hdf5": _HDF5,
     ".mrc": _MRC,
 }
+Differing = Mapping[str, tuple[Any, Any]]
+"""What was and what is, by name, of settings that differ."""
+Explain = Callable[[Differing], str]
+
 _DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
 _OME_VERSIONS = {"0.5": _ZARR, "0.4": _ZARR_V2}
 # Raised when the same blocks would no longer give the same file.
@@ -60,6 +64,7 @@ def create(
     rows: bool = True,
     ome_version: str | None = None,
     history: Mapping[str, Any] | None = None,
+    explain: Explain | None = None,
 ) -> Writer:
     """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
 
@@ -94,6 +99,9 @@ def create(
     history : mapping, optional
         What the volume is and how it came about; kept in the output's own attributes or header. As JSON, and
         the same whenever the identity is.
+    explain : callable, optional
+        Returns how an interrupted output differs, as the template of an `OptionError`; is told by name, those
+        of `identity` after ``identity.``, what was and what is.
 
     Returns
     -------
@@ -109,19 +117,9 @@ def create(
     """
     path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
     check_ome_version(path, ome_version)
-    target_class = _format(path, ome_version)
-    if kind.name not in _DTYPES:
-        raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: its folder does not exist; make it first, or write elsewhere")
-    nz, ny, nx = (int(n) for n in shape)
-    if min(nz, ny, nx) < 1:
-        raise InputError(f"{path}: shape is {(nz, ny, nx)}; give at least one voxel along each of (z, y, x)")
-    _check_possible(path, nz * ny * nx * kind.itemsize)
+    target_class, shape = _format(path, ome_version), _checked(path, shape, kind)
     z, y, x = (decimal_spacing(float(size)) for size in voxel_size)
-    layout = Layout(
-        (nz, ny, nx), kind, (z, y, x), json.dumps(identity, sort_keys=True), rows, dict(history or {})
-    )
+    layout = Layout(shape, kind, (z, y, x), json.dumps(identity, sort_keys=True), rows, dict(history or {}))
     with disk_errors(path):
         partial = Partial(path, overwrite=overwrite)
         keep = partial.interrupted
@@ -131,7 +129,7 @@ def create(
             if partial.published and not partial.differences(settings):
                 return Writer(layout, target, partial, None, overwrite=overwrite)
             _check_free(path, overwrite)
-            _clear_unless_same(partial, settings, overwrite=overwrite)
+            _clear_unless_same(partial, settings, overwrite=overwrite, explain=explain or _listed)
             journal = _laid_out(partial, target, layout, settings)
             if partial.data.is_file():
                 _check_space(partial.data, path)
@@ -166,6 +164,45 @@ def check_ome_version(path: Path, version: str | None) -> None:
 
 def _is_zarr(path: Path) -> bool:
     return path.name.lower().endswith(".zarr")
+
+
+def check_creatable(path: Path, shape: ZYX, dtype: DTypeLike, *, overwrite: bool = False) -> None:
+    """Accept an output that `create` could begin now; writes nothing.
+
+    Raises
+    ------
+    InputError
+        As `create` does, and if the disk has too little room for voxels that are not compressed.
+    """
+    kind = np.dtype(dtype).newbyteorder("=")
+    _format(path, None)
+    shape = _checked(path, shape, kind)
+    _check_free(path, overwrite)
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise InputError(f"{path}: its folder may not be written to; write elsewhere")
+    if not _is_zarr(path):
+        # MRC has no bytes without sign.
+        wide = np.dtype(np.uint16) if path.name.lower().endswith(".mrc") and kind == np.uint8 else kind
+        _check_room(path, math.prod(shape) * wide.itemsize, shutil.disk_usage(path.absolute().parent).free)
+
+
+def _checked(path: Path, shape: ZYX, kind: np.dtype[Any]) -> ZYX:
+    """Return a shape that a volume may have there.
+
+    Raises
+    ------
+    InputError
+        If it or the dtype cannot be written, or there is no such folder.
+    """
+    if kind.name not in _DTYPES:
+        raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: its folder does not exist; make it first, or write elsewhere")
+    nz, ny, nx = (int(n) for n in shape)
+    if min(nz, ny, nx) < 1:
+        raise InputError(f"{path}: shape is {(nz, ny, nx)}; give at least one voxel along each of (z, y, x)")
+    _check_possible(path, nz * ny * nx * kind.itemsize)
+    return nz, ny, nx
 
 
 def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,19 +257,34 @@ def _check_space(file: Path, output: Path) -> None:
     """Accept a file laid out with holes if the disk has room to fill them."""
     state = file.stat()
     holes = state.st_size - 512 * getattr(state, "st_blocks", 0)
-    free = shutil.disk_usage(file.parent).free
-    if holes > free:
+    _check_room(output, holes, shutil.disk_usage(file.parent).free)
+
+
+def _check_room(output: Path, needed: int, free: int) -> None:
+    if needed > free:
         raise InputError(
-            f"{output}: needs {_gib(holes)} GiB more, but the disk has {_gib(free)} GiB free; "
+            f"{output}: needs {_gib(needed)} GiB more, but the disk has {_gib(free)} GiB free; "
             "free some space, or write elsewhere"
         )
+
+
+def _listed(differing: Differing) -> str:
+    texts = [f"{name} was {_short(was)}, is {_short(now)}" for name, (was, now) in differing.items()]
+    return "; ".join(texts[:3]).replace("{", "{{").replace("}", "}}")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _gib(size: int) -> str:
     return f"{math.ceil(size / _GIB * 1000) / 1000:.3f}"
 
 
-def _clear_unless_same(partial: Partial, settings: Mapping[str, Any], *, overwrite: bool) -> None:
+def _clear_unless_same(
+    partial: Partial, settings: Mapping[str, Any], *, overwrite: bool, explain: Explain
+) -> None:
     """Remove work in a hidden folder that was begun with other settings, if it may be overwritten."""
     if partial.interrupted:
         differing = partial.differences(settings)
@@ -240,10 +292,9 @@ def _clear_unless_same(partial: Partial, settings: Mapping[str, Any], *, overwri
             return
         if not overwrite:
             raise OptionError(
-                "{output}: an interrupted call left an output of other settings ({differing}); "
+                f"{{output}}: an interrupted call left an output of other settings ({explain(differing)}); "
                 "give the same settings to go on, or {overwrite:True} to discard it",
                 output=partial.output,
-                differing="; ".join(differing[:3]),
             )
     elif partial.damaged:
         _say(partial, "state.json is damaged; all of it begins anew")

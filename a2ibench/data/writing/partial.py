@@ -158,14 +158,14 @@ class Partial:
         except (OSError, ValueError):
             return False
 
-    def differences(self, settings: Mapping[str, Any]) -> list[str]:
-        """Return what differs between the settings of earlier work and those given, a text for each."""
+    def differences(self, settings: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Return what differs between the settings of earlier work and those given: what it was and is."""
         before, now = self.settings or {}, _plain(settings)
-        return [
-            f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
+        return {
+            name: (before.get(name), now.get(name))
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
-        ]
+        }
 
     def begin(self, settings: Mapping[str, Any], frame: int) -> None:
         """Record that the output is laid out and that blocks may come.
@@ -246,11 +246,6 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     # Tuples compare unequal to the lists that JSON gives back.
     plain: dict[str, Any] = json.loads(json.dumps(settings, sort_keys=True))
     return plain
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class Journal:

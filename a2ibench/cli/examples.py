@@ -1,0 +1,37 @@
+"""Command lines that the help of a command ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "run": (
+        "a2ibench run --methods cubic,plain --datasets phantom --profile smoke",
+        "a2ibench run --input stack.tif --voxel-size 50,15,15",
+        "a2ibench run --input fibsem.tif --voxel-size 8,8,8 --simulate 4",
+    ),
+    "list": ("a2ibench list methods", "a2ibench list datasets --json"),
+    "fetch": ("a2ibench fetch cremi-a", "a2ibench fetch epfl-ca1 fib25-validation"),
+    "reconstruct": (
+        "a2ibench reconstruct stack.tif iso.tif --voxel-size 50nm,4.6nm,4.6nm",
+        "a2ibench reconstruct slices iso.ome.zarr --voxel-size 40,10,10 --dry-run",
+        "a2ibench reconstruct more.tif more-iso.tif --checkpoint iso.tif.checkpoint",
+    ),
+    "compare": (
+        "a2ibench compare reports/new reports/old",
+        "a2ibench compare reports/new reports/old --max-drop psnr=0.2",
+    ),
+    "baseline": ("a2ibench baseline reports/new smoke",),
+    "plugin new": ("a2ibench plugin new my-method", "a2ibench plugin new my-metric plugins --kind metric"),
+    "plugin check": ("a2ibench plugin check my-method", "a2ibench plugin check psnr --kind metric"),
+    "plugin tune": (
+        "a2ibench plugin tune my-method --profile quick",
+        "a2ibench plugin tune my-method --values 0.001,0.002,0.004 --seeds 2",
+    ),
+}
+"""By command."""
+
+
+def examples(command: str) -> str:
+    """Return the examples of a command as the end of its help, a paragraph each, which keeps their lines."""
+    return "\n\n".join(("Examples:", *EXAMPLES[command]))

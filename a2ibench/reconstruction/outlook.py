@@ -1,0 +1,210 @@
+"""What a reconstruction is about to do, before any voxel is read: sizes, disk, method and time."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from a2ibench.bench import device
+from a2ibench.bench.estimate import History
+from a2ibench.bench.specs import Job
+from a2ibench.contracts import AxialGrid, Budget, Context, DatasetSpec, Method, Volume, silent
+from a2ibench.data.prepare import Crop
+from a2ibench.data.writing.layout import ZYX
+from a2ibench.protocol.blocks import reconstruct_volume
+from a2ibench.protocol.slice_network import SliceNetwork
+from a2ibench.reconstruction.checkpoints import built_method, learns
+from a2ibench.reconstruction.options import MethodOptions, Spacings
+from a2ibench.settings import Value
+
+_NOT_DONE = ("simulate", "score")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a reconstruction is about to do.
+
+    Parameters
+    ----------
+    source : str
+        The stack, as it was given.
+    output : Path
+        What is written.
+    shape, output_shape : tuple of int
+        Voxels along (z, y, x) of the stack, cropped, and of the output.
+    dtype : str
+        Of both; floats are single precision.
+    voxel_size, output_voxel_size : tuple of float
+        Nanometres, (z, y, x).
+    ratio : float
+        Axial spacing of the stack over the output's.
+    free : int
+        Bytes free on the output's disk.
+    method : MethodOptions
+        The method, its settings and the checkpoint that is loaded, if any.
+    settings : mapping
+        Those of the method that were given.
+    profile : str
+        Name of the profile.
+    context : Context
+        What the method is told.
+    """
+
+    source: str
+    output: Path
+    shape: ZYX
+    output_shape: ZYX
+    dtype: str
+    voxel_size: tuple[float, float, float]
+    output_voxel_size: tuple[float, float, float]
+    ratio: float
+    free: int
+    method: MethodOptions
+    settings: Mapping[str, Value]
+    profile: str
+    context: Context
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the output's voxels, before any compression."""
+        return math.prod(self.output_shape) * np.dtype(self.dtype).itemsize
+
+    @property
+    def budget(self) -> Budget | None:
+        """How long is trained; None where a checkpoint is loaded, or the method learns nothing."""
+        if self.method.checkpoint is not None or not learns(built_method(self.method, self.context.seed)):
+            return None
+        return self.context.budget
+
+    def seconds(self) -> tuple[float, str] | None:
+        """Return how long it may take and how that is known; None where nobody knows.
+
+        Records of the same method, settings, profile, device and machine in ``reports`` tell, or, where there
+        are none, a few steps on a small volume of noise, if the method is a network or learns nothing.
+        """
+        return self._recorded() or self._tried()
+
+    def _recorded(self) -> tuple[float, str] | None:
+        z, y, x = self.shape
+        spec = DatasetSpec(
+            name="reconstruct",
+            title="",
+            path=Path(self.source),
+            voxel_size=(self.output_voxel_size[1] * self.ratio, *self.output_voxel_size[1:]),
+            crop=((0, z), (0, y), (0, x)),
+        )
+        ctx = self.context
+        job = Job(
+            dataset=spec,
+            method=self.method.method,
+            seed=ctx.seed,
+            profile=self.profile,
+            budget=ctx.budget,
+            device=ctx.device,
+            precision=ctx.precision,
+            settings=self.settings,
+        )
+        without = _NOT_DONE if self.method.checkpoint is None else (*_NOT_DONE, "fit")
+        found = History([Path("reports")]).estimate(job, without=without)
+        return None if found is None else (found.seconds, f"by {found.source}")
+
+    def _tried(self) -> tuple[float, str] | None:
+        with suppress(Exception):  # a method may refuse noise, or so small a volume
+            speed = _speed(self.method, self.ratio, self.context)
+            if speed is not None:
+                return self._by(*speed), "by a few steps on noise"
+        return None
+
+    def _by(self, step: float, voxels_per_second: float) -> float:
+        budget, training = self.budget, 0.0
+        if budget is not None:
+            training = budget.seconds if budget.steps is None else budget.steps * step  # type: ignore[assignment]
+        return training + math.prod(self.output_shape) / voxels_per_second
+
+
+class Told(Protocol):
+    """Told what is about to be done, before anything is."""
+
+    def __call__(self, outlook: Outlook) -> None:
+        """Say it, or raise what stops it."""
+
+
+def unsaid(outlook: Outlook) -> None:
+    """Say nothing."""
+
+
+def outlook_of(
+    crop: Crop,
+    source: str,
+    output: Path,
+    spacing: Spacings,
+    method: MethodOptions,
+    settings: Mapping[str, Value],
+    profile: str,
+    ctx: Context,
+) -> Outlook:
+    """Return what a reconstruction of a crop is about to do; reads no voxel."""
+    z, y, x = spacing.reconstructed
+    return Outlook(
+        source=source,
+        output=output,
+        shape=crop.shape,
+        output_shape=(AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:]),
+        dtype=crop.dtype.name,
+        voxel_size=(z * spacing.ratio, y, x),
+        output_voxel_size=spacing.reconstructed,
+        ratio=spacing.ratio,
+        free=shutil.disk_usage(next(folder for folder in output.parents if folder.exists())).free,
+        method=method,
+        settings=settings,
+        profile=profile,
+        context=ctx,
+    )
+
+
+_STEPS, _ENOUGH = 4, 5.0
+
+
+def _speed(options: MethodOptions, ratio: float, ctx: Context) -> tuple[float, float] | None:
+    """Return the seconds of a step of training and the output voxels restored in a second.
+
+    None for methods whose training nobody can cut short.
+    """
+    method = built_method(options, ctx.seed)
+    trains = options.checkpoint is None and learns(method)
+    if trains and not isinstance(method, SliceNetwork):
+        return None
+    side = 2 * ctx.patch
+    noise = np.random.default_rng(0).integers(0, 256, (max(4, math.ceil(side / ratio)), side, side), np.uint8)
+    volume = Volume(noise, (10 * ratio, 10.0, 10.0), (0.0, 255.0))
+    ctx = replace(ctx, progress=silent)
+    step = 0.0
+    if options.checkpoint is not None:
+        method.load(options.checkpoint)
+    else:
+        # The first step of a process is slow.
+        step = _fit_seconds(method, volume, ctx, 1)
+        if trains and step < _ENOUGH:
+            step = _fit_seconds(method, volume, ctx, _STEPS)
+    began = _now(ctx)
+    output = reconstruct_volume(method, volume, ctx)
+    return step, output.size / (_now(ctx) - began)
+
+
+def _fit_seconds(method: Method, volume: Volume, ctx: Context, steps: int) -> float:
+    began = _now(ctx)
+    method.fit(volume, replace(ctx, budget=Budget(steps=steps)))
+    return (_now(ctx) - began) / steps
+
+
+def _now(ctx: Context) -> float:
+    device.synchronise(ctx.device)
+    return time.perf_counter()
