@@ -110,7 +110,7 @@ def history_of(
     settings = _without_paths({**resolved.settings, **configuration_of(method)})
     given = determined["checkpoint"]
     return History(
-        method=options.method,
+        method=resolved.method,
         plugin=f"{registered['distribution']} {registered['version']}",
         seed=ctx.seed,
         degradation=settings.get("degradation"),
