@@ -84,7 +84,7 @@ def _in_words(text: str) -> Iterator[tuple[str, Check]]:
 
 def _in_code(text: str, folder: Path) -> Iterator[tuple[str, Check]]:
     for language, _, code in _FENCE.findall(text):
-        if language == "toml" and {*tomllib.loads(code)} & {*KEYS, SETTINGS}:
+        if language == "toml" and _is_run_file(tomllib.loads(code)):
             yield code, partial(_run_file, code, folder)
         for call in ast.walk(ast.parse(code)) if language == "python" else ():
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "a2ibench.run":
@@ -106,7 +106,12 @@ def _command(name: str, words: list[str]) -> None:
             check_option(option, options)
     else:
         wanted = ReconstructOptions(**{key: given[key] for key in ("method", "settings") if key in given})
-        _accepts(wanted.method, check_option("settings", wanted))
+        _accepts(check_option("method", wanted), check_option("settings", wanted))
+
+
+def _is_run_file(content: dict[str, Any]) -> bool:
+    # An entry of a catalogue has a table of that name, a run file a ratio.
+    return bool({*content} & {*KEYS, SETTINGS}) and not isinstance(content.get("simulate"), dict)
 
 
 def _run_file(code: str, folder: Path) -> None:
