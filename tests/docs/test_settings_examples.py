@@ -230,7 +230,9 @@ def test_settings_in_the_readme_of_a_new_plugin(
 
 
 def test_settings_in_messages_and_docstrings(tmp_path: Path) -> None:
-    assert [line for path in SOURCES for line in _complaints(path.read_text("utf-8"), tmp_path)] == []
+    # The examples of help, texts in a table, have a test of their own.
+    sources = [path for path in SOURCES if path.name != "examples.py"]
+    assert [line for path in sources for line in _complaints(path.read_text("utf-8"), tmp_path)] == []
 
 
 def test_examples_are_found(tmp_path: Path) -> None:
