@@ -25,8 +25,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "plugin new": ("a2ibench plugin new my-method", "a2ibench plugin new my-metric plugins --kind metric"),
     "plugin check": ("a2ibench plugin check my-method", "a2ibench plugin check psnr --kind metric"),
     "plugin tune": (
-        "a2ibench plugin tune my-method --profile quick",
-        "a2ibench plugin tune my-method --values 0.001,0.002,0.004 --seeds 2",
+        "a2ibench plugin tune srmd --profile quick",
+        "a2ibench plugin tune srmd --values 0.001,0.002,0.004 --seeds 2",
     ),
 }
 """By command."""
