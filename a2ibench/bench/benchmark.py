@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,7 +122,12 @@ class Results:
 
 
 def benchmark(
-    plan: Plan, *, out: Path | None = None, fresh: bool = False, events: Events | None = None
+    plan: Plan,
+    *,
+    out: Path | None = None,
+    fresh: bool = False,
+    events: Events | None = None,
+    begun: Callable[[Path], object] | None = None,
 ) -> Results:
     """Run a plan and write its reports, also where jobs failed or Ctrl-C ended it early.
 
@@ -136,6 +141,8 @@ def benchmark(
         Start over instead of continuing a run.
     events : Events, optional
         Told how the run goes.
+    begun : callable, optional
+        Told the folder as soon as it is known to be usable.
 
     Raises
     ------
@@ -143,6 +150,8 @@ def benchmark(
         If the folder cannot be used.
     """
     folder = prepare_run_folder(plan, out, fresh)
+    if begun is not None:
+        begun(folder)
     # Plugins may change the working folder, or remove this one.
     place, kept = folder.absolute(), Keeping(events)
     interrupted, problems = False, []

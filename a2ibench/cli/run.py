@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,9 +119,9 @@ def run(
     if dry_run:
         _foretell(plan, out, options.fresh, as_json)
         return
-    say_progress(_opening(plan, out))
+    begun = partial(_say_opening, plan)
     with shown_events() as events:
-        results = benchmark(plan, out=out, fresh=options.fresh, events=events)
+        results = benchmark(plan, out=out, fresh=options.fresh, events=events, begun=begun)
     _show(results)
     if results.interrupted:
         typer.echo("finished jobs are kept; the same command continues", err=True)
@@ -129,11 +130,11 @@ def run(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _opening(plan: Plan, out: Path | None) -> str:
+def _say_opening(plan: Plan, folder: Path) -> None:
     parts = ((plan.datasets, "dataset"), (plan.methods, "method"), (plan.seeds, "seed"))
     product = " x ".join(f"{len(some)} {name}{'s' * (len(some) != 1)}" for some, name in parts)
-    folder = plan.default_folder() if out is None else out
-    return f"{_jobs(len(plan.jobs()))} ({product}) on {plan.device}, profile {plan.profile}, into {folder}"
+    jobs = _jobs(len(plan.jobs()))
+    say_progress(f"{jobs} ({product}) on {plan.device}, profile {plan.profile}, into {folder}")
 
 
 def _with_file(file: Path | None, given: dict[str, Any]) -> RunOptions:

@@ -67,7 +67,7 @@ def simulate(volume: Volume, simulation: Simulation, seed: int = 0) -> tuple[Vol
         degraded[:, row : row + rows] = _stored(planes[:, 0].permute(1, 0, 2).numpy(), scale)
     # Of spacings that are not quite equal, too, the ratio is the one given.
     _, y, x = volume.voxel_size
-    spacing = (y * simulation.ratio, y, x)
+    spacing = ((y + x) / 2 * simulation.ratio, y, x)
     made = replace(volume, data=degraded, voxel_size=spacing, contrast=None, padding=None)
     return made, reference
 

@@ -143,10 +143,10 @@ def reconstruct_between(
     command, given_source = command or as_call(source, target, options), str(source)
     ome_version = check_option("ome_version", options)
     check_ome_version(target, ome_version)
-    source, options = located(source), resolved_options(options)
     given, wanted = check_option("checkpoint", options), check_option("save_checkpoint", options)
     given = None if given is None else given.absolute()
     _check_checkpoints(given, wanted)
+    source, options = located(source), resolved_options(options)
     written = places(target, wanted if given is None else False)
     resolved = replace(resolve_method(options), checkpoint=given)
     with open_lazy(source, key=options.key, level=options.level, fill_missing=options.fill_missing) as volume:
@@ -162,13 +162,15 @@ def reconstruct_between(
         ctx = context(options, output_voxels(crop.shape, spacing.ratio))
         shape = (AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:])
         profile, settings = (check_option(name, options) for name in ("profile", "settings"))
+        method = built_method(resolved, ctx.seed)
+        trained = method if given is None else loaded_method(resolved, ctx.seed)
+        _bare(crop, spacing, options, Path(volume.source).name)
+        _check_creatable(written, shape, crop, options.overwrite, method)
         told(outlook_of(crop, str(source), written.output, spacing, resolved, settings, profile, ctx))
         if dry_run:
-            _check_dry(written, shape, crop, options.overwrite, built_method(resolved, ctx.seed))
             return Written(written.output, written.figure)
         before = states(files)
         determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
-        method = built_method(resolved, ctx.seed)
         history = history_of(
             input_of(volume, crop, determined["input"], file_sha256(volume, crop, files)),
             spacing,
@@ -176,7 +178,7 @@ def reconstruct_between(
             resolved,
             ctx,
             determined,
-            method if given is None else loaded_method(resolved, ctx.seed),
+            trained,
         )
         with create(
             written.output,
@@ -226,7 +228,8 @@ def reconstruct_between(
         return Written(written.output, written.figure)
 
 
-def _check_dry(written: Places, shape: ZYX, crop: Crop, overwrite: bool, method: Method) -> None:
+def _check_creatable(written: Places, shape: ZYX, crop: Crop, overwrite: bool, method: Method) -> None:
+    # What is there of an interrupted call is judged when its settings are known.
     if not written.partial.exists():
         check_creatable(written.output, shape, crop.dtype, overwrite=overwrite)
     if written.checkpoint is not None and not overwrite:
@@ -271,7 +274,7 @@ def _fill(
     name: str,
 ) -> None:
     data = matched_slices(crop, writer.scratch, name, ctx.progress) if options.match_slices else crop
-    bare = Volume(data, spacing.given, options.intensity or (0.0, 1.0), name)
+    bare = _bare(data, spacing, options, name)
 
     def levels_of_all() -> dict[str, Any]:
         trained = trained_levels(resolved.checkpoint, bare)
@@ -289,6 +292,11 @@ def _fill(
     with ExitStack() as resources:
         volume = unpacked(method, volume, writer.block, writer.scratch, resources, ctx.progress)
         stream(method, volume, writer, ctx)
+
+
+def _bare(data: Any, spacing: Spacings, options: ReconstructOptions, name: str) -> Volume:
+    """Return the stack with the intensities that are declared, if any."""
+    return Volume(data, spacing.given, options.intensity or (0.0, 1.0), name)
 
 
 def _draw_if_possible(path: Path, crop: Crop, target: Path, spacing: Spacings, method: str) -> None:

@@ -45,7 +45,7 @@ def test_texts_are_accepted_as_paths(tmp_path):
         ("a.tif", lambda path: None, "no such file; check the path"),
         ("a.tif", lambda path: path.mkdir(), "is a folder; give one file"),
         (
-            "a.png",
+            "a.bmp",
             lambda path: path.write_bytes(b"\x89PNG"),
             "unknown format; give a file that ends in .tif, .tiff",
         ),

@@ -210,7 +210,7 @@ def test_it_is_off_by_default_and_another_output_when_on(tmp_path, monkeypatch, 
         broken.setattr(Writer, "publish", lambda writer: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             call()
-    with pytest.raises(a2ibench.InputError, match="match_slices was false, is true"):
+    with pytest.raises(a2ibench.InputError, match="match_slices was False, is True"):
         call(match_slices=True)
     with caplog.at_level("INFO", "a2ibench"):
         call(match_slices=True, overwrite=True)
