@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.data.formats.metadata import VoxelSize, by_name
+from a2ibench.data.formats.photometric import Notice
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, check_dtype
 from a2ibench.errors import InputError
@@ -46,6 +47,7 @@ class _LibraryArray:
     def __init__(self, data: Any) -> None:
         self._data = data
         self.shape: tuple[int, ...] = tuple(int(size) for size in data.shape)
+        self.chunks: tuple[int, ...] = tuple(int(size) for size in data.chunksize)
         self.dtype: np.dtype[Any] = data.dtype
 
     def __getitem__(self, block: tuple[slice, ...]) -> NDArray[Any]:
@@ -66,8 +68,8 @@ def open_library(source: Source, key: str | None, resources: ExitStack) -> LazyV
     if not stacks:
         shapes = ", ".join(str(image.data.shape) for image in images) or "none"
         raise InputError(
-            f"{source.text}: holds no stack but images of shape {shapes}; give a stack, or export the slices "
-            "as TIFF into one folder"
+            f"{source.text}: holds no stack but images of shape {shapes}; give a stack, or the folder of all "
+            "slices"
         )
     if key is not None and key not in stacks:
         raise InputError(f"{source.text}: key {key!r} does not exist; stacks: {listed}")
@@ -86,8 +88,8 @@ def open_library(source: Source, key: str | None, resources: ExitStack) -> LazyV
     )
 
 
-def read_image(source: Source) -> NDArray[Any]:
-    """Return the only 2D image of a file, (y, x).
+def open_slice(source: Source, page: int | None, notice: Notice, resources: ExitStack) -> _LibraryArray:
+    """Open the only image (y, x) of a file.
 
     Raises
     ------
@@ -97,9 +99,9 @@ def read_image(source: Source) -> NDArray[Any]:
     images = _images(source)
     if len(images) != 1 or images[0].data.ndim != 2:
         shapes = ", ".join(str(image.data.shape) for image in images) or "none"
-        raise InputError(f"{source.text}: holds images of shape {shapes}; give one 2D image")
+        raise InputError(f"{source.text}: holds images of shape {shapes}; give slices of one 2D image each")
     check_dtype(images[0].data.dtype, source.text)
-    return _LibraryArray(images[0].data)[:, :]
+    return _LibraryArray(images[0].data)
 
 
 def _kind(source: Source) -> str:

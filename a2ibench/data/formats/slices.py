@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from a2ibench.data.formats import pictures, tiff_images
+from a2ibench.data.formats import library, pictures, tiff_images
 from a2ibench.data.formats.ome_set import OmeSet, find_set, open_set
 from a2ibench.data.formats.photometric import Notice
 from a2ibench.data.formats.slice_order import in_order
@@ -18,7 +18,15 @@ from a2ibench.data.formats.tiff_images import without_log_lines
 from a2ibench.data.formats.volume import LazyVolume, unreachable, unreadable
 from a2ibench.errors import InputError
 
-_KINDS = {".tif": KIND, ".tiff": KIND, ".png": pictures.PNG, ".jpg": pictures.JPEG, ".jpeg": pictures.JPEG}
+_DM = "DigitalMicrograph"
+_KINDS = {
+    ".tif": KIND,
+    ".tiff": KIND,
+    ".png": pictures.PNG,
+    ".jpg": pictures.JPEG,
+    ".jpeg": pictures.JPEG,
+    **dict.fromkeys(library.SUFFIXES, _DM),
+}
 
 
 def open_folder(source: Source, key: str | None, resources: ExitStack) -> LazyVolume:
@@ -38,12 +46,15 @@ def open_folder(source: Source, key: str | None, resources: ExitStack) -> LazyVo
     folder = _folder(source)
     names = slice_names(source)
     if not names:
-        raise InputError(f"{source.text}: holds no slices; give a folder of .tif, .png or .jpg files")
+        raise InputError(
+            f"{source.text}: holds no slices; give a folder of .tif, .png, .jpg, .dm3 or .dm4 files"
+        )
     kind = _only_kind(source, names)
     notice = Notice(source.text)
     if kind != KIND:
         files = [folder / name for name in in_order(names, folder.text)]
-        return _stack(source, files, pictures.open_slice, kind, notice, resources)
+        open_slice = library.open_slice if kind == _DM else pictures.open_slice
+        return _stack(source, files, open_slice, kind, notice, resources)
     first = _look(folder / sorted(names)[0])
     if first.set is not None:
         _check_members(source, names, first.set)

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from a2ibench.data.formats import open_lazy
-from a2ibench.data.formats.library import read_image
-from a2ibench.data.formats.source import find
 from a2ibench.data.opening import open_volume
 from a2ibench.errors import InputError
 
@@ -132,13 +130,24 @@ def test_axes_that_are_no_lengths_are_refused(tmp_path, units, axis):
 
 
 @pytest.mark.parametrize("version", [3, 4])
-def test_one_slice_is_refused_and_read_as_an_image(tmp_path, version):
-    path = written(tmp_path, (DATA[0], (5, 6), ("nm", "nm")), version=version)
-    with pytest.raises(InputError, match=r"holds no stack but images of shape \(20, 33\); give a stack, or"):
-        open_lazy(path)
-    np.testing.assert_array_equal(read_image(find(path)), DATA[0])
-    with pytest.raises(InputError, match=r"holds images of shape \(5, 20, 33\); give one 2D image"):
-        read_image(find(written(tmp_path, (DATA, (1, 1, 1), NM))))
+def test_one_slice_is_refused_and_a_folder_of_them_is_a_stack(tmp_path, version):
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    for number in (9, 10, 11):
+        path = written(tmp_path, (DATA[number - 9], (5, 6), ("nm", "nm")), version=version)
+        path.rename(folder / f"block_{number}{path.suffix}")
+    with pytest.raises(
+        InputError, match=r"holds no stack but images of shape \(20, 33\); give a stack, or the"
+    ):
+        open_lazy(folder / f"block_9.dm{version}")
+    with open_lazy(folder) as volume:
+        assert volume.voxel_size is None
+        np.testing.assert_array_equal(volume[:, :, :], DATA[:3])
+        np.testing.assert_array_equal(volume[1:2, 3:9, 4:5], DATA[1:2, 3:9, 4:5])
+    path = written(tmp_path, (DATA, (1, 1, 1), NM), version=version)
+    path.rename(folder / f"block_12{path.suffix}")
+    with open_lazy(folder) as volume, pytest.raises(InputError, match=r"give slices of one 2D image each"):
+        volume[:, :, :]
 
 
 def test_several_stacks_need_a_key(tmp_path):
