@@ -28,7 +28,7 @@ class Dialect:
     format, name : str
         What the table calls it.
     make : callable
-        Writes it into a folder with a library of the field; returns the path to open.
+        Writes it into a folder, with a library of the field where one does; returns the path to open.
     voxels : ndarray
         What has to be read, (z, y, x).
     size : tuple of float, optional
