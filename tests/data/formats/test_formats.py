@@ -10,29 +10,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume_files import SHAPE, WRITERS, volume
 
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.opening import open_volume
 from a2ibench.errors import InputError
 
-SHAPE = (7, 21, 34)
 KINDS = ("tiff", "folder", "hdf5", "mat", "mrc", "npy", "zarr2", "zarr3", "n5", "precomputed")
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory, request):
     """Return path and voxels of a volume in a format; written once."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("lazy_writers", Path(__file__).with_name("conftest.py"))
-    writers = module_from_spec(spec)
-    spec.loader.exec_module(writers)
 
     @cache
     def make(kind: str) -> tuple[Path, np.ndarray]:
-        data = writers.volume()
+        data = volume()
         folder = Path(tempfile.mkdtemp(dir=tmp_path_factory.mktemp("stored")))
-        return writers.WRITERS[kind](folder, data), data
+        return WRITERS[kind](folder, data), data
 
     return make
 
