@@ -116,7 +116,7 @@ def _images(source: Source) -> list[Image]:
         reader = importlib.import_module(f"rsciio.{_MODULES[f'.{kind.lower()}']}")
     except ImportError:
         raise InputError(
-            f"{source.text}: reading {kind} takes rosettasciio; pip install 'a2ibench[formats]'"
+            f"{source.text}: reading {kind} takes rosettasciio; pip install rosettasciio"
         ) from None
     try:
         images = reader.file_reader(str(source.path), lazy=True, chunks=_CHUNK)

@@ -117,5 +117,5 @@ def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rsciio.digitalmicrograph", None)
     with pytest.raises(InputError) as caught:
         open_lazy(path)
-    wanted = f"{path}: reading DM4 takes rosettasciio; pip install 'a2ibench[formats]'"
+    wanted = f"{path}: reading DM4 takes rosettasciio; pip install rosettasciio"
     assert str(caught.value) == wanted
