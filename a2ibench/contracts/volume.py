@@ -48,8 +48,7 @@ def equal_laterally(voxel_size: tuple[float, float, float], name: str) -> tuple[
         return voxel_size
     if not same_spacing(y, x):
         raise InputError(f"{name}: {_unequal(z, y, x)}")
-    # What the mean of two decimals leaves behind of them is no more digits than they had.
-    mean = float(f"{(y + x) / 2:.9g}")
+    mean = decimal_spacing((y + x) / 2)
     _logger.info(
         "%s: lateral spacings y %g nm and x %g nm are averaged to %g nm", printable(name), y, x, mean
     )

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from a2ibench.contracts import decimal_spacing
 from a2ibench.errors import InputError, OptionError
 
 VoxelSize = tuple[float, float, float]
@@ -123,7 +124,7 @@ def _lengths(given: object, count: int) -> tuple[list[float], bool]:
         raise InputError(
             f"got {_shown(given)}, whose unit {error} is not known; give nm, um, Å, pm or mm"
         ) from None
-    return [float(f"{n * factor:.12g}") for n, factor in zip(numbers, factors, strict=True)], False
+    return [decimal_spacing(n * factor) for n, factor in zip(numbers, factors, strict=True)], False
 
 
 def _wanted(given: object, count: int) -> str:
