@@ -16,7 +16,7 @@ import numpy as np
 from a2ibench.bench import device
 from a2ibench.bench.estimate import History
 from a2ibench.bench.specs import Job
-from a2ibench.contracts import AxialGrid, Budget, Context, DatasetSpec, Method, Volume, silent
+from a2ibench.contracts import Budget, Context, DatasetSpec, Method, Volume, silent
 from a2ibench.data.prepare import Crop
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.protocol.blocks import reconstruct_volume
@@ -145,6 +145,7 @@ def outlook_of(
     crop: Crop,
     source: str,
     output: Path,
+    output_shape: ZYX,
     spacing: Spacings,
     method: MethodOptions,
     settings: Mapping[str, Value],
@@ -157,7 +158,7 @@ def outlook_of(
         source=source,
         output=output,
         shape=crop.shape,
-        output_shape=(AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:]),
+        output_shape=output_shape,
         dtype=crop.dtype.name,
         voxel_size=(z * spacing.ratio, y, x),
         output_voxel_size=spacing.reconstructed,

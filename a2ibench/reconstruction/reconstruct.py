@@ -166,7 +166,7 @@ def reconstruct_between(
         trained = method if given is None else loaded_method(resolved, ctx.seed)
         _bare(crop, spacing, options, Path(volume.source).name)
         _check_creatable(written, shape, crop, options.overwrite, method)
-        told(outlook_of(crop, str(source), written.output, spacing, resolved, settings, profile, ctx))
+        told(outlook_of(crop, str(source), written.output, shape, spacing, resolved, settings, profile, ctx))
         if dry_run:
             return Written(written.output, written.figure)
         before = states(files)
