@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,49 @@ def quantise(data: NDArray[Any], like: Volume) -> NDArray[Any]:
         part = slice(start, start + _SLAB)
         levels[part] = convert(values[part], like.intensity, dtype)
     return out
+
+
+def contrast_fractions(volume: Volume) -> tuple[float, float]:
+    """Return where in the intensity range the contrast begins and ends; exactly (0, 1) where it is all."""
+    lo, hi = volume.intensity
+    low, high = volume.contrast or volume.intensity
+    return (low - lo) / (hi - lo), 1 - (hi - high) / (hi - lo)
+
+
+def split_contrast(
+    volume: Volume, low: float, high: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return what a network sees, between these fractions of the intensity, and what lies beyond it.
+
+    Parameters
+    ----------
+    volume : Volume
+        Whose contrast counts before `low` and `high`, where it has one.
+    low, high : float
+        Fractions of the intensity range.
+
+    Returns
+    -------
+    seen : ndarray of float32
+        Clipped; 0 and 1 are the ends of the contrast.
+    beyond : ndarray of float32 or None
+        What the clipping took away, on the same scale; None where the contrast is all of the range.
+    """
+    if (low, high) == (0.0, 1.0):
+        return normalise(volume.data, volume), None
+    lo, hi = volume.intensity
+    ends = volume.contrast or (lo + low * (hi - lo), lo + high * (hi - lo))
+    whole = normalise(volume.data, replace(volume, intensity=ends))
+    seen = np.clip(whole, 0, 1)
+    return seen, np.subtract(whole, seen, out=whole)
+
+
+def from_contrast(result: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+    """Put a result whose 0 and 1 are the contrast's ends on the scale of the intensity range, in place."""
+    if (low, high) != (0.0, 1.0):
+        result *= np.float32(high - low)
+        result += np.float32(low)
+    return result
 
 
 def _scaled(

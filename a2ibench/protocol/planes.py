@@ -83,15 +83,16 @@ def restore(
     progress: Progress,
     kept: tuple[slice, slice] | None = None,
     fusion: str = "frequency",
+    rows: int | None = None,
 ) -> torch.Tensor:
     """Run a network over every axial plane of a volume, and fuse the plane families.
 
     Parameters
     ----------
     run : callable
-        Maps (batch, 1, z, lateral) to the same shape.
+        Maps (batch, 1, z, lateral) to the same shape, or to `rows` rows.
     data : torch.Tensor, shape (z, y, x)
-        Interpolated volume, on the CPU.
+        Interpolated volume, or the slices as they are, on the CPU.
     families : sequence of str
         Some of `a2ibench.contracts.planes.AXIAL`.
     device : str
@@ -105,15 +106,17 @@ def restore(
     fusion : {"frequency", "mean"}
         How two families become one volume: by `fuse_by_frequency`, for which `FUSION_MARGIN` voxels around
         those that are kept are restored, too, or by their mean.
+    rows : int, optional
+        Rows of what `run` returns, where they are not those of `data`.
 
     Returns
     -------
-    torch.Tensor, shape (z, y, x)
+    torch.Tensor, shape (z, y, x), or (rows, y, x)
         On the CPU.
     """
     by_frequency = fusion == "frequency" and len(families) == len(AXIAL)
-    out = torch.zeros_like(data)
-    others = torch.zeros_like(data) if by_frequency else out
+    out = data.new_zeros((data.shape[0] if rows is None else rows, *data.shape[1:]))
+    others = torch.zeros_like(out) if by_frequency else out
     kind = device.split(":")[0]
     z, y, x = (slice(0, n) for n in data.shape)
     inside = kept or (y, x)
@@ -127,9 +130,11 @@ def restore(
     for order, restored in zip(axes, (out, others), strict=False):
         some, part_wanted = box[order[0]], box[order[2]]
         stack, target = (volume.permute(order)[some] for volume in (data, restored))
-        rows, extent = stack.shape[1:]
-        cut = tiles(rows, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align, wanted=part_wanted)
-        batch = max(1, PIXELS_PER_BATCH[kind] // (rows * extent))
+        height, extent = max(stack.shape[1], target.shape[1]), stack.shape[2]
+        cut = tiles(
+            height, extent, pixels=PIXELS_PER_TILE[kind], reach=reach, align=align, wanted=part_wanted
+        )
+        batch = max(1, PIXELS_PER_BATCH[kind] // (height * extent))
         for first in range(0, len(stack), batch):
             part = stack[first : first + batch]
             for tile in cut:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -19,22 +19,17 @@ from torch.nn import functional as F
 from a2ibench.contracts import AxialGrid, Context, Degraded, Volume
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
-from a2ibench.errors import InputError, PluginError
+from a2ibench.errors import InputError
 from a2ibench.protocol.brightness import mean_added, waves
-from a2ibench.protocol.intensity import normalise
+from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
+from a2ibench.protocol.network_checks import checked_images, multiply_adds
 from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, Run, mirrored, restore
 from a2ibench.protocol.profiles import named_degradation
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
-from a2ibench.protocol.training import (
-    Schedule,
-    autocast,
-    load_checkpoint,
-    resolve,
-    save_checkpoint,
-    tensors_under,
-    train,
-)
+from a2ibench.protocol.slice_training import placed_beside, train_slices
+from a2ibench.protocol.stages import Losses, Stage, TrainingStep
+from a2ibench.protocol.training import autocast, load_checkpoint, resolve, save_checkpoint, tensors_under
 from a2ibench.settings import Configurable, Value, setting
 
 log = logging.getLogger("a2ibench")
@@ -53,7 +48,9 @@ class SliceNetwork(Configurable):
 
     Give `build`; where you differ, override `forward`, `loss`, `optimizer`, or a setting's default. The
     network maps (batch, 1, rows, columns) to the same shape, whatever that is; it sees and gives intensities
-    on the scale that `contrast` says. Losses are taken on intensities in [0, 1].
+    on the scale that `contrast` says. Losses are taken on intensities in [0, 1]. Where a loss has to see more
+    there is `training_loss`; `training_stages` divides the training, and `auxiliary_networks` are trained
+    beside the network.
 
     Intensities are those of the volume's robust range, `a2ibench.Volume.contrast`. What lies beyond it is
     kept from the network, and added to its results as it is interpolated.
@@ -102,6 +99,9 @@ class SliceNetwork(Configurable):
     full_learning_rate: ClassVar[float] = 1e-3
     """Most of a default `learning_rate` in size full: wide networks collapse at the rates of small ones."""
 
+    trains: ClassVar[bool] = True
+    """False where `build` returns a network with its final weights, and `fit` is to train nothing."""
+
     def build(self, size: str) -> nn.Module:
         """Return a new network of size ``"tiny"``, ``"small"`` or ``"full"``."""
         raise TypeError(f"{type(self).__name__} must define build(size)")
@@ -115,9 +115,50 @@ class SliceNetwork(Configurable):
         """Return the scalar training loss; by default the mean absolute error."""
         return F.l1_loss(prediction, target)
 
+    def training_loss(self, step: TrainingStep) -> Losses:
+        """Return the scalar loss of a step of the training; by default `loss` of its output and its target.
+
+        Where networks are trained beside the network, a mapping gives the loss of each: under ``"network"``
+        the network's, always, and under their own names theirs, in the steps in which they learn. A loss
+        moves its own network only. Computed in single precision.
+        """
+        return self.loss(step.output, step.target)
+
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer, with its peak learning rate; by default Adam."""
         return torch.optim.Adam(parameters, lr=self.learning_rate, betas=(0.9, self.beta2), fused=True)
+
+    def training_stages(self, network: nn.Module) -> Sequence[Stage]:
+        """Return the stages of the training, in order; by default one.
+
+        An interrupted training goes on in its stage. A stage whose share of the budget is less than half a
+        step is left out.
+        """
+        return (Stage(),)
+
+    def auxiliary_networks(self, size: str) -> Mapping[str, nn.Module]:
+        """Return new networks to have beside the network, such as a discriminator; by default none.
+
+        They are on the device in training, and kept in checkpoints; `reconstruct` makes no use of them.
+        """
+        return {}
+
+    def auxiliary_optimizer(self, name: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of the auxiliary network of a name; by default `optimizer`."""
+        return self.optimizer(parameters)
+
+    def apply_network(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
+        """Return what `forward` makes of images of intensities in [0, 1], on their scale and checked.
+
+        For a loss that needs the network once more; in the precision of the training.
+
+        Raises
+        ------
+        PluginError
+            If `forward` returns another shape or kind of numbers.
+        """
+        with self._autocast():
+            return self._restore(network, degraded)
 
     @property
     def halo(self) -> tuple[int, int]:
@@ -135,6 +176,8 @@ class SliceNetwork(Configurable):
         self._given = {name: values[name] for name in _AFTER_TRAINING if name in values}
         self._rate_given = "learning_rate" in values
         self._network: nn.Module | None = None
+        self._auxiliary: dict[str, nn.Module] = {}
+        self._autocast: Callable[[], AbstractContextManager[object]] = nullcontext
         self._size, self._ratio, self._side = "", 1.0, 0
         self._nominal: dict[str, torch.Tensor] = {}
         self._seen = (0.0, 1.0)
@@ -153,65 +196,48 @@ class SliceNetwork(Configurable):
         Raises
         ------
         PluginError
-            If the network returns another shape or kind of numbers, or the loss is not one real number.
+            If the network returns another shape or kind of numbers, a loss is not one real number, or
+            stages and auxiliary networks make no sense.
         """
         volume = levelled(volume)
         narrow = replace(volume, intensity=volume.contrast or volume.intensity)
         torch.manual_seed(ctx.seed)
         degrade = named_degradation(self.degradation)
-        grid = training_grid(volume, ctx.patch)
-        if grid.n_out < ctx.patch - volume.ratio:
+        grid = training_grid(volume, ctx.patch) if self.trains else None
+        if grid is not None and grid.n_out < ctx.patch - volume.ratio:
             log.warning(
                 "%s: patch shrunk from %d to %d voxels to fit the volume", volume.name, ctx.patch, grid.n_out
             )
-        self._size, self._ratio, self._side = ctx.size, volume.ratio, grid.n_out
+        self._size, self._ratio, self._side = ctx.size, volume.ratio, 0 if grid is None else grid.n_out
         if ctx.size == "full" and not self._rate_given:
             self.learning_rate = min(self.learning_rate, self.full_learning_rate)
-        self._seen = _fractions(volume)
+        self._seen = contrast_fractions(volume)
         self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(narrow).items()}
         network = self._placed(self.build(ctx.size), ctx.device).train()
-        sampler = PatchSampler(
-            volume,
-            degrade,
-            grid,
-            batch=ctx.batch,
-            device=ctx.device,
-            seed=ctx.seed,
-            slope=self.slope,
-            noise=missing_noise(narrow, degrade, grid) if self.noise == "estimated" else 0.0,
-        )
-
-        def step() -> torch.Tensor:
-            with torch.autocast(ctx.device.split(":")[0], enabled=False):
-                degraded, target = sampler.pairs()
-            prediction = self._restore(network, degraded)
-            with torch.autocast(ctx.device.split(":")[0], enabled=False):
-                return self._checked_loss(self.loss(prediction, target))
-
-        train(
-            network,
-            self.optimizer(network.parameters()),
-            step,
-            ctx.budget,
-            schedule=Schedule(self.warmup),
-            clip=self.clip,
-            average_span=self.average_span,
-            progress=ctx.progress,
-            workdir=ctx.workdir,
-            checkpointer=ctx.checkpointer,
-            generator=sampler.generator,
-            autocast=autocast(self.precision_used(ctx), ctx.device),
-        )
+        self._auxiliary = placed_beside(self, ctx.size, ctx.device)
+        self._autocast = autocast(self.precision_used(ctx), ctx.device)
+        if grid is not None:
+            sampler = PatchSampler(
+                volume,
+                degrade,
+                grid,
+                batch=ctx.batch,
+                device=ctx.device,
+                seed=ctx.seed,
+                slope=self.slope,
+                noise=missing_noise(narrow, degrade, grid) if self.noise == "estimated" else 0.0,
+            )
+            train_slices(self, network, self._auxiliary, sampler, ctx, self._autocast)
         self._network = network.eval()
         if self.keep_mean:
             # Without its contrast the volume is seen as in the training.
             low, high = self._seen
-            with torch.inference_mode(), autocast(self.precision_used(ctx), ctx.device)():
+            with torch.inference_mode(), self._autocast():
                 self._mean_added = mean_added(
                     self._runner(ctx.device),
                     volume,
                     lambda planes, grid: torch.from_numpy(
-                        interpolate(_split(planes, low, high)[0], grid, self.slope)
+                        interpolate(split_contrast(planes, low, high)[0], grid, self.slope)
                     ).to(ctx.device),
                 )
 
@@ -232,8 +258,8 @@ class SliceNetwork(Configurable):
         ndarray of float32, shape (grid.n_out, y, x)
         """
         cover = grid.covering(self.align)
-        low, high = self._seen if volume.contrast is None else _fractions(volume)
-        seen, beyond = _split(volume, low, high)
+        low, high = self._seen if volume.contrast is None else contrast_fractions(volume)
+        seen, beyond = split_contrast(volume, low, high)
         data = torch.from_numpy(interpolate(seen, cover, self.slope))
         run = self._runner(ctx.device)
         with torch.inference_mode(), autocast(self.precision_used(ctx), ctx.device)():
@@ -253,15 +279,14 @@ class SliceNetwork(Configurable):
         wanted -= (waves(grid) @ self._mean_added)[:, None, None].astype(np.float32)
         if beyond is not None:
             wanted += interpolate(beyond, grid, self.slope)
-        if (low, high) != (0.0, 1.0):
-            wanted *= np.float32(high - low)
-            wanted += np.float32(low)
-        return wanted
+        return from_contrast(wanted, low, high)
 
     def save(self, path: Path) -> None:
         """Write weights.safetensors and method.json into the folder `path`."""
         weights = {f"network.{name}": value for name, value in self._fitted().state_dict().items()}
         weights |= {f"nominal.{name}": value for name, value in self._nominal.items()}
+        for beside, network in self._auxiliary.items():
+            weights |= {f"{beside}.{name}": value for name, value in network.state_dict().items()}
         state = {
             "size": self._size,
             "ratio": self._ratio,
@@ -291,6 +316,9 @@ class SliceNetwork(Configurable):
         network = self.build(self._size)
         network.load_state_dict(tensors_under(weights, "network"))
         self._network = self._placed(network, "cpu").eval()
+        self._auxiliary = placed_beside(self, self._size, "cpu")
+        for name, other in self._auxiliary.items():
+            other.load_state_dict(tensors_under(weights, name))
 
     def configuration(self) -> dict[str, Value]:
         """Return the resolved settings, those of the degradation, and the side of the training patches."""
@@ -310,25 +338,9 @@ class SliceNetwork(Configurable):
 
     def macs_per_voxel(self) -> float:
         """Return the multiply-adds per output voxel, counted on a plane of 288 x 288."""
-        network = self._fitted()
-        try:
-            # Without data the count takes no time.
-            total = self._flops(copy.deepcopy(network).to("meta"), "meta")
-        except Exception:
-            # Not every operation can do without.
-            total = self._flops(network, next(network.parameters()).device)
+        total = multiply_adds(self._fitted(), self.forward, self._nominal, _COUNTED)
         passes = len(PLANE_CHOICES[self.planes]) * (len(MIRRORS) if self.flips else 1)
-        return total / 2 / _COUNTED**2 * passes
-
-    def _flops(self, network: nn.Module, device: torch.device | str) -> float:
-        from torch.utils.flop_counter import FlopCounterMode
-
-        nominal = {name: value.to(device) for name, value in self._nominal.items()}
-        eager = torch.compiler.set_stance("force_eager")
-        with eager, torch.no_grad(), FlopCounterMode(display=False) as counter:
-            image = torch.zeros(1, 1, _COUNTED, _COUNTED, device=device)
-            self.forward(network, Degraded(image, nominal))
-        return float(counter.get_total_flops())
+        return total / _COUNTED**2 * passes
 
     def _runner(self, device: str) -> Run:
         network = self._fitted().to(device)
@@ -348,26 +360,7 @@ class SliceNetwork(Configurable):
         return self._checked(self.forward(network, centred), centred.image).float() / self.contrast + 0.5
 
     def _checked(self, restored: object, images: torch.Tensor) -> torch.Tensor:
-        name = f"{type(self).__name__}.forward returned"
-        wanted = tuple(images.shape)
-        if not isinstance(restored, torch.Tensor):
-            raise PluginError(f"{name} {type(restored).__name__}; return a tensor of shape {wanted}")
-        if tuple(restored.shape) != wanted:
-            # Other shapes would be broadcast by most losses, and something else be learned.
-            raise PluginError(f"{name} shape {tuple(restored.shape)}; return {wanted}, as the images have")
-        if not restored.is_floating_point():
-            raise PluginError(f"{name} {restored.dtype}; return floating-point numbers")
-        return restored
-
-    def _checked_loss(self, loss: object) -> torch.Tensor:
-        name = f"{type(self).__name__}.loss returned"
-        if not isinstance(loss, torch.Tensor):
-            raise PluginError(f"{name} {type(loss).__name__}; return a tensor that holds one number")
-        if loss.ndim != 0:
-            raise PluginError(f"{name} shape {tuple(loss.shape)}; return one number, such as the mean")
-        if not loss.is_floating_point():
-            raise PluginError(f"{name} {loss.dtype}; return a floating-point number")
-        return loss
+        return checked_images(type(self).__name__, restored, images)
 
     def _placed(self, network: nn.Module, device: str) -> nn.Module:
         network = network.to(device).to(memory_format=torch.channels_last)
@@ -379,21 +372,3 @@ class SliceNetwork(Configurable):
         if self._network is None:
             raise InputError(f"{type(self).__name__} is not trained; call fit or load first")
         return self._network
-
-
-def _fractions(volume: Volume) -> tuple[float, float]:
-    """Return where in the intensity range the contrast begins and ends; exactly (0, 1) where it is all."""
-    lo, hi = volume.intensity
-    low, high = volume.contrast or volume.intensity
-    return (low - lo) / (hi - lo), 1 - (hi - high) / (hi - lo)
-
-
-def _split(volume: Volume, low: float, high: float) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return what a network sees, between these fractions of the intensity, and what lies beyond it."""
-    if (low, high) == (0.0, 1.0):
-        return normalise(volume.data, volume), None
-    lo, hi = volume.intensity
-    ends = volume.contrast or (lo + low * (hi - lo), lo + high * (hi - lo))
-    whole = normalise(volume.data, replace(volume, intensity=ends))
-    seen = np.clip(whole, 0, 1)
-    return seen, np.subtract(whole, seen, out=whole)

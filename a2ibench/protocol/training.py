@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from torch import nn
 from a2ibench.contracts import Budget, Checkpointer, Progress
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, PluginError, one_line
+from a2ibench.protocol.stages import NETWORK, Leg, Losses, Moment, Stage, backward, ends_of, ready
 from a2ibench.protocol.training_state import Average, Curve, Training
 
 
@@ -139,34 +140,93 @@ def train(
     PluginError
         If the loss becomes NaN or infinite.
     """
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    weights = [p for p in network.parameters() if p.requires_grad]
-    average = Average(network, average_span)
-    total = float(budget.steps or budget.seconds or 0)
+    legs = ready((Stage(),), {NETWORK: network}, lambda name, parameters: optimizer)
+    return train_stages(
+        {NETWORK: network},
+        legs,
+        lambda moment: loss(),
+        budget,
+        schedule=schedule,
+        clip=clip,
+        average_span=average_span,
+        progress=progress,
+        workdir=workdir,
+        checkpointer=checkpointer,
+        generator=generator,
+        autocast=autocast,
+    )
+
+
+def train_stages(
+    networks: Mapping[str, nn.Module],
+    legs: Sequence[Leg],
+    loss: Callable[[Moment], Losses],
+    budget: Budget,
+    *,
+    schedule: Schedule,
+    clip: float,
+    average_span: float,
+    progress: Progress,
+    workdir: Path | None = None,
+    checkpointer: Checkpointer | None = None,
+    generator: torch.Generator | None = None,
+    autocast: Callable[[], AbstractContextManager[object]],
+) -> int:
+    """Do what `train` does with several networks, stage by stage; what is interrupted goes on in its stage.
+
+    The learning rate rises and falls in every stage. Weights are averaged of the network alone, over the
+    stage's own steps, and each stage ends with the average.
+
+    Parameters
+    ----------
+    networks : mapping of str to nn.Module
+        The network, as `NETWORK`, and those that are trained beside it.
+    legs : sequence of Leg
+        The stages, made `ready` for these networks.
+    loss : callable
+        Is told the moment, draws a batch and returns the network's loss, or a loss for each network by name;
+        called under `autocast`.
+    budget, schedule, clip, average_span, progress, workdir, checkpointer, generator, autocast
+        As of `train`; `clip` holds for each network.
+
+    Returns
+    -------
+    int
+        Number of steps made, those of earlier processes included.
+
+    Raises
+    ------
+    PluginError
+        If the network's loss becomes NaN or infinite, or losses have other names than the networks.
+    """
+    peaks = [{name: _rates(one) for name, one in leg.optimizers.items()} for leg in legs]
+    average = Average(networks[NETWORK], average_span)
+    ends, total = ends_of(legs, budget), float(budget.steps or budget.seconds or 0)
     with ExitStack() as files:
         curve = Curve(files, workdir)
-        training = Training(network, optimizer, average, curve, generator)
+        training = Training(networks, legs, average, curve, generator)
         if checkpointer is not None:
             training.resume(checkpointer)
         reported = time.perf_counter()
         start = reported - training.seconds
         done = float(training.step if budget.steps else training.seconds)
         while done < total:
-            factor = schedule.factor(done / total)
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * factor
-            optimizer.zero_grad(set_to_none=True)
-            with autocast():
-                value = loss()
-            value.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(weights, clip)
-            optimizer.step()
+            while done >= ends[training.stage]:
+                training.next_stage()
+            leg, peak = legs[training.stage], peaks[training.stage]
+            begin = ends[training.stage - 1] if training.stage else 0.0
+            course = (done - begin) / (ends[training.stage] - begin)
+            factor = schedule.factor(course)
+            for name, one in leg.optimizers.items():
+                for group, rate in zip(one.param_groups, peak[name], strict=True):
+                    group["lr"] = rate * factor
+            value = _step(leg, loss, Moment(training.step, course, leg.name), autocast, clip)
             training.step += 1
-            average.update(training.step)
+            average.update(training.step - training.begun)
             now = time.perf_counter()
             training.seconds = now - start
             done = training.step if budget.steps else training.seconds
-            curve.add(training.step, training.seconds, peaks[0] * factor, value)
+            curve.add(training.step, training.seconds, peak[NETWORK][0] * factor, value)
             keeping = done < total and checkpointer is not None and checkpointer.should_save()
             if now - reported > 0.5 or done >= total or keeping:
                 try:
@@ -182,6 +242,27 @@ def train(
                 checkpointer.save(training.state_dict())
     average.apply()
     return training.step
+
+
+def _step(
+    leg: Leg,
+    loss: Callable[[Moment], Losses],
+    moment: Moment,
+    autocast: Callable[[], AbstractContextManager[object]],
+    clip: float,
+) -> torch.Tensor:
+    for optimizer in leg.optimizers.values():
+        optimizer.zero_grad(set_to_none=True)
+    with autocast():
+        losses = loss(moment)
+    value = backward(losses, leg, clip)
+    for name in (NETWORK,) if isinstance(losses, torch.Tensor) else losses:
+        leg.optimizers[name].step()
+    return value
+
+
+def _rates(optimizer: torch.optim.Optimizer) -> list[float]:
+    return [group["lr"] for group in optimizer.param_groups]
 
 
 _WEIGHTS, _STATE = "weights.safetensors", "method.json"

@@ -7,6 +7,7 @@ import csv
 import logging
 import math
 import random
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import nn
 
 from a2ibench.contracts import Checkpointer
 from a2ibench.errors import PluginError, one_line
+from a2ibench.protocol.stages import Leg
 
 _log = logging.getLogger("a2ibench")
 
@@ -118,10 +120,10 @@ class Training:
 
     Parameters
     ----------
-    network : nn.Module
-        What is trained.
-    optimizer : torch.optim.Optimizer
-        Its optimizer.
+    networks : mapping of str to nn.Module
+        What is trained, by name.
+    legs : sequence of Leg
+        Its stages.
     average : Average
         Of the network's weights.
     curve : Curve
@@ -132,36 +134,59 @@ class Training:
         Steps made.
     seconds : float
         Wall time used.
+    stage : int
+        Place among the stages.
+    begun : int
+        Steps that were made before the stage.
     """
 
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
+    networks: Mapping[str, nn.Module]
+    legs: Sequence[Leg]
     average: Average
     curve: Curve
     generator: torch.Generator | None
     step: int = 0
     seconds: float = 0.0
+    stage: int = 0
+    begun: int = 0
+
+    def next_stage(self) -> None:
+        """End a stage with the averaged weights, and begin the next."""
+        self.average.apply()
+        for optimizer in self.legs[self.stage].optimizers.values():
+            # It is not needed any more, and would be kept with every state.
+            optimizer.state.clear()
+        self.stage, self.begun = self.stage + 1, self.step
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it, as `Checkpointer.save` takes it."""
         return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimizers": [
+                {name: optimizer.state_dict() for name, optimizer in leg.optimizers.items()}
+                for leg in self.legs
+            ],
             "average": self.average.state_dict(),
             "curve": self.curve.state_dict(),
             "generators": random_states(self.generator),
             "step": self.step,
             "seconds": self.seconds,
+            "stage": self.stage,
+            "begun": self.begun,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned; raises all kinds of errors for anything else."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for leg, kept in zip(self.legs, state["optimizers"], strict=True):
+            for name, optimizer in leg.optimizers.items():
+                optimizer.load_state_dict(kept[name])
         self.average.load_state_dict(state["average"])
         self.curve.load_state_dict(state["curve"])
         set_random_states(state["generators"], self.generator)
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.stage, self.begun = int(state["stage"]), int(state["begun"])
 
     def resume(self, checkpointer: Checkpointer) -> None:
         """Go on from what is kept; what is not of such a training is discarded with a warning."""

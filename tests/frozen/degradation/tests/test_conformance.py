@@ -1,0 +1,9 @@
+"""What a2ibench relies on."""
+
+import pytest
+from a2ibench.testing import checks
+
+
+@pytest.mark.parametrize("check", checks("degradation", "frozen-degradation"), ids=str)
+def test_conforms(check):
+    check()
