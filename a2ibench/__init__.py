@@ -21,6 +21,7 @@ from a2ibench.contracts import (
     Metric,
     MetricSpec,
     ReporterSpec,
+    ScoreContext,
     Simulation,
     Volume,
 )
@@ -45,9 +46,16 @@ if TYPE_CHECKING:
     from a2ibench.data.opening import open_volume
     from a2ibench.degradations.models import AxialDegradation
     from a2ibench.layers.window_attention import ShiftedWindowAttention, pad_to_multiple, to_image, to_map
+    from a2ibench.protocol.block_sampling import BlockSampler
+    from a2ibench.protocol.fitting import train_network
     from a2ibench.protocol.intensity import normalise
-    from a2ibench.protocol.resample import interpolate
+    from a2ibench.protocol.profiles import build_degradation
+    from a2ibench.protocol.resample import interpolate, interpolation_matrix
+    from a2ibench.protocol.restoration import restore_block, restore_planes, upsample_planes
+    from a2ibench.protocol.sampling import PatchSampler, training_grid
     from a2ibench.protocol.slice_network import SliceNetwork
+    from a2ibench.protocol.stages import Stage, TrainingStep
+    from a2ibench.protocol.training import load_checkpoint, save_checkpoint
 
 __version__ = "0.1.0"
 
@@ -57,6 +65,7 @@ __all__ = [
     "A2IBenchError",
     "AxialDegradation",
     "AxialGrid",
+    "BlockSampler",
     "Budget",
     "CatalogueError",
     "Checkpointer",
@@ -72,23 +81,30 @@ __all__ = [
     "MethodSpec",
     "Metric",
     "MetricSpec",
+    "PatchSampler",
     "PluginError",
     "Record",
     "ReporterSpec",
     "Run",
     "Score",
+    "ScoreContext",
     "Setting",
     "ShiftedWindowAttention",
     "Simulation",
     "SliceNetwork",
+    "Stage",
+    "TrainingStep",
     "Trial",
     "Tuning",
     "UnknownNameError",
     "Volume",
     "__version__",
+    "build_degradation",
     "hookimpl",
     "interpolate",
+    "interpolation_matrix",
     "load_catalogue",
+    "load_checkpoint",
     "noise_level",
     "normalise",
     "open_volume",
@@ -96,25 +112,38 @@ __all__ = [
     "read_run",
     "reconstruct",
     "reconstruct_file",
+    "restore_block",
+    "restore_planes",
     "run",
+    "save_checkpoint",
     "setting",
     "to_image",
     "to_map",
+    "train_network",
+    "training_grid",
     "tune",
+    "upsample_planes",
 ]
 
 # These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
 _LAZY = {
     "AxialDegradation": "a2ibench.degradations.models",
+    "BlockSampler": "a2ibench.protocol.block_sampling",
+    "PatchSampler": "a2ibench.protocol.sampling",
     "Record": "a2ibench.bench.record",
     "Run": "a2ibench.bench.run",
     "Score": "a2ibench.bench.record",
     "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
+    "Stage": "a2ibench.protocol.stages",
+    "TrainingStep": "a2ibench.protocol.stages",
     "Trial": "a2ibench.bench.tuning",
     "Tuning": "a2ibench.bench.tuning",
+    "build_degradation": "a2ibench.protocol.profiles",
     "interpolate": "a2ibench.protocol.resample",
+    "interpolation_matrix": "a2ibench.protocol.resample",
     "load_catalogue": "a2ibench.data.catalogue",
+    "load_checkpoint": "a2ibench.protocol.training",
     "noise_level": "a2ibench.data.intensity_range",
     "normalise": "a2ibench.protocol.intensity",
     "open_volume": "a2ibench.data.opening",
@@ -122,10 +151,16 @@ _LAZY = {
     "read_run": "a2ibench.bench.run",
     "reconstruct": "a2ibench.api",
     "reconstruct_file": "a2ibench.api",
+    "restore_block": "a2ibench.protocol.restoration",
+    "restore_planes": "a2ibench.protocol.restoration",
     "run": "a2ibench.api",
+    "save_checkpoint": "a2ibench.protocol.training",
     "to_image": "a2ibench.layers.window_attention",
     "to_map": "a2ibench.layers.window_attention",
+    "train_network": "a2ibench.protocol.fitting",
+    "training_grid": "a2ibench.protocol.sampling",
     "tune": "a2ibench.api",
+    "upsample_planes": "a2ibench.protocol.restoration",
 }
 
 

@@ -29,14 +29,28 @@ from a2ibench.bench.provenance import (
 )
 from a2ibench.bench.record import Record, Score, write_record
 from a2ibench.bench.specs import Job
-from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
+from a2ibench.contracts import (
+    AxialGrid,
+    Context,
+    Method,
+    Progress,
+    ScoreContext,
+    Simulation,
+    Volume,
+    silent,
+)
 from a2ibench.errors import InputError, one_line
 from a2ibench.files import plain
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.checkpointer import FileCheckpointer
 from a2ibench.protocol.intensity import normalise, quantise
-from a2ibench.protocol.profiles import PROFILES, seed_everything, training_settings
+from a2ibench.protocol.profiles import (
+    PROFILES,
+    described_degradation,
+    seed_everything,
+    training_settings,
+)
 from a2ibench.protocol.resample import interpolate
 from a2ibench.registry import host
 from a2ibench.registry.validation import measure
@@ -66,28 +80,26 @@ class Scores:
             np.savez_compressed(JobFiles(folder).scores, **self.slices)  # type: ignore[arg-type]
 
 
-def score(
-    names: tuple[str, ...], prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: float
-) -> Scores:
+def score(names: tuple[str, ...], context: ScoreContext) -> Scores:
     """Score a reconstruction by every metric that can.
 
     Parameters
     ----------
     names : tuple of str
         Registered metrics; those that need a reference are left out where there is none.
-    prediction, reference : ndarray, shape (z, y, x)
-        Of one dtype; the reference may be None.
-    data_range : float
-        Width of the intensity range, in grey levels.
+    context : ScoreContext
+        The reconstruction, and all that is known of it.
     """
-    prediction, reference = _locked(prediction), None if reference is None else _locked(reference)
+    reference = None if context.reference is None else _locked(context.reference)
+    acquired = replace(context.input, data=_locked(context.input.data))
+    context = replace(context, prediction=_locked(context.prediction), reference=reference, input=acquired)
     scores = Scores()
     for name in names:
         try:
             metric = host().build("metric", name)
             # One that ends the process would cost the whole job.
             with no_exit():
-                measured = measure(metric, name, prediction, reference, data_range)
+                measured = measure(metric, name, context)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
                 raise
@@ -236,7 +248,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[s
     found["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
-        scores = _score(job.metrics, prediction, reference, volume)
+        scores = _score(job.metrics, prediction, reference, volume, job.dataset.simulate)
     found |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
         scores.save(folder)
@@ -245,7 +257,11 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[s
 
 
 def _score(
-    metrics: tuple[str, ...], prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume
+    metrics: tuple[str, ...],
+    prediction: NDArray[Any],
+    reference: NDArray[Any] | None,
+    volume: Volume,
+    simulation: Simulation | None = None,
 ) -> Scores:
     # The intensity range of 8 bits; else the contrast, beyond which a single voxel would outweigh all others.
     lo, hi = volume.contrast or volume.intensity
@@ -253,7 +269,13 @@ def _score(
         bounds = np.array([lo, hi]).astype(prediction.dtype)
         prediction = prediction.clip(*bounds)
         reference = None if reference is None else reference.clip(*bounds)
-    return score(metrics, prediction, reference, hi - lo)
+        volume = replace(volume, data=np.asarray(volume.data).clip(*bounds))
+    _, y, x = volume.voxel_size
+    made_by = None if simulation is None else described_degradation(simulation)
+    return score(
+        metrics,
+        ScoreContext(prediction, reference, hi - lo, ((y + x) / 2, y, x), volume, volume.ratio, made_by),
+    )
 
 
 def _set_up(job: Job) -> Method:

@@ -15,7 +15,7 @@ from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
 from a2ibench.files import plain
 from a2ibench.hookspecs import PROJECT
-from a2ibench.protocol.profiles import TRAINED_ON, named_degradation
+from a2ibench.protocol.profiles import TRAINED_ON, build_degradation
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
@@ -198,7 +198,7 @@ def checked_setting(method: str, key: str, value: Value) -> Value:
     """
     parsed = parse_setting(method, key, value)
     if key == TRAINED_ON:
-        named_degradation(str(parsed))
+        build_degradation(str(parsed))
     return parsed
 
 

@@ -2,7 +2,7 @@
 
 from a2ibench.contracts.context import Budget, Checkpointer, Context, Progress, silent
 from a2ibench.contracts.grid import AxialGrid
-from a2ibench.contracts.interfaces import Degradation, Degraded, Method, Metric
+from a2ibench.contracts.interfaces import Degradation, Degraded, Method, Metric, ScoreContext
 from a2ibench.contracts.specs import (
     API_VERSION,
     REPORTER_API_VERSION,
@@ -41,6 +41,7 @@ __all__ = [
     "MetricSpec",
     "Progress",
     "ReporterSpec",
+    "ScoreContext",
     "Simulation",
     "Volume",
     "decimal_spacing",

@@ -26,7 +26,7 @@ class Method(Protocol):
     float`` (multiply-adds per output voxel), ``precision_used(ctx) -> str`` (what the fitted method runs in,
     such as ``"bf16"`` where ``ctx.precision`` is ``"auto"``), ``align`` (an int: lateral block starts are
     multiples of it), ``fits(shape) -> bool`` (whether it can be asked for (z, y, x) output voxels at once,
-    halo included).
+    halo included), ``trains`` (False where `fit` loads weights that came with the method and trains nothing).
     """
 
     halo: tuple[int, int]
@@ -83,12 +83,50 @@ class Degradation(Protocol):
         """Return the parameters, each of shape (1, n), that describe the given anisotropic volume."""
 
 
+@dataclass(frozen=True)
+class ScoreContext:
+    """All that a metric may know of a reconstruction.
+
+    Parameters
+    ----------
+    prediction : ndarray, shape (z, y, x)
+        The reconstruction, in grey levels; read-only, as are the others.
+    reference : ndarray, shape (z, y, x), or None
+        The volume that the input was made from, of the same dtype; None where the input was acquired.
+    data_range : float
+        Width of the intensity range, in grey levels.
+    voxel_size : tuple of float
+        Spacing of the prediction in nm, (z, y, x).
+    input : Volume, shape (n_in, y, x)
+        The anisotropic volume that the method was handed, with its voxel size, limited to the same grey
+        levels as the prediction.
+    ratio : float
+        Axial over lateral spacing of the input.
+    degradation : str or None
+        How the input was made from the reference, as `a2ibench.build_degradation` takes it; None where it
+        was acquired.
+    labels : ndarray, shape (z, y, x), or None
+        What the voxels of the prediction belong to. None where the dataset has no labels, as none has that a
+        catalogue can describe today.
+    """
+
+    prediction: NDArray[Any]
+    reference: NDArray[Any] | None
+    data_range: float
+    voxel_size: tuple[float, float, float]
+    input: Volume
+    ratio: float
+    degradation: str | None = None
+    labels: NDArray[Any] | None = None
+
+
 @runtime_checkable
 class Metric(Protocol):
     """Scores a reconstruction.
 
-    Optional member: ``per_slice`` with the same arguments, returning by family one value for
-    each slice.
+    Optional members: ``per_slice`` with the same arguments as the call, returning by family one value for
+    each slice; ``score(context)``, for a metric that needs more than two volumes, is handed a `ScoreContext`
+    and called in place of the metric itself. A metric that has it need not be callable.
     """
 
     name: str

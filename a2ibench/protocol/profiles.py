@@ -74,15 +74,21 @@ def training_settings(method: str, choice: str, simulation: Simulation | None = 
         Values of ``degradation`` or ``noise``; nothing where the method has no such setting.
     """
     given = Simulation(1.0) if simulation is None else simulation
-    options = ",".join(f"{name}={value}" for name, value in given.options.items())
-    matched = f"{given.degradation}:{options}".removesuffix(":")
-    wanted = {TRAINED_ON: matched} if choice == "matched" else {"noise": "none"}
+    wanted = {TRAINED_ON: described_degradation(given)} if choice == "matched" else {"noise": "none"}
     declared = declared_settings(host().load("method", method)) or {}
     return {name: value for name, value in wanted.items() if name in declared}
 
 
-def named_degradation(text: str) -> Degradation:
-    """Return the model that a setting ``degradation`` names, as in ``slab-average:gaussian=0.01``.
+def build_degradation(name: str, **options: Value) -> Degradation:
+    """Return a registered model of how the axial direction was acquired.
+
+    Parameters
+    ----------
+    name : str
+        Its name, such as ``"gaussian"``; or a text with options, as settings called ``degradation`` hold it:
+        ``"gaussian:fwhm=1.2,gaussian=0.01"``.
+    **options
+        Of the model; they go before those of the text.
 
     Raises
     ------
@@ -93,10 +99,17 @@ def named_degradation(text: str) -> Degradation:
     PluginError
         If it cannot be imported.
     """
-    name, _, options = text.partition(":")
-    given = [option.partition("=") for option in options.split(",") if option]
-    model: Degradation = host().build("degradation", name, **{key: value for key, _, value in given})
+    first, _, rest = name.partition(":")
+    given = [option.partition("=") for option in rest.split(",") if option]
+    values = {key: value for key, _, value in given} | options
+    model: Degradation = host().build("degradation", first, **values)
     return model
+
+
+def described_degradation(simulation: Simulation) -> str:
+    """Return how a volume was made, as the text that `build_degradation` takes."""
+    options = ",".join(f"{name}={value}" for name, value in simulation.options.items())
+    return f"{simulation.degradation}:{options}".removesuffix(":")
 
 
 def seed_everything(seed: int) -> None:

@@ -181,6 +181,22 @@ class PatchSampler:
 
     def patches(self) -> torch.Tensor:
         """Return isotropic patches, 0 and 1 being the contrast's ends, shape (batch, 1, side, side)."""
+        number, rows, columns = self._drawn()
+        return self._scaled(self._data[number[:, None, None], rows, columns])[:, None]
+
+    def coarse_pairs(self) -> tuple[Degraded, torch.Tensor]:
+        """Return a degraded batch of (batch, 1, grid.n_in, side), and the patches it came from."""
+        target = self.patches()
+        sampled = self._degradation(target, self.grid, self.generator)
+        return Degraded(self._noisy(sampled.image), sampled.parameters), target
+
+    def pairs(self) -> tuple[Degraded, torch.Tensor]:
+        """Return a degraded batch, interpolated back to the patch size, and the patches it came from."""
+        coarse, target = self.coarse_pairs()
+        return Degraded(torch.matmul(self._interpolation, coarse.image), coarse.parameters), target
+
+    def _drawn(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return where patches lie: slices (batch,), and rows and columns (batch, side, side)."""
         z, y, x = self._data.shape
         side = self.grid.n_out
         if self._places is None:
@@ -191,19 +207,16 @@ class PatchSampler:
         transpose = (self._draw(2) == 1)[:, None, None]
         iy = torch.where(transpose, rows[:, None, :], rows[:, :, None])
         ix = torch.where(transpose, columns[:, :, None], columns[:, None, :])
-        picked = self._data[first[0][:, None, None], iy, ix]
-        patches = ((picked.to(torch.float32) - self._lo) * self._scale)[:, None]
-        return patches.clamp_(0, 1) if self._clipped else patches
+        return first[0], iy, ix
 
-    def pairs(self) -> tuple[Degraded, torch.Tensor]:
-        """Return a degraded batch, interpolated back to the patch size, and the patches it came from."""
-        target = self.patches()
-        sampled = self._degradation(target, self.grid, self.generator)
-        image = sampled.image
-        if self._noise:
-            image = image + self._noise * torch.empty_like(image).normal_(generator=self.generator)
-        image = torch.matmul(self._interpolation, image)
-        return Degraded(image, sampled.parameters), target
+    def _scaled(self, picked: torch.Tensor) -> torch.Tensor:
+        scaled = (picked.to(torch.float32) - self._lo) * self._scale
+        return scaled.clamp_(0, 1) if self._clipped else scaled
+
+    def _noisy(self, image: torch.Tensor) -> torch.Tensor:
+        if not self._noise:
+            return image
+        return image + self._noise * torch.empty_like(image).normal_(generator=self.generator)
 
     def _draw(self, n: int) -> torch.Tensor:
         return torch.randint(n, (self.batch,), generator=self.generator, device=self._data.device)

@@ -24,7 +24,7 @@ from a2ibench.protocol.brightness import mean_added, waves
 from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
 from a2ibench.protocol.network_checks import checked_images, multiply_adds
 from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, Run, mirrored, restore
-from a2ibench.protocol.profiles import named_degradation
+from a2ibench.protocol.profiles import build_degradation
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
 from a2ibench.protocol.slice_training import placed_beside, train_slices
@@ -202,7 +202,7 @@ class SliceNetwork(Configurable):
         volume = levelled(volume)
         narrow = replace(volume, intensity=volume.contrast or volume.intensity)
         torch.manual_seed(ctx.seed)
-        degrade = named_degradation(self.degradation)
+        degrade = build_degradation(self.degradation)
         grid = training_grid(volume, ctx.patch) if self.trains else None
         if grid is not None and grid.n_out < ctx.patch - volume.ratio:
             log.warning(
@@ -323,7 +323,7 @@ class SliceNetwork(Configurable):
     def configuration(self) -> dict[str, Value]:
         """Return the resolved settings, those of the degradation, and the side of the training patches."""
         resolved = super().configuration()
-        model = named_degradation(self.degradation)
+        model = build_degradation(self.degradation)
         if isinstance(model, Configurable):
             resolved |= {f"degradation.{name}": value for name, value in model.configuration().items()}
         return resolved | ({"patch": self._side} if self._side else {})

@@ -19,6 +19,8 @@ from a2ibench.contracts import (
     MethodSpec,
     MetricSpec,
     ReporterSpec,
+    ScoreContext,
+    Volume,
 )
 from a2ibench.contracts.planes import PLANES
 from a2ibench.errors import PluginError, one_line, printable
@@ -173,9 +175,7 @@ class Measured:
     slices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def measure(
-    metric: Any, name: str, prediction: NDArray[Any], reference: NDArray[Any] | None, data_range: float
-) -> Measured | None:
+def measure(metric: Any, name: str, context: ScoreContext) -> Measured | None:
     """Score a reconstruction by one metric; None where it needs a reference and there is none.
 
     Parameters
@@ -184,10 +184,8 @@ def measure(
         Whatever a plugin registered as one.
     name : str
         Under which it is registered.
-    prediction, reference : ndarray, shape (z, y, x)
-        Of one dtype; the reference may be None.
-    data_range : float
-        Width of the intensity range, in grey levels.
+    context : ScoreContext
+        The reconstruction, and all that is known of it.
 
     Raises
     ------
@@ -196,17 +194,39 @@ def measure(
     """
     import numpy as np
 
+    prediction, reference = context.prediction, context.reference
     if metric.needs_reference and reference is None:
         return None
     own = getattr(metric, "name", name)
     if own != name:
         raise PluginError(f"is called {_shown(own)}, but registered as {name!r}; give it that name")
     version = _version(metric.version)
-    value = _value(metric(prediction, reference, data_range))
+    value = _value(call_metric(metric, context))
     if np.isnan(value) or not hasattr(metric, "per_slice"):
         return Measured(value, version)
-    slices = metric.per_slice(prediction, reference, data_range)
+    slices = metric.per_slice(prediction, reference, context.data_range)
     return Measured(value, version, _slices(slices, prediction.shape))
+
+
+def call_metric(metric: Any, context: ScoreContext) -> Any:
+    """Return what a metric gives, by its ``score(context)`` where it has one, else by a call."""
+    if takes_context(metric):
+        return metric.score(context)
+    return metric(context.prediction, context.reference, context.data_range)
+
+
+def takes_context(metric: Any) -> bool:
+    """Whether a metric is to be scored by its ``score``, not by a call.
+
+    One that can be called may have a ``score`` of its own for other ends, which takes no `context`.
+    """
+    score = getattr(metric, "score", None)
+    if not callable(score) or not callable(metric):
+        return callable(score)
+    try:
+        return list(inspect.signature(score).parameters) == ["context"]
+    except (TypeError, ValueError):
+        return False
 
 
 def try_metric(metric: Any, name: str) -> None:
@@ -221,9 +241,12 @@ def try_metric(metric: Any, name: str) -> None:
 
     reference = np.random.default_rng(0).integers(0, 200, (24, 24, 24)).astype(np.uint8)
     prediction = reference + np.uint8(3)
-    for array in (reference, prediction):
+    coarse = reference.reshape(8, 3, 24, 24).mean(axis=1).astype(np.uint8)
+    for array in (reference, prediction, coarse):
         array.flags.writeable = False
-    measure(metric, name, prediction, reference, 255.0)
+    acquired = Volume(coarse, (30.0, 10.0, 10.0), (0.0, 255.0), "trial")
+    spacing = (10.0, 10.0, 10.0)
+    measure(metric, name, ScoreContext(prediction, reference, 255.0, spacing, acquired, 3.0, "slab-average"))
 
 
 def _version(given: Any) -> int:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.contracts import Metric
+from a2ibench.contracts import AxialGrid, ScoreContext, Volume
 from a2ibench.contracts.planes import PLANES
+from a2ibench.degradations.models import slab_average
 from a2ibench.registry import Registered, host
+from a2ibench.registry.validation import call_metric, takes_context
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import DESCRIBED, Registration
-from a2ibench.testing.volumes import digest, scene
+from a2ibench.testing.volumes import SPACING, digest, scene
 
 Array = NDArray[Any]
 
 SHAPE = (24, 32, 28)
 ODD = ((13, 17, 15), (3, 17, 23), (27, 5, 7), (1, 9, 11))
 CLOSE = 1e-3
+_RATIO = 3
 _RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
@@ -35,13 +38,36 @@ class Trial(Registration):
 
     def score(self, prediction: Array, reference: Array | None, data_range: float) -> float:
         """Return the score of copies of the arrays, and skip the check that asks where it is no number."""
-        metric = self.build()
-        if not metric.needs_reference:
-            reference = None
-        value = metric(prediction.copy(), None if reference is None else reference.copy(), data_range)
+        value = self.value(self.build(), prediction, reference, data_range)
         if isinstance(value, float | np.floating | int):
             return float(value)
         raise CheckSkipped("needs a score that is a number, see returns-float")
+
+    def value(
+        self,
+        metric: Any,
+        prediction: Array,
+        reference: Array | None,
+        data_range: float,
+        simulated: bool = True,
+    ) -> Any:
+        """Return what a metric gives for copies of the arrays, of a volume that was simulated or acquired."""
+        given = reference.copy() if metric.needs_reference and reference is not None else None
+        source = prediction if reference is None else reference
+        model = "slab-average" if simulated else None
+        return call_metric(metric, context_of(prediction.copy(), given, source, data_range, model))
+
+
+def context_of(
+    prediction: Array, reference: Array | None, source: Array, data_range: float, degradation: str | None
+) -> ScoreContext:
+    """Return what a job tells of a prediction whose input is the slab average of `source`, about 3 to 1."""
+    n_in = max(1, round(len(source) / _RATIO))
+    ratio = len(source) / n_in
+    averaged = np.einsum("io,oyx->iyx", slab_average(AxialGrid(n_in, ratio)), source.astype(np.float64))
+    data = (averaged if source.dtype.kind == "f" else np.rint(averaged)).astype(source.dtype)
+    acquired = Volume(data, (ratio * SPACING, SPACING, SPACING), (0.0, data_range), "trial")
+    return ScoreContext(prediction, reference, data_range, (SPACING,) * 3, acquired, ratio, degradation)
 
 
 def truth(shape: tuple[int, int, int] = SHAPE, dtype: str = "uint8") -> Array:
@@ -64,9 +90,11 @@ def worse(reference: Array, amount: float, data_range: float) -> Array:
 )
 def _interface(trial: Trial) -> None:
     metric = trial.build()
-    if not isinstance(metric, Metric):
-        members = ("name", "version", "higher_is_better", "needs_reference", "__call__")
-        missing = [name for name in members if not hasattr(metric, name)]
+    members = ["name", "version", "higher_is_better", "needs_reference"]
+    if not takes_context(metric):
+        members.append("__call__")
+    missing = [name for name in members if not hasattr(metric, name)]
+    if missing:
         raise CheckFailed(f"{type(metric).__name__} has no {', '.join(missing)}")
     if metric.name != trial.spec.name:
         raise CheckFailed(f"its name is {metric.name!r}, but it is registered as {trial.spec.name!r}")
@@ -84,9 +112,7 @@ def _interface(trial: Trial) -> None:
 def _returns_float(trial: Trial) -> None:
     for dtype, data_range in _RANGES.items():
         reference = truth(dtype=dtype)
-        metric = trial.build()
-        given = reference.copy() if metric.needs_reference else None
-        value = metric(worse(reference, 0.05, data_range), given, data_range)
+        value = trial.value(trial.build(), worse(reference, 0.05, data_range), reference, data_range)
         if not isinstance(value, float):
             raise CheckFailed(f"a call returned a {type(value).__name__} for {dtype}")
         if math.isnan(value):
@@ -134,7 +160,7 @@ def _reference_honoured(trial: Trial) -> None:
     metric = trial.build()
     prediction = worse(truth(), 0.05, 255.0)
     if not metric.needs_reference:
-        metric(prediction, None, 255.0)
+        trial.value(metric, prediction, None, 255.0, simulated=False)
         return
     scores = [trial.score(prediction, reference, 255.0) for reference in (truth(), truth()[::-1])]
     if scores[0] == scores[1]:
@@ -178,21 +204,21 @@ def _per_slice(trial: Trial) -> None:
 
 
 @rule(
-    "Prediction and reference are left as they were",
+    "Prediction, reference and input are left as they were",
     "work on copies; a run hands over arrays that cannot be written",
 )
 def _input_unchanged(trial: Trial) -> None:
     metric = trial.build()
     reference = truth()
-    arrays = [worse(reference, 0.05, 255.0), reference]
+    context = context_of(worse(reference, 0.05, 255.0), reference, reference, 255.0, "slab-average")
+    arrays = [context.prediction, reference, context.input.data]
     before = [digest(array) for array in arrays]
-    given = arrays[1] if metric.needs_reference else None
-    metric(arrays[0], given, 255.0)
+    given = reference if metric.needs_reference else None
+    call_metric(metric, replace(context, reference=given))
     if hasattr(metric, "per_slice"):
         metric.per_slice(arrays[0], given, 255.0)
-    altered = [
-        name for name, a, b in zip(("prediction", "reference"), arrays, before, strict=True) if digest(a) != b
-    ]
+    names = ("prediction", "reference", "input")
+    altered = [name for name, a, b in zip(names, arrays, before, strict=True) if digest(a) != b]
     if altered:
         raise CheckFailed(f"{' and '.join(altered)} was altered")
 

@@ -37,6 +37,7 @@ from a2ibench.testing.methods.weights import alter_weights
 from a2ibench.testing.volumes import Floats, best_orientation, levels_apart, scene
 
 FIT = "fit"
+NO_TRAINING = "the method says trains = False: its weights come with it"
 OTHER_BUDGET = 9
 SECONDS, GRACE, PATIENCE = 1.0, 15.0, 10
 LONG = 200
@@ -56,6 +57,7 @@ class OverrunError(Exception):
 )
 def _progress(trial: Trial) -> None:
     run = trial.need(BASE)
+    _training_only(run)
     if _needs_no_training(trial, run):
         raise CheckSkipped("nothing is trained: the checkpoint is empty and fit reports nothing")
     told = [report for report in run.fit_reports if report.phase == FIT]
@@ -72,10 +74,14 @@ def _progress(trial: Trial) -> None:
 
 @rule(
     "A training keeps to its budget of steps or of seconds",
-    "stop after ctx.budget.steps steps, or ctx.budget.seconds seconds, and report that number as the total",
+    "stop after ctx.budget.steps steps, or ctx.budget.seconds seconds, and report that number as the total; "
+    "where fit trains nothing, say trains = False, and let no result depend on the budget or on fit's volume",
 )
 def _budget(trial: Trial) -> None:
     run = trial.need(BASE)
+    if not trains(run):
+        _check_untrained(trial)
+        return
     if not any(report.phase == FIT for report in run.fit_reports):
         raise CheckSkipped("fit reports no progress that would tell its steps")
     other: list[Report] = []
@@ -110,6 +116,28 @@ def _cancellation(trial: Trial) -> None:
             _check_stops("fit", fit, stop)
         if run.reconstruct_reports:
             _check_stops("reconstruct", reconstruct, stop)
+
+
+def _check_untrained(trial: Trial) -> None:
+    run, start = trial.need(FRACTIONAL), trial.need(START)
+    apart = levels_apart(run.output, start.output)
+    if apart > max(ROUNDING, SPREAD[trial.device]):
+        raise CheckFailed(
+            f"trains is False, but with budgets of {START.steps} and {run.case.steps} steps results are "
+            f"{apart:.2g} grey levels apart"
+        )
+    if _depends_on_volume(trial, run):
+        raise CheckFailed("trains is False, but the result depends on the volume that fit was shown")
+
+
+def _training_only(run: Run) -> None:
+    if not trains(run):
+        raise CheckSkipped(NO_TRAINING)
+
+
+def trains(run: Run) -> bool:
+    """Whether a method learns in `fit`, as all do that do not say otherwise."""
+    return bool(getattr(run.method, "trains", True))
 
 
 def _needs_no_training(trial: Trial, run: Run) -> bool:
@@ -240,6 +268,7 @@ def _depends_on_weights(trial: Trial) -> None:
 )
 def _training_beats_its_start(trial: Trial) -> None:
     run = _learned(trial, trial.need(FRACTIONAL))
+    _training_only(run)
     start = trial.attempt(START)
     if _psnr(run) < _psnr(start) + GAIN:
         run = trial.attempt(replace(START, steps=LONGER))

@@ -1,0 +1,165 @@
+"""Reconstructing with a network, for a method that has no base class: in planes, or in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from a2ibench.contracts import AxialGrid, Context, Volume
+from a2ibench.contracts.planes import PLANE_CHOICES
+from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
+from a2ibench.protocol.planes import Run, restore
+from a2ibench.protocol.resample import interpolate
+from a2ibench.protocol.training import autocast, resolve
+
+
+def restore_planes(
+    run: Run,
+    volume: Volume,
+    grid: AxialGrid,
+    ctx: Context,
+    *,
+    reach: int,
+    align: int = 1,
+    planes: str = "both",
+    fusion: str = "frequency",
+) -> NDArray[np.float32]:
+    """Interpolate a volume or a block of it, restore its axial planes, and fuse the plane families.
+
+    What `SliceNetwork.reconstruct` does. The halo of the method has to cover `reach` and `align` output
+    voxels and two input slices along z, and `reach` voxels laterally, one more where families are fused by
+    frequency.
+
+    Parameters
+    ----------
+    run : callable
+        Maps images (batch, 1, z, lateral) on ``ctx.device`` to the same shape; 0 and 1 are the ends of the
+        contrast, or of the intensity range where the volume knows no contrast. Called without gradients, in
+        the precision that `train_network` trains in.
+    volume : Volume, shape (grid.n_in, y, x)
+        What `Method.reconstruct` is handed, as are `grid` and `ctx`.
+    reach, align : int
+        How many pixels the network sees to each side, and the period of its windows or strides.
+    planes : {"both", "xz", "yz"}
+        Plane families to restore.
+    fusion : {"frequency", "mean"}
+        Of the two.
+
+    Returns
+    -------
+    ndarray of float32, shape (grid.n_out, y, x)
+        As `Method.reconstruct` returns it.
+    """
+    cover = grid.covering(align)
+
+    def restored(seen: NDArray[np.float32]) -> torch.Tensor:
+        data = torch.from_numpy(interpolate(seen, cover))
+        return restore(
+            run,
+            data,
+            PLANE_CHOICES[planes],
+            device=ctx.device,
+            reach=reach,
+            align=align,
+            progress=ctx.progress,
+            kept=ctx.kept,
+            fusion=fusion,
+        )
+
+    return _reconstructed(restored, volume, grid, cover, ctx)
+
+
+def upsample_planes(
+    run: Callable[[torch.Tensor, AxialGrid], torch.Tensor],
+    volume: Volume,
+    grid: AxialGrid,
+    ctx: Context,
+    *,
+    reach: int,
+    align: int = 1,
+    planes: str = "both",
+    fusion: str = "frequency",
+) -> NDArray[np.float32]:
+    """Do what `restore_planes` does for a network that sees the input slices as they are.
+
+    Parameters
+    ----------
+    run : callable
+        Called with images (batch, 1, n_in, lateral) and the grid of the wanted rows; returns (batch, 1,
+        n_out, lateral) of that grid. It begins at a multiple of `align` and covers all that the images do.
+    volume, grid, ctx, reach, align, planes, fusion
+        As of `restore_planes`; `reach` is in pixels along the lateral direction.
+
+    Returns
+    -------
+    ndarray of float32, shape (grid.n_out, y, x)
+    """
+    cover = grid.covering(align)
+
+    def restored(seen: NDArray[np.float32]) -> torch.Tensor:
+        return restore(
+            lambda images: run(images, cover),
+            torch.from_numpy(seen),
+            PLANE_CHOICES[planes],
+            device=ctx.device,
+            reach=reach,
+            align=align,
+            progress=ctx.progress,
+            kept=ctx.kept,
+            fusion=fusion,
+            rows=cover.n_out,
+        )
+
+    return _reconstructed(restored, volume, grid, cover, ctx)
+
+
+def restore_block(
+    run: Run, volume: Volume, grid: AxialGrid, ctx: Context, *, align: int = 1
+) -> NDArray[np.float32]:
+    """Interpolate a volume or a block of it, and restore it in 3D as a whole.
+
+    Parameters
+    ----------
+    run : callable
+        Maps (1, 1, z, y, x) to the same shape; for the rest see `restore_planes`.
+    volume, grid, ctx
+        As of `restore_planes`. How large a block may be is for the method's ``fits`` to say.
+    align : int
+        Period of the network's windows or strides along z.
+
+    Returns
+    -------
+    ndarray of float32, shape (grid.n_out, y, x)
+    """
+    cover = grid.covering(align)
+
+    def restored(seen: NDArray[np.float32]) -> torch.Tensor:
+        data = torch.from_numpy(interpolate(seen, cover)).to(ctx.device)
+        result = run(data[None, None])[0, 0].cpu()
+        ctx.progress("reconstruct", 1, 1)
+        return result
+
+    return _reconstructed(restored, volume, grid, cover, ctx)
+
+
+def _reconstructed(
+    restored: Callable[[NDArray[np.float32]], torch.Tensor],
+    volume: Volume,
+    grid: AxialGrid,
+    cover: AxialGrid,
+    ctx: Context,
+) -> NDArray[np.float32]:
+    low, high = contrast_fractions(volume)
+    seen, beyond = split_contrast(volume, low, high)
+    precision = resolve(ctx.precision, ctx.device, bf16_on_cpu=False)
+    with torch.inference_mode(), autocast(precision, ctx.device)():
+        result = restored(seen)
+    first = grid.first_out - cover.first_out
+    wanted: NDArray[np.float32] = result[first : first + grid.n_out].float().numpy()
+    if beyond is not None:
+        # What lies beyond the contrast is kept from the network, and comes back as it is interpolated.
+        wanted = wanted + interpolate(beyond, grid)
+    return from_contrast(wanted, low, high)
