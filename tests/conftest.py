@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -72,18 +73,15 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
     return folder
 
 
-@pytest.fixture
-def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Distribution]]:
-    """Install genuine distributions with plugins for the length of a test, for child processes too.
+@pytest.fixture(scope="session")
+def write_distribution() -> Callable[..., Distribution]:
+    """Return a function that writes a distribution with a plugin: ``write_distribution(site, name, source)``.
 
-    ``install_plugin(name, source, *, version="1.0", files={}, entry_points=None)`` writes a package called
-    like the distribution, with the given source, further files of it by relative path, and a ``.dist-info``
-    with the text of ``entry_points.txt``, by default one that leads to the package. It returns the
-    distribution, whose ``entry_points`` a `PluginHost` takes.
+    It takes the options of `install_plugin`, and leaves it to the caller that `site` is on the path.
     """
-    from a2ibench.registry import host
 
-    def install(
+    def write(
+        site: Path,
         name: str,
         source: str,
         *,
@@ -92,7 +90,6 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         entry_points: str | None = None,
     ) -> Distribution:
         package = re.sub(r"\W", "_", name)
-        site = Path(tempfile.mkdtemp(prefix="site", dir=tmp_path))
         info = f"{package}-{version}.dist-info"
         contents = {f"{package}/{path}": textwrap.dedent(text) for path, text in files.items()} | {
             f"{package}/__init__.py": textwrap.dedent(source),
@@ -103,10 +100,31 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         for path, text in contents.items():
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_text(text, encoding="utf-8")
+        (distribution,) = Distribution.discover(name=name, path=[str(site)])
+        return distribution
+
+    return write
+
+
+@pytest.fixture
+def install_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_distribution: Callable[..., Distribution]
+) -> Iterator[Callable[..., Distribution]]:
+    """Install genuine distributions with plugins for the length of a test, for child processes too.
+
+    ``install_plugin(name, source, *, version="1.0", files={}, entry_points=None)`` writes a package called
+    like the distribution, with the given source, further files of it by relative path, and a ``.dist-info``
+    with the text of ``entry_points.txt``, by default one that leads to the package. It returns the
+    distribution, whose ``entry_points`` a `PluginHost` takes.
+    """
+    from a2ibench.registry import host
+
+    def install(name: str, source: str, **options: Any) -> Distribution:
+        site = Path(tempfile.mkdtemp(prefix="site", dir=tmp_path))
+        distribution = write_distribution(site, name, source, **options)
         monkeypatch.syspath_prepend(str(site))
         monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
         host.cache_clear()
-        (distribution,) = Distribution.discover(name=name, path=[str(site)])
         return distribution
 
     host.cache_clear()

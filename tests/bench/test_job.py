@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,31 @@ def test_scores_are_of_the_quantised_reconstruction(run: Run, tmp_path: Path) ->
     slices = np.load(tmp_path / "job" / "scores.npz")["spread.xy"]
     assert slices.dtype == np.float32
     np.testing.assert_allclose(slices, expected.std(axis=(1, 2)), rtol=1e-6)
+
+
+def test_a_metric_with_a_score_is_told_what_is_known(run: Run, probe: Path, tmp_path: Path) -> None:
+    catalogue = tmp_path / "data" / "datasets.toml"
+    catalogue.write_text(catalogue.read_text().replace("{ratio = 3.0}", "{ratio = 3.0, gaussian = 0.01}"))
+    record = run("nearest", "full", metrics=["told"])
+    assert record.metrics == {"told": Score(255.0, 1)}
+    told = json.loads((probe / "told.json").read_text())
+    assert told == {
+        "prediction": [24, 20, 16],
+        "reference": [24, 20, 16],
+        "input": [8, 20, 16],
+        "inner": [30, 10, 10],
+        "voxel_size": [10, 10, 10],
+        "ratio": 3,
+        "degradation": "slab-average:gaussian=0.01",
+        "labels": None,
+        "writeable": [False, False],
+    }
+
+
+def test_of_an_acquired_volume_it_is_told_no_reference(run: Run, probe: Path) -> None:
+    run("nearest", metrics=["told"])
+    told = json.loads((probe / "told.json").read_text())
+    assert (told["reference"], told["degradation"], told["ratio"]) == (None, None, 3)
 
 
 def test_without_reference_metrics_that_need_one_are_absent(run: Run, tmp_path: Path) -> None:

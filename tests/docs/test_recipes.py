@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import numpy as np
@@ -24,25 +27,29 @@ LONGEST = 60
 LEFT_OUT = "listed-lightly"
 
 
-@pytest.fixture
-def recipes(install_plugin: Callable[..., object], tmp_path: Path) -> Path:
-    """Install the package of the page, with a checkpoint for the recipe that needs one."""
-    package = "a2ibench_recipes/"
+@pytest.fixture(scope="module", autouse=True)
+def _recipes(
+    tmp_path_factory: pytest.TempPathFactory, write_distribution: Callable[..., Distribution]
+) -> Iterator[None]:
+    """Install the package of the page once, with a checkpoint for the recipe that needs one."""
+    package, site = "a2ibench_recipes/", tmp_path_factory.mktemp("site")
     files = {title.removeprefix(package): text for title, text in FILES.items() if title.startswith(package)}
+    entry_points = "[a2ibench]\nrecipes = a2ibench_recipes\n"
     source = files.pop("__init__.py")
-    distribution = install_plugin(
-        "a2ibench-recipes",
-        source,
-        files=files,
-        entry_points="[a2ibench]\nrecipes = a2ibench_recipes\n",
-    )
-    metadata = Path(str(distribution.locate_file("a2ibench_recipes-1.0.dist-info/METADATA")))
+    write_distribution(site, "a2ibench-recipes", source, files=files, entry_points=entry_points)
+    metadata = site / "a2ibench_recipes-1.0.dist-info" / "METADATA"
     metadata.write_text(f"{metadata.read_text()}License-Expression: MIT\n")
-    folder = Path(str(distribution.locate_file("a2ibench_recipes")))
-    method = host().build("method", "mirrored")
-    method.fit(scene(3.0, (8, 40, 40))[0], Context(size="tiny", budget=Budget(steps=30), batch=4, patch=32))
-    method.save(folder / "weights")
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+        host.cache_clear()
+        method, ctx = host().build("method", "mirrored"), Context(size="tiny", budget=Budget(30), batch=4)
+        method.fit(scene(3.0, (8, 40, 40))[0], ctx)
+        method.save(site / package / "weights")
+        yield
+    host.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("a2ibench_recipes")]:
+        del sys.modules[name]
 
 
 def _judged(kind: str, name: str) -> dict[str, tuple[str, str]]:
@@ -50,7 +57,6 @@ def _judged(kind: str, name: str) -> dict[str, tuple[str, str]]:
     return {result.check.name: (result.status, result.message) for result in found}
 
 
-@pytest.mark.usefixtures("recipes")
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_conforms(name: str) -> None:
     outcomes = _judged("method", name)
@@ -60,14 +66,12 @@ def test_a_method_conforms(name: str) -> None:
     assert skipped == (untrained if name == "shipped" else set())
 
 
-@pytest.mark.usefixtures("recipes")
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_conforms(name: str) -> None:
     outcomes = _judged("metric", name)
     assert {check: said for check, (status, said) in outcomes.items() if status == "failed"} == {}
 
 
-@pytest.mark.usefixtures("recipes")
 def test_the_metrics_measure_what_they_say() -> None:
     volume, truth = scene(3.0, (8, 40, 40))
     reference = np.rint(255 * truth).astype(np.uint8)
