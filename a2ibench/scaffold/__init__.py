@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from string import Template
 from tempfile import TemporaryDirectory
 
+from a2ibench import __version__
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError
 from a2ibench.registry import host
@@ -94,7 +95,9 @@ def check_free(names: PluginNames) -> None:
         raise InputError(f"plugin name: got {name!r}, but the catalogue lists such a dataset; give another")
 
 
-_COMMON = "common"
+_COMMON, _GATE = "common", "gate"
+_KEEP = "keep.md"
+"""What the README says of the gate."""
 _SUFFIX = ".template"
 _DESCRIPTION = "kind.toml"
 
@@ -117,11 +120,17 @@ def render(names: PluginNames) -> dict[PurePosixPath, str]:
         Of a kind among `kinds`.
     """
     values = _values(names)
+    gate = (_GATE,) if _has_gate(names.kind) else ()
     return {
         _destination(path, names): Template(template.read_text(encoding="utf-8")).substitute(values)
-        for folder in (_COMMON, names.kind)
+        for folder in (_COMMON, *gate, names.kind)
         for path, template in _templates(_home() / folder, PurePosixPath())
     }
+
+
+def _has_gate(kind: str) -> bool:
+    # A reporter has no influence on the numbers of a run.
+    return _home().joinpath(kind, _GATE).is_dir()
 
 
 def _home() -> Traversable:
@@ -148,7 +157,8 @@ def _values(names: PluginNames) -> Mapping[str, str]:
         # TOML takes a list of texts as JSON writes it.
         text = value.strip() if isinstance(value, str) else json.dumps(value)
         values[field] = Template(text).substitute(values)
-    return values
+    keep = (_home() / _GATE / _KEEP).read_text(encoding="utf-8")
+    return values | {"version": __version__, "keep": keep if _has_gate(names.kind) else ""}
 
 
 def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:

@@ -145,3 +145,41 @@ class Bare:
     outcomes = plant("metric", body, spec='MetricSpec("planted", "planted.deep:Bare", "the spread")')
     assert failed(outcomes) == set()
     assert outcomes["perfect-is-best"].status == outcomes["per-slice"].status == "skipped"
+
+
+SCORED = """
+    pass
+
+
+class Scored:
+    name, version, higher_is_better, needs_reference = "planted", 1, False, True
+
+    def score(self, context):
+        error = context.prediction.astype(np.float64) - context.reference
+        assert context.prediction.shape[1:] == context.input.shape[1:]
+        assert len(context.prediction) == round(len(context.input.data) * context.ratio)
+        {extra}
+        return float(np.sqrt(np.mean(error**2)) / context.voxel_size[0])
+"""
+SPEC = 'MetricSpec("planted", "planted.deep:Scored", "the error a nanometre")'
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("pass", {}),
+        ("context.input.data[:] = 0", {"input-unchanged": "input was altered"}),
+        ("return 0", {"returns-float": "returned a int", "perfect-is-best": "", "reference-honoured": ""}),
+    ],
+)
+def test_a_metric_that_is_scored_by_its_context(plant, extra, told) -> None:
+    outcomes = plant("metric", SCORED.format(extra=extra), spec=SPEC)
+    found = {name: result.message for name, result in outcomes.items() if result.status == "failed"}
+    assert found.keys() == told.keys(), found
+    assert all(told[name] in message for name, message in found.items())
+
+
+def test_a_metric_has_to_have_one_of_the_two(plant, failed) -> None:
+    outcomes = plant("metric", SCORED.replace("def score", "def rate").format(extra="pass"), spec=SPEC)
+    assert "interface" in failed(outcomes)
+    assert outcomes["interface"].message == "Scored has no __call__"
