@@ -67,3 +67,27 @@ def test_the_conda_recipe_requires_what_the_project_requires() -> None:
     assert PROJECT["requires-python"] == f">={recipe['context']['python_min']}"
     (entry,) = recipe["build"]["python"]["entry_points"]
     assert entry == f"a2ibench = {PROJECT['scripts']['a2ibench']}"
+
+
+def test_all_of_our_workflows_take_the_wheels_for_processors() -> None:
+    workflows = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    assert {path.stem for path in workflows} == {"docs", "regression", "release", "tests"}
+    for path in workflows:
+        workflow = read(path.relative_to(ROOT).as_posix())
+        assert workflow["env"]["PIP_EXTRA_INDEX_URL"] == "https://download.pytorch.org/whl/cpu"
+        assert workflow["permissions"] == {"contents": "read"}
+
+
+def test_the_pages_are_built_as_the_tests_build_them_and_published() -> None:
+    jobs = read(".github/workflows/docs.yml")["jobs"]
+    built = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
+    assert built[-1].startswith("sphinx-build -W --keep-going docs ")
+    assert jobs["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].split("@")[0] for step in jobs["deploy"]["steps"]] == ["actions/deploy-pages"]
+
+
+def test_a_release_is_published_without_a_stored_token() -> None:
+    publish = read(".github/workflows/release.yml")["jobs"]["publish"]
+    assert publish["permissions"] == {"id-token": "write"}
+    assert publish["steps"][-1]["uses"].startswith("pypa/gh-action-pypi-publish@")
+    assert "with" not in publish["steps"][-1]

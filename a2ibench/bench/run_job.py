@@ -91,7 +91,7 @@ def score(names: tuple[str, ...], context: ScoreContext) -> Scores:
         The reconstruction, and all that is known of it.
     """
     reference = None if context.reference is None else _locked(context.reference)
-    acquired = replace(context.input, data=_locked(context.input.data))
+    acquired = replace(context.input, data=_locked(np.asarray(context.input.data)))
     context = replace(context, prediction=_locked(context.prediction), reference=reference, input=acquired)
     scores = Scores()
     for name in names:

@@ -44,7 +44,7 @@ def report(installed: tuple[Path, dict[str, str]]) -> str:
 def _python(installed: tuple[Path, dict[str, str]], *arguments: str) -> str:
     sources, environment = installed
     done = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, *(arguments if arguments[0] == "-c" else ("-m", *arguments))],
         cwd=sources,
         env=environment,
         capture_output=True,
@@ -77,3 +77,43 @@ def test_each_conforms_and_passes_its_own_tests(kind: str, report: str) -> None:
     own = [line for line in lines if "test_conforms" not in line]
     assert own
     assert all("PASSED" in line for line in own)
+
+
+PLANNED = """
+import sys
+from pathlib import Path
+from a2ibench.bench.gate.limits import read_thresholds
+from a2ibench.bench.plan import plan_run
+from a2ibench.bench.run_file import combined_options, read_run_file
+from a2ibench.registry import host
+
+for kind in sys.argv[1:]:
+    run = plan_run(combined_options(read_run_file(Path(kind, "gate/run.toml")), {}))
+    for job in run.jobs():
+        print(kind, job.dataset.name, job.method, *job.metrics)
+"""
+
+
+def test_the_gate_of_each_kind_runs_what_it_is_for(installed: tuple[Path, dict[str, str]]) -> None:
+    gated = [kind for kind in kinds() if (installed[0] / kind / "gate").is_dir()]
+    printed = _python(installed, "-c", PLANNED, *gated)
+    jobs = [line.split() for line in printed.splitlines()]
+    assert {kind for kind, *_ in jobs} == {"method", "degradation", "metric", "dataset"}
+    assert ["small", "new-method"] in [job[1:3] for job in jobs if job[0] == "method"]
+    assert all("new-metric" in job[3:] for job in jobs if job[0] == "metric")
+    assert {job[1] for job in jobs if job[0] == "dataset"} == {"new-dataset"}
+    simulated = (installed[0] / "degradation/gate/small.toml").read_text(encoding="utf-8")
+    assert 'degradation = "new-degradation"' in simulated
+
+
+def test_the_gate_of_a_new_method_has_something_to_guard(installed: tuple[Path, dict[str, str]]) -> None:
+    gate = "method/gate"
+    _python(installed, "a2ibench", "run", f"{gate}/run.toml", "--executor", "inline", "--out", "reports/gate")
+    _python(installed, "a2ibench", "baseline", "reports/gate", "baseline", "--out", gate)
+    limits = ["--thresholds", f"{gate}/limits.toml"]
+    printed = _python(
+        installed, "a2ibench", "compare", "reports/gate", f"{gate}/baseline.json", "--all", *limits
+    )
+    (row,) = [line for line in printed.splitlines() if "new-method" in line and " psnr " in line]
+    assert "guards nothing" not in row
+    assert "ok" in row

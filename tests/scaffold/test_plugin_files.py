@@ -22,7 +22,9 @@ def test_a_whole_distribution_is_written(kind: str, tmp_path: Path) -> None:
     written = write_plugin(kind, "my-plugin", folder)
     assert {file.relative_to(folder).as_posix() for file in written} == _files(folder)
     assert {
+        ".github/requirements.txt",
         ".github/workflows/ci.yml",
+        ".github/workflows/release.yml",
         ".gitignore",
         "LICENSE",
         "README.md",
