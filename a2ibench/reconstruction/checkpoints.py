@@ -165,8 +165,8 @@ def trained_method(
 
 
 def log_training(method: Method, name: str, volume: Volume, budget: Budget) -> None:
-    """Say for how long a method is about to train, unless it learns nothing."""
-    if learns(method):
+    """Say for how long a method is about to train, unless it trains nothing."""
+    if trains(method):
         length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.seconds:g} s"
         voxels = output_voxels(volume.shape, volume.ratio)
         _log.info("training %s for %s (%s output voxels)", name, length, f"{voxels:,}")
@@ -299,3 +299,8 @@ def learns(method: Method) -> bool:
         except Exception:  # what methods raise that are not trained is theirs to choose
             return True
         return any(Path(folder).iterdir())
+
+
+def trains(method: Method) -> bool:
+    """Return whether a method that was built just now learns in `fit`, and does not come with its weights."""
+    return getattr(method, "trains", True) is not False and learns(method)

@@ -21,7 +21,7 @@ from a2ibench.data.prepare import Crop
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.slice_network import SliceNetwork
-from a2ibench.reconstruction.checkpoints import built_method, learns
+from a2ibench.reconstruction.checkpoints import built_method, trains
 from a2ibench.reconstruction.options import MethodOptions, Spacings
 from a2ibench.settings import Value
 
@@ -79,8 +79,8 @@ class Outlook:
 
     @property
     def budget(self) -> Budget | None:
-        """How long is trained; None where a checkpoint is loaded, or the method learns nothing."""
-        if self.method.checkpoint is not None or not learns(built_method(self.method, self.context.seed)):
+        """How long is trained; None where a checkpoint is loaded, or the method trains nothing."""
+        if self.method.checkpoint is not None or not trains(built_method(self.method, self.context.seed)):
             return None
         return self.context.budget
 
@@ -180,8 +180,8 @@ def _speed(options: MethodOptions, ratio: float, ctx: Context) -> tuple[float, f
     None for methods whose training nobody can cut short.
     """
     method = built_method(options, ctx.seed)
-    trains = options.checkpoint is None and learns(method)
-    if trains and not isinstance(method, SliceNetwork):
+    training = options.checkpoint is None and trains(method)
+    if training and not isinstance(method, SliceNetwork):
         return None
     side = 2 * ctx.patch
     noise = np.random.default_rng(0).integers(0, 256, (max(4, math.ceil(side / ratio)), side, side), np.uint8)
@@ -193,7 +193,7 @@ def _speed(options: MethodOptions, ratio: float, ctx: Context) -> tuple[float, f
     else:
         # The first step of a process is slow.
         step = _fit_seconds(method, volume, ctx, 1)
-        if trains and step < _ENOUGH:
+        if training and step < _ENOUGH:
             step = _fit_seconds(method, volume, ctx, _STEPS)
     began = _now(ctx)
     output = reconstruct_volume(method, volume, ctx)

@@ -38,9 +38,11 @@ class Probe:
     def load(self, path): pass
 class Still(Probe):
     def save(self, path): pass
+class Shipped(Probe):
+    trains = False
 @hookimpl
 def a2ibench_register_methods(register):
-    for name in ("Probe", "Still"):
+    for name in ("Probe", "Still", "Shipped"):
         register(MethodSpec(name.lower(), f"prober:{name}", "a method for tests"))
 """
 sizes = st.integers(1, 10**13)
@@ -136,7 +138,7 @@ def test_a_gpu_trains_for_longer(
 
 @pytest.fixture
 def probe(install_plugin, monkeypatch) -> None:
-    """Install a method that tells its budget, and one that learns nothing; a step sees one voxel."""
+    """Install a method that tells its budget, and two that train nothing; a step sees one voxel."""
     install_plugin("prober", PROBE)
     monkeypatch.setattr(device, "cuda_present", lambda: False)
     monkeypatch.setattr(options, "PROFILES", {"quick": Profile("quick", "small", 400, batch=1, patch=1)})
@@ -193,6 +195,7 @@ def test_a_line_says_how_long_what_learns_is_trained(probe, voxels, tmp_path, ca
     volume = Volume(voxels, NM, (0.0, 255.0))
     a2ibench.reconstruct(volume, "probe")
     a2ibench.reconstruct(volume, "still")
+    a2ibench.reconstruct(volume, "shipped")
     a2ibench.reconstruct(volume, "probe", budget="8steps")
     np.save(tmp_path / "in.npy", voxels)
     given_all = {"voxel_size": NM, "budget": "8steps"}
