@@ -135,7 +135,7 @@ def ingredients(job: Job) -> dict[str, Any]:
     not taken for the one that ran before. So do weights and other files beside it, the file of the dataset,
     and files that settings name: by their content, never by their names or times.
     """
-    return code_of(job.method, core_digest("a2ibench.bench.run_job")) | {
+    return code_of(job.registered, core_digest("a2ibench.bench.run_job")) | {
         "settings": dict(job.settings),
         "files": named_files(job.settings),
         "dataset": _dataset(job.dataset),

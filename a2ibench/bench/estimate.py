@@ -104,7 +104,7 @@ class History:
             for earlier in self._records
             if earlier.record.status == "skipped"
             and _same_method(job, earlier.record)
-            and earlier.record.provenance.get("version") == host().find("method", job.method).version
+            and earlier.record.provenance.get("version") == host().find("method", job.registered).version
             and _same_size(earlier.record, self._extent(job.dataset), job.dataset.name)
         ]
         return max(refusals, key=_finished, default=None)
@@ -133,7 +133,7 @@ def _finished(earlier: Earlier) -> str:
 
 def _same_method(job: Job, record: Record) -> bool:
     same: bool = record.provenance.get("settings") == plain(job.settings)
-    return same and record.method == job.method
+    return same and (record.provenance.get("variant_of") or record.method) == job.registered
 
 
 def _alike(job: Job, record: Record) -> bool:

@@ -20,6 +20,7 @@ from a2ibench.bench.specs import (
     one_of,
     reporter_names,
 )
+from a2ibench.bench.variants import checked_variants, read_variants
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.bounds import Bounds, bounds_of
 from a2ibench.data.catalogue import load_catalogue, voxel_size
@@ -271,6 +272,7 @@ class RunOptions:
         doc='Names, or ``"all"``.',
         key=names,
         check=method_names,
+        needs=("variants",),
     ).default(ALL)
     datasets: str | Sequence[str] | None = Option(
         "Datasets; by default every one that needs no download.",
@@ -346,7 +348,14 @@ class RunOptions:
         check=lambda name: one_of("training_degradation", name, TRAINING_DEGRADATIONS),
     ).default("matched")
     checkpoint_every: str | float = CHECKPOINT_EVERY.default("60s")
-    settings: Settings | None = SETTINGS.default()
+    variants: Mapping[str, Mapping[str, Any]] | None = Option(
+        "Further rows of methods, with settings of their own.",
+        doc='Further rows, as ``{name: {"method": method, key: value}}``: a method with settings of its own, '
+        "under a name of its own. A list of values gives a row for each.",
+        key=read_variants,
+        check=checked_variants,
+    ).default()
+    settings: Settings | None = SETTINGS.default(needs=("methods", "variants"))
     timeout: float | None = Option(
         "Stop a job that takes longer.",
         "SECONDS",

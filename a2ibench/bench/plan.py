@@ -11,6 +11,7 @@ from typing import Any
 
 from a2ibench.bench.options import RunOptions, check_option
 from a2ibench.bench.specs import Job, dataset_identity, dataset_to_dict
+from a2ibench.bench.variants import Variant
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value
@@ -25,7 +26,7 @@ class Plan:
     Parameters
     ----------
     methods : tuple of str
-        In the order in which they run.
+        Registered methods and variants, in the order in which they run.
     datasets : tuple of DatasetSpec
         With absolute paths.
     profile : str
@@ -40,8 +41,10 @@ class Plan:
         Replaces the profile's number of steps.
     training_degradation : str
         ``"matched"`` or ``"own"``.
+    variants : mapping of str to Variant
+        By name; each is among the methods.
     settings : mapping of str to mapping
-        Settings by method, where they differ from the defaults.
+        Settings by method or variant, where they differ from its own.
     metrics : tuple of str
         What to score.
     catalogue : Path or None
@@ -64,6 +67,7 @@ class Plan:
     precision: str = "auto"
     budget: Budget | None = None
     training_degradation: str = "matched"
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     catalogue: Path | None = None
@@ -84,19 +88,28 @@ class Plan:
                 device=self.device,
                 precision=self.precision,
                 budget=budget,
-                settings=self.settings.get(method, {}),
+                settings=self._settings(method),
                 training_degradation=self.training_degradation,
                 metrics=self.metrics,
                 checkpoint_every=self.checkpoint_every,
+                variant_of=self.variants[method].method if method in self.variants else "",
             )
             for dataset in self.datasets
             for method in self.methods
             for seed in self.seeds
         ]
 
+    def _settings(self, method: str) -> dict[str, Value]:
+        own = self.variants[method].settings if method in self.variants else {}
+        return {**own, **self.settings.get(method, {})}
+
     def identity(self) -> dict[str, Any]:
         """Return what makes two runs the same, by option; order plays no part."""
-        return {
+        variants = {
+            name: {"method": one.method, **one.settings} for name, one in sorted(self.variants.items())
+        }
+        # Only where there are any, so that other runs stay what they were.
+        return ({"variants": variants} if variants else {}) | {
             "methods": sorted(self.methods),
             "datasets": sorted((dataset_identity(spec) for spec in self.datasets), key=lambda d: d["name"]),
             "profile": self.profile,

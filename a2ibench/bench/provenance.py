@@ -174,12 +174,14 @@ def _simulation(spec: DatasetSpec) -> dict[str, Any] | None:
 
 
 def _provenance(job: Job) -> dict[str, Any]:
-    method = host().methods.get(job.method)
+    method = host().methods.get(job.registered)
     return {
         "key": job.key,
         "plugin": method.plugin if method else None,
         "distribution": method.distribution if method else None,
         "version": method.version if method else None,
+        # Only where there is one, so that other records stay as they were.
+        **({"variant_of": job.variant_of} if job.variant_of else {}),
         "settings": dict(job.settings),
         "configuration": {},
         "dataset": {"name": job.dataset.name, "sha256": job.dataset.sha256},

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
-from a2ibench.bench.specs import SetTo, checked_setting, method_names
+from a2ibench.bench.specs import SetTo, chosen_variants, method_names
+from a2ibench.bench.variants import Variant, checked_setting, checked_variants
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
 from a2ibench.registry import host
@@ -55,7 +56,8 @@ def read_run_file(path: Path) -> RunFile:
     Parameters
     ----------
     path : Path
-        A TOML file with `KEYS` and tables ``[settings.METHOD]``. Paths in it are relative to it.
+        A TOML file with `KEYS` and tables ``[settings.METHOD]``, of variants, too. Paths in it are relative
+        to it.
 
     Raises
     ------
@@ -100,21 +102,30 @@ def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
     for key in sorted(file.options.keys() - given.keys(), key=lambda key: bool(_OPTIONS[key].needs)):
         with naming(f"{file.path}: ", key):
             check_option(key, options)
-    methods = method_names(options.methods)
-    settings = list(_checked_settings(file, methods, strict="methods" not in given))
-    return replace(options, settings=[*settings, *given.get("settings", ())])
+    variants = declared = checked_variants(options.variants)
+    if "methods" in given:
+        # What the command line names is all that is run.
+        variants = chosen_variants(options.methods, variants)
+    methods = method_names(options.methods, variants)
+    rows = {name: {"method": one.method, **one.settings} for name, one in variants.items()}
+    settings = list(_checked_settings(file, methods, declared, strict="methods" not in given))
+    settings += given.get("settings", ())
+    return replace(options, methods=methods, variants=rows, settings=settings)
 
 
-def _checked_settings(file: RunFile, methods: Sequence[str], *, strict: bool) -> Iterator[SetTo]:
+def _checked_settings(
+    file: RunFile, methods: Sequence[str], variants: Mapping[str, Variant], *, strict: bool
+) -> Iterator[SetTo]:
     for method, table in file.settings.items():
         place = f"{file.path}: [settings.{method}]: "
+        registered = variants[method].method if method in variants else method
         with naming(place):
-            host().find("method", method)
+            host().find("method", registered)
             if strict and method not in methods:
                 raise InputError(f"{method} is not run; add it to methods, or remove the table")
         for key, value in table.items() if method in methods else ():
-            with naming(place, key, before_key=f"{method}."):
-                checked_setting(method, key, value)
+            with naming(place, key, before_key=f"{registered}."):
+                checked_setting(registered, key, value)
             yield method, key, value
 
 

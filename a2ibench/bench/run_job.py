@@ -279,10 +279,10 @@ def _score(
 
 
 def _set_up(job: Job) -> Method:
-    trained_on = training_settings(job.method, job.training_degradation, job.dataset.simulate)
+    trained_on = training_settings(job.registered, job.training_degradation, job.dataset.simulate)
     device.warm_up(job.device)
     seed_everything(job.seed)
-    method: Method = host().build("method", job.method, **trained_on | dict(job.settings))
+    method: Method = host().build("method", job.registered, **trained_on | dict(job.settings))
     return method
 
 

@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from a2ibench.bench.paths import job_name
+from a2ibench.bench.variants import Variant, checked_setting, families
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
 from a2ibench.files import plain
 from a2ibench.hookspecs import PROJECT
-from a2ibench.protocol.profiles import TRAINED_ON, build_degradation
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting
 from a2ibench.settings import Value
@@ -30,8 +30,17 @@ ALL = "all"
 _BASELINE = "cubic"
 
 
-def method_names(names: Names = ALL) -> tuple[str, ...]:
-    """Return the names of the wanted methods; for ``"all"`` the baseline comes first.
+def method_names(
+    names: Names = ALL, variants: Mapping[str, Variant] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """Return the names of the wanted methods, then of variants; for ``"all"`` the baseline comes first.
+
+    Parameters
+    ----------
+    names : str or sequence of str
+        Of registered methods and of variants, one by one or as a family.
+    variants : mapping
+        By name; all of them are wanted.
 
     Raises
     ------
@@ -45,12 +54,23 @@ def method_names(names: Names = ALL) -> tuple[str, ...]:
     if names == ALL:
         found = sorted(host().methods, key=lambda name: name != _BASELINE)
     else:
-        found = _split("methods", names)
+        groups = families(variants)
+        found = [row for name in _split("methods", names) for row in groups.get(name, [name])]
         for name in found:
-            host().find("method", name)
+            if name not in variants:
+                host().find("method", name)
+    found = list(dict.fromkeys([*found, *variants]))
     if not found:
         raise InputError("methods: no plugin registers any; see a2ibench doctor for what is wrong")
     return tuple(found)
+
+
+def chosen_variants(names: Names, variants: Mapping[str, Variant]) -> dict[str, Variant]:
+    """Return the variants that names of methods, variants or families choose; all for ``"all"``."""
+    if names == ALL:
+        return dict(variants)
+    chosen = set(_split("methods", names))
+    return {name: one for name, one in variants.items() if {name, one.family} & chosen}
 
 
 def known_datasets(catalogue: Path | None = None) -> dict[str, DatasetSpec]:
@@ -152,7 +172,9 @@ def one_of(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> st
     return name
 
 
-def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str, dict[str, Value]]:
+def checked_settings(
+    given: Settings | None, methods: Sequence[str], variants: Mapping[str, Variant] = MappingProxyType({})
+) -> dict[str, dict[str, Value]]:
     """Return checked settings by method; only the methods that have any are imported.
 
     Parameters
@@ -160,7 +182,9 @@ def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str
     given : mapping or sequence, optional
         As `RunOptions` has them; of two for the same key the later counts.
     methods : sequence of str
-        The methods of the run.
+        The methods of the run, and its variants.
+    variants : mapping
+        By name.
 
     Raises
     ------
@@ -174,7 +198,8 @@ def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str
     checked: dict[str, dict[str, Value]] = {}
     for one in given or ():
         method, key, value = _split_setting(one) if isinstance(one, str) else one
-        host().find("method", method)
+        registered = variants[method].method if method in variants else method
+        host().find("method", registered)
         if method not in methods:
             text = one if isinstance(one, str) else f"{method}.{key}={value}"
             raise OptionError(
@@ -182,24 +207,8 @@ def checked_settings(given: Settings | None, methods: Sequence[str]) -> dict[str
                 text=repr(text),
                 method=method,
             )
-        checked.setdefault(method, {})[key] = checked_setting(method, key, value)
+        checked.setdefault(method, {})[key] = checked_setting(registered, key, value)
     return checked
-
-
-def checked_setting(method: str, key: str, value: Value) -> Value:
-    """Return a setting's value, checked as by `parse_setting`; a degradation with its options, too.
-
-    Raises
-    ------
-    UnknownNameError
-        If the method has no such setting, or it names a degradation or an option that does not exist.
-    InputError
-        If the value is not allowed.
-    """
-    parsed = parse_setting(method, key, value)
-    if key == TRAINED_ON:
-        build_degradation(str(parsed))
-    return parsed
 
 
 def settings_of_one(
@@ -223,6 +232,8 @@ def _split_setting(text: str) -> SetTo:
 # Jobs are processes of their own, which could not be handed an array in memory.
 _INSTEAD = {"datasets": ", or save the volume to a file and give input=FILE and voxel_size=(z, y, x)"}
 
+_TWICE = {"methods": ", and for the same method with other settings a table [variants.NAME] in a run file"}
+
 
 def _split(what: str, names: Names) -> list[str]:
     if isinstance(names, str):
@@ -232,9 +243,14 @@ def _split(what: str, names: Names) -> list[str]:
     for part in parts:
         if not isinstance(part, str):
             raise InputError(f"{what}: got {one_line(repr(part), 80)}; give names{_INSTEAD.get(what, '')}")
-    found = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    found = [part.strip() for part in parts if part.strip()]
     if not found:
         raise InputError(f"{what}: got {names!r}; give names, separated by commas, or all")
+    for name in found:
+        if found.count(name) > 1:
+            raise InputError(
+                f"{what}: {name} is given {found.count(name)} times; give it once{_TWICE.get(what, '')}"
+            )
     return found
 
 
@@ -277,7 +293,7 @@ class Job:
     dataset : DatasetSpec
         The volume.
     method : str
-        Name of a registered method.
+        Name of a registered method, or of a variant of it.
     seed : int
         Seed of the method; the simulated input is the same for all seeds.
     profile, device, precision : str
@@ -294,6 +310,8 @@ class Job:
         Seconds between two states of the training that are kept; None where none is.
     key : str
         Cache key, see `job_key`; empty until it is known.
+    variant_of : str
+        The registered method, where `method` is the name of a variant; else empty.
     """
 
     dataset: DatasetSpec
@@ -308,6 +326,12 @@ class Job:
     metrics: tuple[str, ...] = ()
     checkpoint_every: float | None = None
     key: str = ""
+    variant_of: str = ""
+
+    @property
+    def registered(self) -> str:
+        """Name that the method is registered under."""
+        return self.variant_of or self.method
 
     @property
     def name(self) -> str:

@@ -70,13 +70,27 @@ def check_spec(kind: str, spec: object) -> None:
         _check_importable(kind, spec)
 
 
-def _check_name(kind: str, name: object) -> None:
+def check_name(name: object) -> None:
+    """Accept what may be the name of a method, dataset, metric, degradation, reporter or variant.
+
+    Raises
+    ------
+    ValueError
+        If it is none; says what to give.
+    """
     # A job's folder is called dataset--method--s0, hence no "--" within a name.
     if not isinstance(name, str) or not _NAME.fullmatch(name) or "--" in name:
-        raise PluginError(
-            f"{kind} {name!r}: bad name; give at most 100 lowercase letters, digits and '.', '_', '-', "
+        raise ValueError(
+            "bad name; give at most 100 lowercase letters, digits and '.', '_', '-', "
             "with a letter or digit at both ends and without '--'"
         )
+
+
+def _check_name(kind: str, name: object) -> None:
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise PluginError(f"{kind} {name!r}: {error}") from None
 
 
 def _check_importable(kind: str, spec: Any) -> None:
