@@ -26,6 +26,8 @@ _PLUGINS = {
     ".h5": "napari-h5",
     ".hdf5": "napari-h5",
     ".mrc": "napari-mrcfile-reader",
+    ".tif": "napari-tiff",
+    ".tiff": "napari-tiff",
     ".zarr": "napari-ome-zarr",
 }
 _STEPS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
