@@ -207,9 +207,11 @@ def _speed(method: Method, checkpoint: Path | None, ratio: float, ctx: Context) 
 def _step_seconds(method: Method, volume: Volume, ctx: Context) -> float:
     # The first step of a process is slow however small: libraries are loaded for it.
     _fit_seconds(method, volume, replace(ctx, batch=1), 1)
+    first = _fit_seconds(method, volume, ctx, 1)
+    if first >= _ENOUGH:
+        return first
+    # So is, a little, the first of a whole batch.
     one = _fit_seconds(method, volume, ctx, 1)
-    if one >= _ENOUGH:
-        return one
     more = _fit_seconds(method, volume, ctx, 1 + _STEPS)
     # What a training does before its first step counts once, and not for every step.
     return (more - one) / _STEPS if more > one else more / (1 + _STEPS)

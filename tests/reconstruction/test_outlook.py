@@ -31,7 +31,7 @@ class Clock(SliceNetwork):
         return np.zeros((grid.n_out, *volume.shape[1:]), np.float32)
 
 
-@pytest.mark.parametrize(("step", "trainings"), [(0.1, 3), (8.0, 2)])
+@pytest.mark.parametrize(("step", "trainings"), [(0.1, 4), (8.0, 2)])
 def test_neither_the_first_step_nor_what_precedes_a_training_counts_for_every_step(
     monkeypatch, step, trainings
 ):
