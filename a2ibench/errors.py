@@ -137,6 +137,11 @@ def _text(error: BaseException | str) -> str:
         return f"{type(error).__name__}, which cannot be shown"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, whose name takes an s where it is not one: ``1 slice``, ``2 slices``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def printable(text: str) -> str:
     """Return a text in which characters that steer a terminal or cannot be seen are written as escapes.
 

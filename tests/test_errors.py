@@ -64,3 +64,8 @@ def test_an_unknown_name_says_what_is_known() -> None:
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (again.kind, again.name, again.known) == ("method", "zzz", ["cubic", "srmd"])
     assert str(again) == str(error)
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 slices"), (1, "1 slice"), (2, "2 slices")])
+def test_things_are_counted_as_people_do(number: int, said: str) -> None:
+    assert errors.counted(number, "slice") == said

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from a2ibench.cli.progress import count, duration, label, outcome, title, values_text
@@ -18,13 +18,24 @@ if TYPE_CHECKING:
     from a2ibench.bench.specs import Job
 
 
+# So that bar, count and time fit beside it on 80 columns.
+_PHASE = 24
+
+
+class _Values(ProgressColumn):
+    """What a phase tells besides, cut first where the line is too short."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["values"], no_wrap=True, overflow="ellipsis")
+
+
 def _bars(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[count]}", markup=False),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[values]}", markup=False),
+        _Values(),
         console=console,
         transient=True,
     )
@@ -129,7 +140,7 @@ class PhaseBar:
             if self._task is not None:
                 self._progress.remove_task(self._task)
             self._phase = phase
-            self._task = self._progress.add_task(label(phase), total=None, count="", values="")
+            self._task = self._progress.add_task(label(phase, _PHASE), total=None, count="", values="")
         # A phase that has but one unit is one whose steps are not known: the bar pulses.
         if total > 1 and self._task is not None:
             self._progress.update(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from a2ibench.cli.errors import say_progress
 from a2ibench.cli.progress import duration
+from a2ibench.errors import counted
 
 if TYPE_CHECKING:
     from a2ibench.reconstruction.outlook import Outlook
@@ -26,6 +27,8 @@ _PLUGINS = {
     ".h5": "napari-h5",
     ".hdf5": "napari-h5",
     ".mrc": "napari-mrcfile-reader",
+    ".tif": "napari-tiff",
+    ".tiff": "napari-tiff",
     ".zarr": "napari-ome-zarr",
 }
 _STEPS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -62,7 +65,7 @@ def bytes_text(count: int) -> str:
     for size, unit in _STEPS:
         if count >= size:
             return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
+    return counted(count, "byte")
 
 
 def _name(source: str) -> str:
@@ -84,7 +87,7 @@ def _training(outlook: Outlook) -> str:
     if budget is None:
         return "which learns nothing"
     return (
-        f"trained for {budget.steps} steps"
+        f"trained for {counted(budget.steps, 'step')}"
         if budget.steps is not None
         else f"trained for {budget.seconds:g} s"
     )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from a2ibench.contracts import Progress
 
 _LABEL = 60
+# Nobody reads two numbers of voxels while they change.
+_MANY = 1_000_000
 
 
 def title(job: Job) -> str:
@@ -42,13 +44,15 @@ def values_text(values: Mapping[str, float]) -> str:
     return ", ".join(f"{label(name)} {value:.4g}" for name, value in values.items())
 
 
-def label(name: str) -> str:
+def label(name: str, longest: int = _LABEL) -> str:
     """Return a name that a plugin gives to a phase or a value, short enough to leave room for the rest."""
-    return one_line(name, _LABEL)
+    return one_line(name, longest)
 
 
 def count(done: float, total: float) -> str:
-    """Return how much is done of how much; steps are whole, seconds have a digit."""
+    """Return how much is done of how much; steps are whole, seconds have a digit, millions are percent."""
+    if total >= _MANY:
+        return f"{100 * done / total:.0f} %"
     whole = float(total).is_integer() and float(done).is_integer()
     return f"{done:.0f}/{total:.0f}" if whole else f"{done:.1f}/{total:.1f}"
 

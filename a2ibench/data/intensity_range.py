@@ -208,14 +208,20 @@ def find_levels(
     if padding:
         said = " and ".join(f"{100 * seen.padding[v]:.2g} % of value {v:g}" for v in padding)
         log.warning("%s: about %s is padding; left out of the contrast and of training patches", name, said)
-    if declared is not None:
-        intensity = declared
-    elif np.dtype(data.dtype).itemsize == 1:
-        limits = np.iinfo(np.dtype(data.dtype).name)
-        intensity = float(limits.min), float(limits.max)
-    else:
-        intensity = _observed(data, name, seen, progress)
+    intensity = declared if declared is not None else _natural(data, name, seen, progress)
     return Levels(intensity, _contrast(data, seen, intensity), padding)
+
+
+def natural_range(data: Any, name: str, *, progress: Progress = silent) -> Range:
+    """Find the intensity range alone, as `find_levels` does where none is declared."""
+    return _natural(data, name, probe(data), progress)
+
+
+def _natural(data: Any, name: str, seen: Probe, progress: Progress) -> Range:
+    if np.dtype(data.dtype).itemsize == 1:
+        limits = np.iinfo(np.dtype(data.dtype).name)
+        return float(limits.min), float(limits.max)
+    return _observed(data, name, seen, progress)
 
 
 def levelled(volume: Volume) -> Volume:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from a2ibench.data.bounds import Bounds
 from a2ibench.data.formats import LazyVolume
 from a2ibench.data.formats.volume import native
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, counted
 
 Box = tuple[slice, slice, slice]
 
@@ -42,8 +42,9 @@ class Crop:
         for axis, (start, stop), size in zip("zyx", ends, volume.shape, strict=True):
             if not 0 <= start < stop <= size:
                 raise InputError(
-                    f"{volume.source}: crop is {start}:{stop} along {axis}, but the volume has {size} voxels "
-                    f"there; give a start below the stop, and a stop of at most {size}"
+                    f"{volume.source}: crop is {start}:{stop} along {axis}, but the volume has "
+                    f"{counted(size, 'voxel')} there; give a start below the stop, and a stop of at most "
+                    f"{size}"
                 )
         self.first = tuple(start for start, _ in ends)
         z, y, x = (stop - start for start, stop in ends)
@@ -107,8 +108,8 @@ def check_crop(bounds: Ranges, shape: tuple[int, ...], name: str) -> None:
     for axis, (start, stop), size in zip("zyx", bounds, shape, strict=True):
         if not 0 <= start < stop <= size:
             raise InputError(
-                f"{name}: crop is [{start}, {stop}] along {axis}, but the volume has {size} voxels there; "
-                f"give a start below the stop, and a stop of at most {size}"
+                f"{name}: crop is [{start}, {stop}] along {axis}, but the volume has "
+                f"{counted(size, 'voxel')} there; give a start below the stop, and a stop of at most {size}"
             )
 
 

@@ -19,7 +19,7 @@ from a2ibench.data.writing.partial import (
     write_checksum,
 )
 from a2ibench.documents import read_json
-from a2ibench.errors import InputError, OptionError, printable
+from a2ibench.errors import InputError, OptionError, counted, printable
 from a2ibench.files import flush, flush_all, flush_tree, remove, write_bytes
 from a2ibench.protocol.checkpointer import TRAINING, FileCheckpointer
 from a2ibench.protocol.profiles import seed_everything
@@ -167,7 +167,7 @@ def trained_method(
 def log_training(method: Method, name: str, volume: Volume, budget: Budget) -> None:
     """Say for how long a method is about to train, unless it trains nothing."""
     if trains(method):
-        length = f"{budget.steps} steps" if budget.steps is not None else f"{budget.seconds:g} s"
+        length = counted(budget.steps, "step") if budget.steps is not None else f"{budget.seconds:g} s"
         voxels = output_voxels(volume.shape, volume.ratio)
         _log.info("training %s for %s (%s output voxels)", name, length, f"{voxels:,}")
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.contracts import Progress, Volume, silent
-from a2ibench.data.intensity_range import find_levels, log, padded, probe
+from a2ibench.data.intensity_range import find_levels, log, natural_range, padded, probe
 from a2ibench.data.prepare import Crop
 from a2ibench.data.writing.partial import is_intact
 from a2ibench.documents import read_json
@@ -138,7 +138,7 @@ def matched_volume(volume: Volume, *, progress: Progress = silent) -> Volume:
 
     An intensity range that differs from what would be found is one that was declared, and stays.
     """
-    declared = find_levels(volume.data, volume.name).intensity != tuple(volume.intensity)
+    declared = natural_range(volume.data, volume.name) != tuple(volume.intensity)
     data = Matched(volume.data, _found(volume.data, volume.name, progress))[:, :, :]
     levels = find_levels(data, volume.name, declared=volume.intensity if declared else None)
     return replace(volume, data=data, **levels._asdict())

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -80,9 +81,14 @@ class Outlook:
     @property
     def budget(self) -> Budget | None:
         """How long is trained; None where a checkpoint is loaded, or the method trains nothing."""
-        if self.method.checkpoint is not None or not trains(built_method(self.method, self.context.seed)):
+        if self.method.checkpoint is not None or not trains(self._built):
             return None
         return self.context.budget
+
+    @cached_property
+    def _built(self) -> Method:
+        # One of its own: trying it trains it.
+        return built_method(self.method, self.context.seed)
 
     def seconds(self) -> tuple[float, str] | None:
         """Return how long it may take and how that is known; None where nobody knows.
@@ -118,7 +124,7 @@ class Outlook:
 
     def _tried(self) -> tuple[float, str] | None:
         with suppress(Exception):  # a method may refuse noise, or so small a volume
-            speed = _speed(self.method, self.ratio, self.context)
+            speed = _speed(self._built, self.method.checkpoint, self.ratio, self.context)
             if speed is not None:
                 return self._by(*speed), "by a few steps on noise"
         return None
@@ -174,13 +180,12 @@ def outlook_of(
 _STEPS, _ENOUGH = 4, 5.0
 
 
-def _speed(options: MethodOptions, ratio: float, ctx: Context) -> tuple[float, float] | None:
+def _speed(method: Method, checkpoint: Path | None, ratio: float, ctx: Context) -> tuple[float, float] | None:
     """Return the seconds of a step of training and the output voxels restored in a second.
 
     None for methods whose training nobody can cut short.
     """
-    method = built_method(options, ctx.seed)
-    training = options.checkpoint is None and trains(method)
+    training = checkpoint is None and trains(method)
     if training and not isinstance(method, SliceNetwork):
         return None
     side = 2 * ctx.patch
@@ -188,22 +193,34 @@ def _speed(options: MethodOptions, ratio: float, ctx: Context) -> tuple[float, f
     volume = Volume(noise, (10 * ratio, 10.0, 10.0), (0.0, 255.0))
     ctx = replace(ctx, progress=silent)
     step = 0.0
-    if options.checkpoint is not None:
-        method.load(options.checkpoint)
+    if checkpoint is not None:
+        method.load(checkpoint)
+    elif training:
+        step = _step_seconds(method, volume, ctx)
     else:
-        # The first step of a process is slow.
-        step = _fit_seconds(method, volume, ctx, 1)
-        if training and step < _ENOUGH:
-            step = _fit_seconds(method, volume, ctx, _STEPS)
+        method.fit(volume, ctx)
     began = _now(ctx)
     output = reconstruct_volume(method, volume, ctx)
     return step, output.size / (_now(ctx) - began)
 
 
+def _step_seconds(method: Method, volume: Volume, ctx: Context) -> float:
+    # The first step of a process is slow however small: libraries are loaded for it.
+    _fit_seconds(method, volume, replace(ctx, batch=1), 1)
+    first = _fit_seconds(method, volume, ctx, 1)
+    if first >= _ENOUGH:
+        return first
+    # So is, a little, the first of a whole batch.
+    one = _fit_seconds(method, volume, ctx, 1)
+    more = _fit_seconds(method, volume, ctx, 1 + _STEPS)
+    # What a training does before its first step counts once, and not for every step.
+    return (more - one) / _STEPS if more > one else more / (1 + _STEPS)
+
+
 def _fit_seconds(method: Method, volume: Volume, ctx: Context, steps: int) -> float:
     began = _now(ctx)
     method.fit(volume, replace(ctx, budget=Budget(steps=steps)))
-    return (_now(ctx) - began) / steps
+    return _now(ctx) - began
 
 
 def _now(ctx: Context) -> float:

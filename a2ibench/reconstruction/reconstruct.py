@@ -14,10 +14,10 @@ import numpy as np
 from a2ibench.bench.options import check_option
 from a2ibench.contracts import AxialGrid, Context, Method, Volume, equal_laterally
 from a2ibench.data.formats import open_lazy
-from a2ibench.data.intensity_range import find_levels, levelled
+from a2ibench.data.intensity_range import find_levels, levelled, natural_range
 from a2ibench.data.prepare import Crop, check_finite
 from a2ibench.data.spacing import implausible
-from a2ibench.data.writing import Writer, check_creatable, check_ome_version, create
+from a2ibench.data.writing import Writer, check_creatable, check_ome_version, check_resumable, create
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.errors import A2IBenchError, InputError, OptionError, one_line, printable
 from a2ibench.files import disk_errors
@@ -87,10 +87,8 @@ def reconstruct_in_memory(volume: Volume, options: ReconstructOptions) -> Volume
         volume = matched_volume(volume, progress=ctx.progress)
     trained = trained_levels(checkpoint, volume)
     if trained is not None:
-        found = find_levels(volume.data, volume.name)
-        declared = found.intensity != tuple(volume.intensity)
-        own = levelled(volume) if declared else replace(volume, **found._asdict())
-        volume = applied(trained, own, declared=declared)
+        declared = natural_range(volume.data, volume.name) != tuple(volume.intensity)
+        volume = applied(trained, levelled(volume), declared=declared)
     elif checkpoint is None:
         volume = levelled(volume)
     check_applies(method, resolved.method, volume)
@@ -157,8 +155,7 @@ def reconstruct_between(
         check_history_free(written.history, overwrite=options.overwrite)
         spacing = spacings(options, volume.voxel_size, volume.source)
         crop = Crop(volume, check_option("crop", options))
-        if crop.shape[0] < 2:
-            raise InputError(f"{volume.source}: has one slice (z) only; give a stack or crop of at least 2")
+        _check_slices(crop, volume.source)
         ctx = context(options, output_voxels(crop.shape, spacing.ratio))
         shape = (AxialGrid(crop.shape[0], spacing.ratio).n_out, *crop.shape[1:])
         profile, settings = (check_option(name, options) for name in ("profile", "settings"))
@@ -167,10 +164,17 @@ def reconstruct_between(
         _bare(crop, spacing, options, Path(volume.source).name)
         _check_creatable(written, shape, crop, options.overwrite, method)
         told(outlook_of(crop, str(source), written.output, shape, spacing, resolved, settings, profile, ctx))
-        if dry_run:
-            return Written(written.output, written.figure)
+        # Around a narrow piece a network restores more than is kept.
+        how = _How(options.overwrite, int(method.halo[1]) == 0, ome_version)
         before = states(files)
-        determined = identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
+
+        def determine() -> dict[str, Any]:
+            return identity(content(volume, crop, files), spacing.ratio, options, resolved, ctx)
+
+        if dry_run:
+            _check_leftover(written, shape, crop, spacing, how, determine)
+            return Written(written.output, written.figure)
+        determined = determine()
         history = history_of(
             input_of(volume, crop, determined["input"], file_sha256(volume, crop, files)),
             spacing,
@@ -186,10 +190,7 @@ def reconstruct_between(
             crop.dtype,
             spacing.reconstructed,
             identity=determined,
-            overwrite=options.overwrite,
-            # Around a narrow piece a network restores more than is kept.
-            rows=int(method.halo[1]) == 0,
-            ome_version=ome_version,
+            **how._asdict(),
             history=history.to_json(),
             explain=explained,
         ) as writer:
@@ -226,6 +227,40 @@ def reconstruct_between(
             _draw_if_possible(written.figure, crop, written.output, spacing, resolved.method)
             writer.finish()
         return Written(written.output, written.figure)
+
+
+def _check_slices(crop: Crop, source: str) -> None:
+    if crop.shape[0] < 2:
+        raise InputError(f"{source}: has one slice (z) only; give a stack or crop of at least 2")
+
+
+class _How(NamedTuple):
+    """Options of `a2ibench.data.writing.create`."""
+
+    overwrite: bool
+    rows: bool
+    ome_version: str | None
+
+
+def _check_leftover(
+    written: Places,
+    shape: ZYX,
+    crop: Crop,
+    spacing: Spacings,
+    how: _How,
+    determine: Callable[[], dict[str, Any]],
+) -> None:
+    # Only to compare with it is the whole input read.
+    if written.partial.exists():
+        check_resumable(
+            written.output,
+            shape,
+            crop.dtype,
+            spacing.reconstructed,
+            identity=determine(),
+            **how._asdict(),
+            explain=explained,
+        )
 
 
 def _check_creatable(written: Places, shape: ZYX, crop: Crop, overwrite: bool, method: Method) -> None:

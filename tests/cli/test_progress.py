@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from a2ibench.bench.record import Failure, Record, Score
 from a2ibench.bench.specs import Job
 from a2ibench.cli import progress
-from a2ibench.cli.bars import BarEvents
+from a2ibench.cli.bars import BarEvents, PhaseBar
 from a2ibench.cli.progress import PlainEvents, interactive, shown_messages
 from a2ibench.contracts import Budget, DatasetSpec
 
@@ -81,6 +82,7 @@ def test_durations(seconds: float, text: str) -> None:
 def test_counts_are_whole_steps_or_seconds_with_a_digit() -> None:
     assert progress.count(20, 20_000) == "20/20000"
     assert progress.count(1.0559, 6) == "1.1/6.0"
+    assert progress.count(123_456_789, 1_234_567_890) == "10 %"
 
 
 def test_bars_show_job_phase_steps_and_loss() -> None:
@@ -99,8 +101,41 @@ def test_bars_show_job_phase_steps_and_loss() -> None:
     for part in ("jobs", "1/4", "d m seed 2 fit", "30/400", "loss 0.5"):
         assert part in shown
     rest = text.getvalue()[len(shown) :]
-    assert "d m seed 2: ok, psnr 29.26, 0.0 s" in rest
+    assert re.search(r"d m seed 2: ok, psnr 29\.26, \d+\.\d s", rest)
     assert "2/4" in rest
+
+
+LONG = "a phase with a name as long as a plugin may give it, and longer"
+
+
+@pytest.mark.parametrize(
+    ("phase", "done", "total", "values", "parts"),
+    [
+        ("fit", 0, 1, {}, ["fit", "━"]),
+        ("fit", 30, 20_000, {"loss": 0.012345}, ["fit", "━", "30/20000", "--:--", "loss 0.01235"]),
+        ("intensity", 3e8, 4e9, {}, ["intensity", "━", "8 %", "--:--"]),
+        (LONG, 123_456, 234_567, {"loss": 0.5, "psnr": 22.1}, ["a phase", "━", "123456/234567", "--:--"]),
+    ],
+)
+def test_the_bar_of_a_phase_is_one_line_of_80_columns_and_goes_in_the_end(
+    phase: str, done: float, total: float, values: dict[str, float], parts: list[str]
+) -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=80, legacy_windows=False, _environ={})
+    with PhaseBar(console) as bar:
+        bar("another", 1, 2)
+        bar(phase, done, total, **values)
+        bar._progress.refresh()
+        console.print("a warning")
+        bar._progress.refresh()
+        drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.getvalue())
+    (line,) = drawn.rpartition("a warning\n")[2].strip("\r\n").rsplit("\r", 1)[-1:]
+    assert "another" not in line
+    assert "\n" not in line
+    assert len(line) <= 80
+    assert all(part in line for part in parts)
+    # The last thing that is written clears the line and shows the cursor again.
+    assert text.getvalue().rpartition("━")[2].count("\x1b[2K") >= 1
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     assert said["method"] == "cubic on cpu, which learns nothing"
     assert said["time"].startswith("under 1 s")
     assert said["figure"] == f"{target}.png"
-    assert said["open"].startswith(f"napari {target}; Fiji: ")
+    assert said["open"].startswith(f"napari {target} (needs napari-tiff); Fiji: ")
     assert len(said) == len(done.stderr.splitlines()) == 7
     thin = tifffile.imread(source)
     written = open_volume(target)
@@ -133,6 +133,17 @@ def test_an_interrupted_call_of_other_options_is_told_by_their_names(
         assert done.returncode == 2
         return done.stderr.splitlines()[-1].partition("other settings (")[2].partition("); ")[0]
 
+    left = sorted(tmp_path.rglob("*"))
+    assert told("--seed", "3", "--dry-run") == "--seed was 0, is 3"
+    assert cli(*words, "--seed", "3", "--dry-run", "--overwrite").returncode == 0
+    done = cli(*words, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    target.touch()
+    refused = cli(*words, "--dry-run")
+    assert refused.returncode == 2
+    assert "exists already" in refused.stderr.splitlines()[-1]
+    target.unlink()
+    assert sorted(tmp_path.rglob("*")) == left
     assert told("--seed", "3") == "--seed was 0, is 3"
     assert told("--crop", "0:8,:,4:40") == "--crop was not given, is 0:8,:,4:40"
     assert told("--set", "a=-0.75") == "--set was not given, is a=-0.75"

@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 from a2ibench import load_catalogue
+from a2ibench.cli import listing
 from a2ibench.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +79,16 @@ def test_the_catalogue_of_the_page_can_be_read(tmp_path: Path) -> None:
     example = next(_blocks(ROOT / "docs" / "your_data.md", "toml"))
     (tmp_path / "my.toml").write_text(example, encoding="utf-8")
     assert list(load_catalogue(tmp_path / "my.toml")) == ["my-stack", "my-fibsem"]
+
+
+def test_the_tutorial_shows_methods_as_a_terminal_of_80_columns_does(monkeypatch, capsys) -> None:
+    command = "$ a2ibench list methods\n"
+    (shown,) = [
+        code for code in _blocks(ROOT / "docs" / "tutorial.md", "console") if code.startswith(command)
+    ]
+    monkeypatch.setattr(listing, "terminal_width", lambda: 80)
+    listing.listing("methods")
+    lines = capsys.readouterr().out.splitlines()
+    # Versions grow, and plugins may be installed besides.
+    printed = "\n".join(re.sub(r"  \d+\.\d+\.\S+  ", "  0.1.0  ", line) for line in lines)
+    assert printed == shown.removeprefix(command).rstrip()

@@ -222,3 +222,12 @@ def test_it_is_off_by_default_and_another_output_when_on(tmp_path, monkeypatch, 
     assert f"in.h5: {changed} of 60 slices matched by more than 5 % of their contrast" in caplog.messages
     with h5py.File(tmp_path / "o.h5") as file:
         assert json.loads(file["volume"].attrs["a2ibench"])["match_slices"] is True
+
+
+def test_padding_is_told_once_in_memory(caplog):
+    voxels = stored(flickering(tissue()), "uint16", 16)
+    voxels[:, :, :40] = 0
+    volume = a2ibench.Volume(voxels[:20], NM, (0.0, 4095.0), "stack")
+    with caplog.at_level("INFO", "a2ibench"):
+        a2ibench.reconstruct(volume, "cubic", match_slices=True)
+    assert len([message for message in caplog.messages if "is padding" in message]) == 1

@@ -15,7 +15,7 @@ from a2ibench.data.formats.metadata import check_sizes
 from a2ibench.data.formats.raw import RawArray, check_end
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, counted
 
 ByteOrder = Literal["<", ">"]
 _log = logging.getLogger("a2ibench")
@@ -89,13 +89,13 @@ def _check_single(source: Source, header: Any, sections: int) -> None:
     each = int(header["mz"])
     if each < 1 or sections % each:
         raise InputError(
-            f"{source.text}: damaged: {sections} sections are no whole number of volumes of {each} each; "
-            "get the file again"
+            f"{source.text}: damaged: {counted(sections, 'section')} are no whole number of volumes of "
+            f"{each} each; get the file again"
         )
     if sections > each:
         raise InputError(
-            f"{source.text}: holds {sections // each} volumes of {each} sections each; store one of them in "
-            "a file of its own"
+            f"{source.text}: holds {sections // each} volumes of {counted(each, 'section')} each; "
+            "store one of them in a file of its own"
         )
 
 

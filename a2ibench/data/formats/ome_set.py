@@ -12,7 +12,7 @@ from a2ibench.data.formats.slice_stack import Plane, SliceStack
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.tiff_images import open_slice, opened
 from a2ibench.data.formats.volume import LazyVolume
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, counted
 
 _TIFF = (".tif", ".tiff")
 _MOST_SLICES = 10**6
@@ -63,7 +63,7 @@ def find_set(source: Source, tiff: Any, resources: ExitStack) -> OmeSet | None:
     mine = [image for image in images if source.name in image.names]
     if len(mine) != 1:
         raise InputError(
-            f"{source.text}: of {len(images)} images in its OME metadata {len(mine) or 'none'} "
+            f"{source.text}: of {counted(len(images), 'image')} in its OME metadata {len(mine) or 'none'} "
             "are in this file; give one stack"
         )
     return mine[0].found(source.text)

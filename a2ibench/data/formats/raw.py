@@ -17,7 +17,7 @@ from a2ibench.data.formats.axes import assumed_axes
 from a2ibench.data.formats.metadata import axis_order, check_sizes
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, counted
 
 _log = logging.getLogger("a2ibench")
 
@@ -142,11 +142,13 @@ def check_end(array: RawArray, described: str) -> None:
     size, content = array.behind(_MOST_PADDING)
     if size > _MOST_PADDING or any(content):
         raise InputError(
-            f"{array.where}: holds {size} bytes more than its header says: {array.dtype.name} voxels "
-            f"{described}; correct the header, or store one volume again"
+            f"{array.where}: holds {counted(size, 'byte')} more than its header says: "
+            f"{array.dtype.name} voxels {described}; correct the header, or store one volume again"
         )
     if size:
-        _log.warning("%s: %d bytes of zeros behind its voxels are taken for padding", array.where, size)
+        _log.warning(
+            "%s: %s of zeros behind its voxels are taken for padding", array.where, counted(size, "byte")
+        )
 
 
 # numpy itself refuses headers above 10,000 characters.

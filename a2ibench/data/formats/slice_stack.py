@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from a2ibench.data.formats.photometric import Notice
 from a2ibench.data.formats.source import Source
 from a2ibench.data.formats.volume import LazyVolume, unreadable
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, counted
 
 
 class Plane(NamedTuple):
@@ -131,7 +131,7 @@ class PartStack:
         for number, (file, count) in enumerate(zip(self._files, counts, strict=True)):
             if count > counts[0] or (count < counts[0] and number + 1 < len(counts)):
                 raise InputError(
-                    f"{file.text}: holds {count} slices, but {self._files[0].name} {counts[0]}; "
+                    f"{file.text}: holds {counted(count, 'slice')}, but {self._files[0].name} {counts[0]}; "
                     "give slices of one grey-scale image each, or parts of as many"
                 )
 

@@ -16,7 +16,7 @@ from a2ibench.data.formats.source import Source, find
 from a2ibench.data.formats.tiff import KIND, files_of_set, open_stack
 from a2ibench.data.formats.tiff_images import without_log_lines
 from a2ibench.data.formats.volume import LazyVolume, unreachable, unreadable
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, counted
 
 _DM = "DigitalMicrograph"
 _KINDS = {
@@ -165,7 +165,7 @@ def _check_members(source: Source, names: list[str], found: OmeSet) -> None:
     others = sorted(name for name in names if name not in members)
     if others:
         raise InputError(
-            f"{source.text}: holds {len(members)} files of an OME-TIFF image, but also "
+            f"{source.text}: holds {counted(len(members), 'file')} of an OME-TIFF image, but also "
             f"{', '.join(others[:3])}; give one of its files, such as {found.files[0].name}"
         )
 

@@ -17,12 +17,12 @@ from numpy.typing import DTypeLike
 
 from a2ibench.contracts import decimal_spacing
 from a2ibench.data.writing.layout import ZYX, Layout, Target
-from a2ibench.data.writing.partial import Journal, Partial
+from a2ibench.data.writing.partial import Journal, Leftover, Partial
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
-__all__ = ["Writer", "check_creatable", "check_ome_version", "create"]
+__all__ = ["Writer", "check_creatable", "check_ome_version", "check_resumable", "create"]
 
 _logger = logging.getLogger("a2ibench")
 
@@ -140,6 +140,43 @@ def create(
             else:
                 partial.remove()
             raise
+
+
+def check_resumable(
+    path: Path,
+    shape: ZYX,
+    dtype: DTypeLike,
+    voxel_size: tuple[float, float, float],
+    *,
+    identity: Mapping[str, Any],
+    overwrite: bool = False,
+    rows: bool = True,
+    ome_version: str | None = None,
+    explain: Explain | None = None,
+) -> None:
+    """Accept an interrupted output that `create`, given the same, could go on with now; writes nothing.
+
+    Raises
+    ------
+    InputError
+        As `create` does.
+    """
+    kind = np.dtype(dtype).newbyteorder("=")
+    z, y, x = (decimal_spacing(float(size)) for size in voxel_size)
+    layout = Layout(_checked(path, shape, kind), kind, (z, y, x), "", rows)
+    with disk_errors(path):
+        leftover = Leftover(path)
+        target: Target = _format(path, ome_version)(leftover.data, layout)
+        differing = leftover.differences(_settings(layout, target, identity))
+        if leftover.published and not differing:
+            return
+        _check_free(path, overwrite)
+        if not leftover.interrupted:
+            check_creatable(path, shape, dtype, overwrite=overwrite)
+        elif differing and not overwrite:
+            raise _other_settings(path, differing, explain or _listed)
+        elif not differing and leftover.data.is_file():
+            _check_space(leftover.data, path)
 
 
 def check_ome_version(path: Path, version: str | None) -> None:
@@ -291,14 +328,18 @@ def _clear_unless_same(
         if not differing:
             return
         if not overwrite:
-            raise OptionError(
-                f"{{output}}: an interrupted call left an output of other settings ({explain(differing)}); "
-                "give the same settings to go on, or {overwrite:True} to discard it",
-                output=partial.output,
-            )
+            raise _other_settings(partial.output, differing, explain)
     elif partial.damaged:
         _say(partial, "state.json is damaged; all of it begins anew")
     partial.clear()
+
+
+def _other_settings(output: Path, differing: Differing, explain: Explain) -> OptionError:
+    return OptionError(
+        f"{{output}}: an interrupted call left an output of other settings ({explain(differing)}); "
+        "give the same settings to go on, or {overwrite:True} to discard it",
+        output=output,
+    )
 
 
 def _laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any]) -> Journal:

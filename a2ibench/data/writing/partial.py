@@ -73,60 +73,29 @@ def hidden(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial")
 
 
-class Partial:
-    """The folder ``.NAME.partial`` beside an output, held by one process at a time.
+class Leftover:
+    """What the folder ``.NAME.partial`` tells of the work of an earlier process; changes nothing.
 
     Parameters
     ----------
     output : Path
         The output.
-    overwrite : bool
-        Whether something else of the folder's name is removed.
 
-    Raises
-    ------
-    InputError
-        If another process writes this output, or something else has the folder's name.
+    Attributes
+    ----------
+    folder, data : Path
+        The folder, and the output that grows in it.
+    settings : dict or None
+        Of that work; None where there is none, or nothing tells what it was to become.
+    frame : int or None
+        The checksum of all but the voxels.
     """
 
-    def __init__(self, output: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, output: Path) -> None:
         self.output, self.folder = output, hidden(output)
         self.data = self.folder / output.name
-        self._state, self._replaced = self.folder / "state.json", self.folder / "replaced"
-        self._done, self._published = self.folder / "done", self.folder / "published"
-        self._make_room(overwrite)
-        self._lock = self._locked()
-        if self._replaced.is_dir() and not os.path.lexists(self.output):
-            self._replaced.replace(self.output)
+        self._state, self._published = self.folder / "state.json", self.folder / "published"
         self.settings, self.frame = self._read()
-
-    def _make_room(self, overwrite: bool) -> None:
-        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
-            if not overwrite:
-                raise OptionError(
-                    "{folder}: is no folder of unfinished work; move it away, or add {overwrite:True}",
-                    folder=self.folder,
-                )
-            self.folder.unlink()
-        lock = self.folder / "lock"
-        if lock.is_symlink() or lock.is_dir():
-            remove(lock)
-
-    def _locked(self) -> filelock.FileLock:
-        for _ in range(3):
-            self.folder.mkdir(exist_ok=True)
-            lock = filelock.FileLock(self.folder / "lock", timeout=0)
-            try:
-                lock.acquire()
-            except filelock.Timeout:
-                break
-            except FileNotFoundError:
-                continue
-            # Another process may have finished, and removed the folder, just before.
-            if (self.folder / "lock").exists():
-                return lock
-            lock.release()
-        raise InputError(f"{self.output}: another process is writing it; wait for it, or write elsewhere")
 
     def _read(self) -> tuple[dict[str, Any] | None, int | None]:
         try:
@@ -166,6 +135,61 @@ class Partial:
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
         }
+
+
+class Partial(Leftover):
+    """The folder ``.NAME.partial`` beside an output, held by one process at a time.
+
+    Parameters
+    ----------
+    output : Path
+        The output.
+    overwrite : bool
+        Whether something else of the folder's name is removed.
+
+    Raises
+    ------
+    InputError
+        If another process writes this output, or something else has the folder's name.
+    """
+
+    def __init__(self, output: Path, *, overwrite: bool = False) -> None:
+        super().__init__(output)
+        self._done, self._replaced = self.folder / "done", self.folder / "replaced"
+        self._make_room(overwrite)
+        self._lock = self._locked()
+        if self._replaced.is_dir() and not os.path.lexists(self.output):
+            self._replaced.replace(self.output)
+        # Again, now that nobody else changes it.
+        self.settings, self.frame = self._read()
+
+    def _make_room(self, overwrite: bool) -> None:
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            if not overwrite:
+                raise OptionError(
+                    "{folder}: is no folder of unfinished work; move it away, or add {overwrite:True}",
+                    folder=self.folder,
+                )
+            self.folder.unlink()
+        lock = self.folder / "lock"
+        if lock.is_symlink() or lock.is_dir():
+            remove(lock)
+
+    def _locked(self) -> filelock.FileLock:
+        for _ in range(3):
+            self.folder.mkdir(exist_ok=True)
+            lock = filelock.FileLock(self.folder / "lock", timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                break
+            except FileNotFoundError:
+                continue
+            # Another process may have finished, and removed the folder, just before.
+            if (self.folder / "lock").exists():
+                return lock
+            lock.release()
+        raise InputError(f"{self.output}: another process is writing it; wait for it, or write elsewhere")
 
     def begin(self, settings: Mapping[str, Any], frame: int) -> None:
         """Record that the output is laid out and that blocks may come.

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from a2ibench.data.writing.layout import ZYX, Layout, Notes, Target, Voxels, parts, starts
 from a2ibench.data.writing.partial import Journal, Partial
-from a2ibench.errors import InputError, OptionError
+from a2ibench.errors import InputError, OptionError, counted
 from a2ibench.files import disk_errors
 
 _FLUSH_EVERY = 1.0  # seconds
@@ -147,7 +147,7 @@ class Writer:
         output, sides = self._partial.output, zip(self._layout.shape, self.block, strict=True)
         missing = math.prod(-(-n // by) for n, by in sides) - len(self.done)
         if missing:
-            raise InputError(f"{output}: {missing} blocks are not written; write them before finish")
+            raise InputError(f"{output}: {counted(missing, 'block')} not written; write all before finish")
         with disk_errors(output):
             self._record()
             self._target.finish(self._journal.notes)

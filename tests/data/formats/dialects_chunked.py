@@ -81,6 +81,21 @@ def reference(version: str) -> Callable[[Path], Path]:
     return lambda folder: ome_zarr_files.written(folder, version)
 
 
+def bioformats2raw(folder: Path) -> Path:
+    """Write an image of one channel and time below the group that says so, as the converter does."""
+    root = zarr.open_group(folder / "a.zarr", mode="w", zarr_format=2)
+    root.attrs["bioformats2raw.layout"] = 3
+    image = root.create_group("0")
+    separator = {"name": "v2", "separator": "/"}
+    image.create_array("0", data=VOXELS[None, None], chunks=(1, 1, 1, 16, 24), chunk_key_encoding=separator)
+    axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}]
+    axes += [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    scale = {"type": "scale", "scale": [1.0, 1.0, *(size / 1000 for size in NM)]}
+    datasets = [{"path": "0", "coordinateTransformations": [scale]}]
+    image.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    return folder / "a.zarr"
+
+
 def n5(levels: Mapping[str, np.ndarray], attributes: Mapping[str, object] | None = None, inner: str = ""):
     def make(folder: Path) -> Path:
         for path, voxels in levels.items():
@@ -211,6 +226,7 @@ OME_ZARR = [
     for version in ("0.4", "0.5")
     for make, options in [(reference(version), {"voxels": ome_zarr_files.DATA, "size": (40.0, 4.0, 4.0)})]
 ]
+OME_ZARR.append(Dialect("OME-Zarr", "0.4, as bioformats2raw writes it", bioformats2raw, size=NM))
 N5 = [
     Dialect("N5", name, make, **options)
     for name, make, options in [

@@ -31,6 +31,13 @@ def mrc(voxels: np.ndarray) -> Callable[[Path], Path]:
     return made(write, "a.mrc")
 
 
+def extended_mrc(folder: Path) -> Path:
+    path = mrc(DEEP.astype(np.int16))(folder)
+    with mrcfile.open(path, mode="r+") as file:
+        file.set_extended_header(np.ones(1000, "V1"))
+    return path
+
+
 def bytes_of_mrc(voxels: np.ndarray, **stated: object) -> Callable[[Path], Path]:
     return lambda folder: mrc_files.written(folder, voxels, **stated)
 
@@ -132,6 +139,7 @@ MRC = [
         ("mode 1, 16 bits", mrc(DEEP.astype(np.int16)), {"voxels": DEEP}),
         ("mode 2, floats", mrc(FLOATS), {"voxels": FLOATS}),
         ("mode 6, 16 bits unsigned", mrc(DEEP), {"voxels": DEEP}),
+        ("an extended header", extended_mrc, {"voxels": DEEP}),
         ("mode 12, half floats", mrc(FLOATS.astype(np.float16)), {"voxels": FLOATS.astype(np.float16)}),
         (
             "mode 4, complex",

@@ -95,7 +95,7 @@ FOLDERS = [
     slices(
         "TIFF, parts of other lengths",
         numbered(tiff, "p{}.tif", [VOXELS[:2], VOXELS[2:3], VOXELS[3:]]),
-        refused="slices/p1.tif: holds 1 slices, but p0.tif 2; give slices of one grey-scale "
+        refused="slices/p1.tif: holds 1 slice, but p0.tif 2; give slices of one grey-scale "
         "image each, or parts of as many",
     ),
     slices(

@@ -16,6 +16,7 @@ ANNOTATED = np.stack([RAMP] * 3)
 ANNOTATED[:, 250:] = 65535 * np.array([[1], [0], [0]])
 # Of pure red, 299 thousandths of white.
 MARKED = np.where(VOXELS < 250, VOXELS, 76).astype(np.uint8)
+INCH = 25_400_000  # nm
 IMAGEJ = {"axes": "ZYX", "spacing": 0.04, "unit": "um"}
 OME = {"axes": "ZYX"} | {
     key: value
@@ -91,6 +92,20 @@ TIFF = [
     tiff(
         "ImageJ, one unit",
         stack(imagej=True, metadata=IMAGEJ, resolution=(250, 200)),
+        size=NM,
+    ),
+    tiff(
+        "ImageJ, inches",
+        stack(
+            imagej=True,
+            metadata={"axes": "ZYX", "spacing": 40 / INCH, "unit": "inch"},
+            resolution=(INCH / 4, INCH / 5),
+        ),
+        size=NM,
+    ),
+    tiff(
+        "ImageJ, a hyperstack of one channel and time",
+        stack(VOXELS[None, :, None], imagej=True, metadata=IMAGEJ | {"axes": "TZCYX"}, resolution=(250, 200)),
         size=NM,
     ),
     tiff("ImageJ, other units along y and z", made(imagej_y_unit, "a.tif"), size=NM),

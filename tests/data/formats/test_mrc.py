@@ -105,5 +105,6 @@ def test_files_that_are_longer_than_they_say(tmp_path, caplog, write):
     assert "512 bytes of zeros behind its voxels are taken for padding" in caplog.text
     for more in (b"\1", bytes(100) + b"\1", content, bytes(2**16 + 1)):
         path.write_bytes(content + more)
-        with pytest.raises(InputError, match=f"holds {len(more)} bytes more than its header says: "):
+        said = "1 byte" if len(more) == 1 else f"{len(more)} bytes"
+        with pytest.raises(InputError, match=f"holds {said} more than its header says: "):
             open_lazy(path)

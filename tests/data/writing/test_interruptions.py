@@ -130,7 +130,7 @@ def test_an_error_keeps_what_is_written(tmp_path):
 def test_nothing_more_after_the_end(tmp_path):
     path, voxels = tmp_path / "a.h5", noise((5, 6, 7), "uint8")
     with create(path, (5, 6, 7), "uint8", NM, identity=IDENTITY) as writer:
-        with pytest.raises(InputError, match=r"a.h5: 1 blocks are not written"):
+        with pytest.raises(InputError, match=r"a.h5: 1 block not written"):
             writer.finish()
         writer.write((0, 0, 0), voxels)
         writer.finish()
