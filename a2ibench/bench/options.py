@@ -26,6 +26,8 @@ from a2ibench.data.bounds import Bounds, bounds_of
 from a2ibench.data.catalogue import load_catalogue, voxel_size
 from a2ibench.data.spacing import VoxelSize, voxel_size_of
 from a2ibench.errors import InputError, naming_option
+from a2ibench.external.command import checked_commands, read_commands
+from a2ibench.external.environments import checked_environments, read_environments
 from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
 from a2ibench.values import Reader, literal, names, number, path, rising, whole
@@ -261,6 +263,10 @@ SETTINGS = Option(
 )
 
 
+Environments = Mapping[str, Mapping[str, Any]] | Sequence[str]
+_ROWS = ("variants", "commands", "environments")
+
+
 # Every start of the command line makes these classes, and methods that nobody calls take time.
 @dataclass(frozen=True, repr=False, eq=False)
 class RunOptions:
@@ -272,7 +278,7 @@ class RunOptions:
         doc='Names, or ``"all"``.',
         key=names,
         check=method_names,
-        needs=("variants",),
+        needs=_ROWS,
     ).default(ALL)
     datasets: str | Sequence[str] | None = Option(
         "Datasets; by default every one that needs no download.",
@@ -354,8 +360,25 @@ class RunOptions:
         "under a name of its own. A list of values gives a row for each.",
         key=read_variants,
         check=checked_variants,
+        needs=("environments",),
     ).default()
-    settings: Settings | None = SETTINGS.default(needs=("methods", "variants"))
+    commands: Mapping[str, Mapping[str, Any]] | None = Option(
+        "Programs that stand for methods.",
+        doc='Further rows, as ``{name: {"command": text}}``: programs that read the anisotropic volume from '
+        "``{input}`` and write the isotropic one to ``{output}``. Others: ``format``, ``version``, ``citation``.",
+        key=read_commands,
+        check=checked_commands,
+    ).default()
+    environments: Environments | None = Option(
+        "Run a method in another Python; repeatable.",
+        "METHOD=PYTHON",
+        list,
+        doc="Methods that run in another Python, as ``METHOD=PYTHON`` each, or as "
+        '``{name: {"python": path, "methods": [...]}}``.',
+        key=read_environments,
+        check=checked_environments,
+    ).default()
+    settings: Settings | None = SETTINGS.default(needs=("methods", *_ROWS))
     timeout: float | None = Option(
         "Stop a job that takes longer.",
         "SECONDS",
