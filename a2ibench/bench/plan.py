@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.options import RunOptions, check_option
+from a2ibench.bench.rows import environment_of
 from a2ibench.bench.specs import Job, dataset_identity, dataset_to_dict
-from a2ibench.bench.variants import Variant, environment_of
+from a2ibench.bench.variants import Variant
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.external.command import Command
 from a2ibench.external.environments import Environment

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
-from a2ibench.bench.specs import ALL, SetTo, chosen_rows, method_names, refuse_settings, split_names
-from a2ibench.bench.variants import Variant, checked_setting, checked_variants, environment_of
+from a2ibench.bench.rows import environment_of, refuse_settings
+from a2ibench.bench.specs import ALL, SetTo, chosen_rows, method_names, split_names
+from a2ibench.bench.variants import Variant, checked_setting, checked_variants
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
 from a2ibench.external.command import Command, checked_commands

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from a2ibench.bench.paths import job_name
-from a2ibench.bench.variants import Variant, checked_setting, environment_of, families
+from a2ibench.bench.rows import check_rows, environment_of, refuse_settings
+from a2ibench.bench.variants import Variant, checked_setting, families
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
@@ -65,7 +66,7 @@ def method_names(
     """
     groups = families(variants)
     assigned = [row for name in environments for row in groups.get(name, [name])]
-    _check_rows(variants, commands, assigned)
+    check_rows(variants, commands, assigned)
     if names == ALL:
         found = sorted(host().methods, key=lambda name: name != _BASELINE)
     else:
@@ -81,18 +82,6 @@ def method_names(
     if not found:
         raise InputError("methods: no plugin registers any; see a2ibench doctor for what is wrong")
     return tuple(found)
-
-
-def _check_rows(
-    variants: Mapping[str, Variant], commands: Mapping[str, Command], assigned: Sequence[str]
-) -> None:
-    for name in commands:
-        if name in host().methods:
-            raise InputError(f"commands: {name} is a registered method; choose another name")
-        if name in variants:
-            raise InputError(f"commands: {name} is a variant, too; choose another name")
-        if name in assigned:
-            raise InputError(f"environments: {name} is a command, which needs no Python; remove it")
 
 
 def chosen_rows(names: Names, rows: Mapping[str, Row]) -> dict[str, Row]:
@@ -248,18 +237,6 @@ def checked_settings(
             )
         checked.setdefault(method, {})[key] = checked_setting(registered, key, value, where)
     return checked
-
-
-def refuse_settings(name: str, commands: Mapping[str, Command]) -> None:
-    """Accept settings of what is no command.
-
-    Raises
-    ------
-    InputError
-        If it is one.
-    """
-    if name in commands:
-        raise InputError(f"{name} is a command, which has no settings; write them into the command")
 
 
 def settings_of_one(

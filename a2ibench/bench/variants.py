@@ -116,15 +116,6 @@ def families(variants: Mapping[str, Variant]) -> dict[str, list[str]]:
     return found
 
 
-def environment_of(
-    row: str, variants: Mapping[str, Variant], environments: Mapping[str, Environment]
-) -> Environment | None:
-    """Return where a row runs: where it is assigned to, else its family, else its method; None for here."""
-    variant = variants.get(row)
-    names = (row,) if variant is None else (row, variant.family, variant.method)
-    return next((environments[name] for name in names if name in environments), None)
-
-
 def checked_setting(method: str, key: str, value: Value, where: Environment | None = None) -> Value:
     """Return a setting's value, checked as by `parse_setting`; a degradation with its options, too.
 
