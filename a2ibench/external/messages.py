@@ -11,8 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from a2ibench.contracts import AxialGrid, Budget, Context, Progress, Volume
 from a2ibench.files import plain
 
@@ -39,6 +37,8 @@ def describe_volume(volume: Volume, file: Path) -> dict[str, Any]:
 
 def volume_of(described: Mapping[str, Any]) -> Volume:
     """Return the volume that `describe_volume` described, in memory."""
+    import numpy as np
+
     z, y, x = described["voxel_size"]
     low, high = described["intensity"]
     contrast, padding = described["contrast"], described["padding"]
