@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Plan:
     commands : mapping of str to Command
         By name; each is among the methods.
     environments : mapping of str to Environment
-        By what runs in another Python: a method, a variant or a family.
+        By what runs in another Python; each is among the methods.
     settings : mapping of str to mapping
         Settings by method or variant, where they differ from its own.
     metrics : tuple of str
@@ -89,7 +89,6 @@ class Plan:
     def jobs(self) -> list[Job]:
         """Return the jobs in the order in which they run: dataset by dataset, method by method."""
         budget = self.budget or Budget(steps=PROFILES[self.profile].steps)
-        elsewhere = {method: self._environment(method) for method in self.methods}
         return [
             Job(
                 dataset=dataset,
@@ -105,7 +104,7 @@ class Plan:
                 checkpoint_every=self.checkpoint_every,
                 variant_of=self.variants[method].method if method in self.variants else "",
                 command=self.commands.get(method),
-                environment=elsewhere[method],
+                environment=self.environments.get(method),
             )
             for dataset in self.datasets
             for method in self.methods
@@ -115,10 +114,6 @@ class Plan:
     def _settings(self, method: str) -> dict[str, Value]:
         own = self.variants[method].settings if method in self.variants else {}
         return {**own, **self.settings.get(method, {})}
-
-    def _environment(self, method: str) -> Environment | None:
-        found = environment_of(method, self.variants, self.environments)
-        return found and found.of(self.variants[method].method if method in self.variants else method)
 
     def identity(self) -> dict[str, Any]:
         """Return what makes two runs the same, by option; order plays no part."""
@@ -177,4 +172,10 @@ def plan_run(options: RunOptions) -> Plan:
         If an option cannot be used.
     """
     forget()
-    return Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
+    plan = Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
+    environments = {}
+    for name in plan.methods:
+        found = environment_of(name, plan.variants, plan.environments)
+        if found is not None:
+            environments[name] = found.of(plan.variants[name].method if name in plan.variants else name)
+    return replace(plan, environments=environments)

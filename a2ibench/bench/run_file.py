@@ -12,11 +12,16 @@ from typing import Any, NamedTuple
 from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
 from a2ibench.bench.rows import environment_of, refuse_settings
 from a2ibench.bench.specs import ALL, SetTo, chosen_rows, method_names, split_names
-from a2ibench.bench.variants import Variant, checked_setting, checked_variants
+from a2ibench.bench.variants import Variant, checked_setting, checked_variants, families
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
 from a2ibench.external.command import Command, checked_commands
-from a2ibench.external.environments import Environment, checked_environments, with_assigned
+from a2ibench.external.environments import (
+    Environment,
+    checked_environments,
+    read_environments,
+    with_assigned,
+)
 from a2ibench.registry import host
 from a2ibench.settings import Value
 from a2ibench.values import Reader, show, within
@@ -105,7 +110,8 @@ def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
     InputError
         If a name in the file is unknown, or a value is not allowed; names file, table and key.
     """
-    if ENVIRONMENTS in given:
+    assigned = [str(text).partition("=")[0].strip() for text in given.get(ENVIRONMENTS, ())]
+    if assigned:
         tables = with_assigned(file.options.get(ENVIRONMENTS, {}), given[ENVIRONMENTS])
         given = {**given, ENVIRONMENTS: tables}
     options = RunOptions(**{**file.options, **given})
@@ -121,8 +127,10 @@ def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
         # What the command line names is all that is run.
         variants = chosen_rows(options.methods, variants)
         commands = chosen_rows(options.methods, commands)
-        options = replace(options, environments=_assigned(options, variants))
-        environments = checked_environments(options.environments)
+        if options.methods != ALL:
+            listed = [*split_names(METHODS, options.methods), *assigned]
+            options = replace(options, environments=_assigned(options, _rows(listed, variants), known))
+            environments = checked_environments(options.environments)
     methods = method_names(options.methods, variants, commands, environments)
     rows = {name: {"method": one.method, **one.settings} for name, one in variants.items()}
     programs = {name: (options.commands or {})[name] for name in commands}
@@ -137,17 +145,21 @@ class _Known(NamedTuple):
     environments: Mapping[str, Environment]
 
 
-def _assigned(options: RunOptions, variants: Mapping[str, Variant]) -> dict[str, Any]:
-    """Return the environments without what the command line leaves out."""
-    chosen = {row for one in variants.values() for row in (one.family, one.method)} | set(variants)
-    tables = options.environments if isinstance(options.environments, Mapping) else {}
-    if options.methods == ALL:
-        return dict(tables)
-    chosen |= set(split_names(METHODS, options.methods))
-    return {
-        name: {**table, METHODS: [method for method in table.get(METHODS, []) if method in chosen]}
-        for name, table in tables.items()
-    }
+def _rows(names: Sequence[str], variants: Mapping[str, Variant]) -> list[str]:
+    groups = families(variants)
+    return list(dict.fromkeys(row for name in names for row in groups.get(name, [name])))
+
+
+def _assigned(options: RunOptions, rows: Sequence[str], known: _Known) -> dict[str, dict[str, Any]]:
+    """Return the tables of environments with the rows that run there, and without others."""
+    given = options.environments
+    tables = read_environments(given) if isinstance(given, Mapping) else {}
+    found = {name: {**table, METHODS: []} for name, table in tables.items()}
+    for row in rows:
+        environment = environment_of(row, known.variants, known.environments)
+        if environment is not None:
+            found[environment.name][METHODS].append(row)
+    return found
 
 
 def _with_commands(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -290,8 +290,10 @@ def _set_up(job: Job, folder: Path, found: dict[str, Any], resources: ExitStack)
 
 def _add_peak(method: CommandMethod | ForeignMethod, found: dict[str, Any]) -> None:
     """Add what a process beside this one took; the job took what the larger of both did."""
+    memory = found["memory"]
+    # This process has not used the GPU, and nobody tells what the other one has.
+    memory.pop("device", None)
     if method.peak_memory is not None:
-        memory = found["memory"]
         memory |= {"process": max(memory["process"], method.peak_memory), "external": method.peak_memory}
 
 

@@ -56,7 +56,7 @@ class Environment:
         InputError
             If it is not allowed, or there is no such method or setting.
         """
-        return parse(self.python, self._method(method), method, key, value)
+        return parse(self.python, self._method(method)["target"], method, key, value)
 
     def _method(self, name: str) -> Mapping[str, Any]:
         described = describe(self.python)

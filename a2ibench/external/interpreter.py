@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,9 @@ _START: Final = (
 )
 # They are about this Python and its packages.
 _OURS: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "__PYVENV_LAUNCHER__")
+
+
+_INSTALL: Final = "install this one there with pip, which needs none of its dependencies"
 
 
 class Interpreter:
@@ -202,35 +205,33 @@ def describe(python: str) -> Mapping[str, Any]:
         exchange, api = told["exchange"], told["api_version"]
         checked = {"methods": dict(told["methods"]), "problems": dict(told["problems"])}
     except (LookupError, TypeError, ValueError):
-        raise InputError(f"{python}: its a2ibench is another one; {_install(python)}") from None
+        raise InputError(f"{python}: its a2ibench is another one; {_INSTALL}") from None
     if (exchange, api) != (EXCHANGE, API_VERSION):
-        raise InputError(
-            f"{python}: its a2ibench {told['a2ibench']} does not fit this one; {_install(python)}"
-        )
+        raise InputError(f"{python}: its a2ibench {told['a2ibench']} does not fit this one; {_INSTALL}")
     return {**told, **checked}
 
 
 def forget() -> None:
     """Let what other Pythons have be found out anew."""
     describe.cache_clear()
+    parse.cache_clear()
 
 
-def parse(python: str, told: Mapping[str, Any], method: str, key: str, value: Value) -> Value:
-    """Return a setting's value, checked against what the method's class declares there.
+@lru_cache(maxsize=None, typed=True)
+def parse(python: str, target: str, method: str, key: str, value: Value) -> Value:
+    """Return a setting's value, checked against what the method's class declares there; asked once, too.
 
     Raises
     ------
     InputError
         If the value is not allowed, there is no such setting, or the class cannot be imported.
     """
-    given = {"target": told["target"], "method": method, "key": key, "value": value}
+    given = {"target": target, "method": method, "key": key, "value": value}
     with Interpreter(python) as process:
         try:
             parsed: Value = process.ask("parse", given, seconds=limit("target"))
         except TimeoutError:
-            raise InputError(
-                f"{python}: did not import {told['target']} in time; {TIMEOUT} sets the limit"
-            ) from None
+            raise InputError(f"{python}: did not import {target} in time; {TIMEOUT} sets the limit") from None
         except ExternalError as error:
             raise InputError(one_line(error.failed.message)) from None
     return parsed
@@ -240,13 +241,11 @@ def _problem(printed: str, error: ExternalError) -> str:
     """Return what keeps a Python from answering, and what to do."""
     for module, missing in (("a2ibench'", "has no a2ibench"), ("numpy", "has no NumPy")):
         if f"No module named '{module}" in printed:
-            install = _install("PYTHON") if module != "numpy" else "install numpy there"
+            install = _INSTALL if module != "numpy" else "install numpy there"
             return f"{missing}; {install}"
     if "No module named 'a2ibench." in printed:
-        return f"has an a2ibench that is older than this one; {_install('PYTHON')}"
-    last = printed.strip().splitlines()[-1:] or [error.failed.message.partition(" ")[2]]
+        return f"has an a2ibench that is older than this one; {_INSTALL}"
+    last = printed.strip().splitlines()[-1:] or [
+        error.failed.message.partition(" ")[2].partition("; see ")[0]
+    ]
     return f"does not run as a Python with a2ibench: {one_line(last[0], 200)}"
-
-
-def _install(python: str) -> str:
-    return f"install this one there: {python} -m pip install --no-deps a2ibench"

@@ -120,6 +120,10 @@ class _Host:
         given = volume_of(volume)
         _seed(ctx["seed"])
         self._method.fit(given, context_of(ctx, self._channel.progress))
+        torch: Any = sys.modules.get("torch")
+        if ctx["device"] == "cuda" and torch is not None:
+            # Its work is part of the time.
+            torch.cuda.synchronize()
 
     def _reconstruct(
         self, volume: Mapping[str, Any], grid: Mapping[str, Any], ctx: Mapping[str, Any], output: str

@@ -90,9 +90,9 @@ class RunFileKeys(SphinxDirective):
         return [table(["key", "option", "meaning"], rows, [15, 35, 50])]
 
 
-def _on_the_command_line(name: str, option: Option) -> nodes.Node:
+def _on_the_command_line(name: str, option: Any) -> nodes.Node | str:
     if option.in_python_only:
-        return nodes.Text("tables of a file alone")
+        return "tables of a file alone"
     return nodes.literal("", f"{name} {option.metavar}".strip())
 
 

@@ -172,7 +172,9 @@ def add_distribution(site: Path, name: str, version: str, entry_points: str) -> 
 def environment_with(other_python: Path, tmp_path: Path) -> Callable[..., Path]:
     """Return a function that adds a plugin to the other Python for a test, and returns its interpreter."""
 
-    def add(name: str, source: str, methods: str = "", version: str = "1.0") -> Path:
+    def add(
+        name: str, source: str, methods: str = "", version: str = "1.0", more: Path | None = None
+    ) -> Path:
         site = tmp_path / f"site-{name}"
         (site / name).mkdir(parents=True, exist_ok=True)
         (site / name / "__init__.py").write_text(textwrap.dedent(source), encoding="utf-8")
@@ -180,7 +182,8 @@ def environment_with(other_python: Path, tmp_path: Path) -> Callable[..., Path]:
         add_distribution(site, name, version, f"{name} = {name}\n")
         # Variables of Python's are those of this one; those of that one it has from its own start.
         python = tmp_path / f"python-{name}"
-        python.write_text(f'#!/bin/sh\nPYTHONPATH="{site}" exec "{other_python}" "$@"\n')
+        places = f"{site}:{more}" if more else site
+        python.write_text(f'#!/bin/sh\nPYTHONPATH="{places}" exec "{other_python}" "$@"\n')
         python.chmod(0o755)
         return python
 

@@ -175,7 +175,7 @@ def test_a_command_that_hangs_is_stopped_with_all_that_it_started(
     record_of: RunOne, script: Script, tmp_path: Path
 ) -> None:
     table = {"command": script(CLINGING), "folder": str(tmp_path)}
-    for seconds in (3, 12, 60):
+    for seconds in (3, 15, 90):
         options = {"executor": "process", "timeout": seconds, "datasets": "thin", "out": str(seconds)}
         record = record_of("mine", commands={"mine": table}, **options)
         # A machine that is busy may not have come to the command.
