@@ -171,9 +171,10 @@ def _report(told: Any, progress: Progress) -> None:
         phase, done, total, values = told
         # Numbers that are not finite come as texts.
         numbers = {name: value for name, value in values.items() if isinstance(value, (int, float))}
-        progress(str(phase), float(done), float(total), **numbers)
+        report = str(phase), float(done), float(total)
     except (TypeError, ValueError, AttributeError):
         return
+    progress(*report, **numbers)
 
 
 def _log(line: str) -> None:

@@ -354,7 +354,7 @@ def test_files_and_the_command_line_assign(other_python: Path, tmp_path: Path) -
     assert rows(methods="srmd,sharp-minus-1") == {"srmd": "", "sharp-minus-1": "old"}
     # The place where a Python lies is no part of what a run is; what is in it decides whether jobs run again.
     options = combined_options(read_run_file(file), {"environments": ["cubic=old"]})
-    assert plan_run(options).identity()["environments"] == {"cubic": "old"}
+    assert plan_run(options).identity()["environments"] == {"cubic": "old", **there}
     (job,) = (job for job in plan_run(options).jobs() if job.method == "cubic")
     assert job.environment is not None
     assert job.environment.told["a2ibench"] == a2ibench.__version__
