@@ -135,7 +135,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_every_failure_is_said_in_words(record_of: RunOne, script: Script, case: str) -> None:
     source, message = REFUSED[case]
-    record = record_of("mine", commands={"mine": {"command": script(source)}})
+    record = record_of("mine", datasets="thin", commands={"mine": {"command": script(source)}})
     assert record.status == "error"
     assert record.error is not None
     assert re.search(message, record.error.message), record.error.message
@@ -150,7 +150,8 @@ MEMORY = {
 
 @pytest.mark.parametrize("case", MEMORY)
 def test_a_lack_of_memory_is_told_from_other_failures(record_of: RunOne, script: Script, case: str) -> None:
-    assert record_of("mine", commands={"mine": {"command": script(MEMORY[case])}}).status == "oom"
+    table = {"command": script(MEMORY[case])}
+    assert record_of("mine", datasets="thin", commands={"mine": table}).status == "oom"
 
 
 CLINGING = """

@@ -204,7 +204,7 @@ def test_a_method_that_is_only_there_runs_as_one_of_here(
 def test_what_becomes_of_it_is_recorded_as_of_ours(
     record_of: RunOne, there: Path, method: str, status: str, kind: str, message: str
 ) -> None:
-    record = record_of(method, environments=[f"{method}={there}"])
+    record = record_of(method, datasets="thin", environments=[f"{method}={there}"])
     assert record.status == status
     assert message in str(record.message)
     assert kind in (record.error.type if record.error else "")
