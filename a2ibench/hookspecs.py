@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pluggy
-
 from a2ibench.contracts import DatasetSpec, DegradationSpec, MethodSpec, MetricSpec, ReporterSpec
 
+try:
+    from pluggy import HookimplMarker, HookspecMarker
+except ModuleNotFoundError:
+    # Plugins that run in another Python need no host there, but must be importable.
+    from a2ibench.unhosted import HookimplMarker, HookspecMarker  # type: ignore[assignment]
+
 PROJECT = "a2ibench"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec = HookspecMarker(PROJECT)
+hookimpl = HookimplMarker(PROJECT)
 
 
 @hookspec

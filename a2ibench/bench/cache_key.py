@@ -12,6 +12,7 @@ from typing import Any
 
 from a2ibench import __version__
 from a2ibench.bench.code_digest import code_digest, core_digest, target_digest, tree_digest
+from a2ibench.bench.outside import identity_outside
 from a2ibench.bench.record import Record, files_are_whole
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
@@ -135,7 +136,11 @@ def ingredients(job: Job) -> dict[str, Any]:
     not taken for the one that ran before. So do weights and other files beside it, the file of the dataset,
     and files that settings name: by their content, never by their names or times.
     """
-    return code_of(job.registered, core_digest("a2ibench.bench.run_job")) | {
+    outside = identity_outside(job)
+    # What writes volumes counts where a command reads them.
+    core = core_digest("a2ibench.bench.run_job", writers=job.command is not None)
+    code = code_of(job.registered, core) if outside is None else core_of(core) | outside
+    return code | {
         "settings": dict(job.settings),
         "files": named_files(job.settings),
         "dataset": _dataset(job.dataset),
@@ -159,9 +164,13 @@ def code_of(method: str, core: str) -> dict[str, Any]:
     core : str
         Digest of the code of a2ibench that runs it.
     """
+    registered = {"method": _registered("method", method), "code": code_digest(host().find("method", method))}
+    return registered | core_of(core)
+
+
+def core_of(core: str) -> dict[str, Any]:
+    """Return what tells the code apart that runs methods, JSON-able; `core` is its digest."""
     return {
-        "method": _registered("method", method),
-        "code": code_digest(host().find("method", method)),
         "protocol": PROTOCOL_VERSION,
         "a2ibench": __version__,
         "core": core,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.cache_key import is_current
 from a2ibench.bench.device import device_name
+from a2ibench.bench.outside import version_outside
 from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run_folder import state_of
@@ -104,7 +105,7 @@ class History:
             for earlier in self._records
             if earlier.record.status == "skipped"
             and _same_method(job, earlier.record)
-            and earlier.record.provenance.get("version") == host().find("method", job.registered).version
+            and earlier.record.provenance.get("version") == _version(job)
             and _same_size(earlier.record, self._extent(job.dataset), job.dataset.name)
         ]
         return max(refusals, key=_finished, default=None)
@@ -125,6 +126,12 @@ def _read(place: Path) -> Iterator[Earlier]:
             record = read_record(job.folder)
             if record is not None:
                 yield Earlier(job.folder, record)
+
+
+def _version(job: Job) -> Any:
+    if job.command is not None or job.environment is not None:
+        return version_outside(job)
+    return host().find("method", job.registered).version
 
 
 def _finished(earlier: Earlier) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.input import input_dataset, local_stack, with_input
+from a2ibench.bench.option_checks import budget_of, levels_of, ratio_of, seeds_of, timeout_of
 from a2ibench.bench.specs import (
     ALL,
     Settings,
@@ -26,6 +27,8 @@ from a2ibench.data.bounds import Bounds, bounds_of
 from a2ibench.data.catalogue import load_catalogue, voxel_size
 from a2ibench.data.spacing import VoxelSize, voxel_size_of
 from a2ibench.errors import InputError, naming_option
+from a2ibench.external.command import checked_commands, read_commands
+from a2ibench.external.environments import checked_environments, read_environments
 from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
 from a2ibench.values import Reader, literal, names, number, path, rising, whole
@@ -117,25 +120,6 @@ def _device(name: str) -> str:
     return resolve_device(name)
 
 
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
-    if not found or min(found) < 0:
-        raise InputError(f"seeds: got {seeds}; give a number of at least 1, or seeds of at least 0")
-    return found
-
-
-def _timeout(timeout: float | None, executor: str) -> float | None:
-    if timeout is not None and not 0 < timeout < math.inf:
-        raise InputError(f"timeout: got {timeout}; give a positive number of seconds")
-    if timeout is not None and executor == "inline":
-        raise InputError("timeout: the inline executor cannot stop a job; use the process executor")
-    return timeout
-
-
-def _budget(budget: str | Budget | None) -> Budget | None:
-    return budget if budget is None or isinstance(budget, Budget) else Budget.parse(budget)
-
-
 def checked_folder(path: str | Path | bool | None) -> Path | bool | None:
     """Return a path for a text; True, False and None are what they are."""
     return Path(path) if isinstance(path, str | Path) else path
@@ -158,24 +142,6 @@ def naming(name: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
             raise InputError(f"{name}: {error}") from None
 
     return check
-
-
-def _levels(pair: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(level) for level in pair)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not -math.inf < low < high < math.inf:
-        raise InputError(f"got {pair}; give two finite numbers LO,HI, low below high")
-    return low, high
-
-
-def _simulate(ratio: float | None) -> float | None:
-    if ratio is None:
-        return None
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 1 < ratio < math.inf:
-        raise InputError(f"simulate: got {ratio!r}; give a ratio above 1, such as 3")
-    return float(ratio)
 
 
 def _datasets(
@@ -242,7 +208,7 @@ BUDGET = Option(
     "2000steps|300s",
     doc='Training of each learned method, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
     key=literal,
-    check=_budget,
+    check=budget_of,
 )
 CHECKPOINT_EVERY = Option(
     "How often a training is kept, to go on there if it is killed; 60s by default.",
@@ -261,6 +227,10 @@ SETTINGS = Option(
 )
 
 
+Environments = Mapping[str, Mapping[str, Any]] | Sequence[str]
+_ROWS = ("variants", "commands", "environments")
+
+
 # Every start of the command line makes these classes, and methods that nobody calls take time.
 @dataclass(frozen=True, repr=False, eq=False)
 class RunOptions:
@@ -272,7 +242,7 @@ class RunOptions:
         doc='Names, or ``"all"``.',
         key=names,
         check=method_names,
-        needs=("variants",),
+        needs=_ROWS,
     ).default(ALL)
     datasets: str | Sequence[str] | None = Option(
         "Datasets; by default every one that needs no download.",
@@ -302,7 +272,7 @@ class RunOptions:
         float,
         doc="Make an anisotropic input of `input`, which is isotropic, at this ratio, and score with it.",
         key=number("a ratio above 1", lambda value: 1 < value < math.inf),
-        check=_simulate,
+        check=ratio_of,
     ).default()
     key: str | None = KEY.default(
         help="Of {input}: dataset or array within, where there are several.", key=literal
@@ -318,7 +288,7 @@ class RunOptions:
         help="Of {input}: grey levels that map to 0 and 1; by default found from the voxels.",
         doc="Values of `input` that map to 0 and 1, by default as `reconstruct_file` finds them.",
         key=rising(number("a finite number"), "[low, high], low below high"),
-        check=naming("intensity", _levels),
+        check=naming("intensity", levels_of),
     )
     catalogue: str | Path | None = CATALOGUE.default()
     profile: str | None = PROFILE.default()
@@ -328,7 +298,7 @@ class RunOptions:
         int,
         doc="How many, counted from 0, or which.",
         key=whole(1),
-        check=_seeds,
+        check=seeds_of,
     ).default(1)
     device: str = DEVICE.default("auto")
     precision: str = PRECISION.default("auto")
@@ -354,15 +324,32 @@ class RunOptions:
         "under a name of its own. A list of values gives a row for each.",
         key=read_variants,
         check=checked_variants,
+        needs=("environments",),
     ).default()
-    settings: Settings | None = SETTINGS.default(needs=("methods", "variants"))
+    commands: Mapping[str, Mapping[str, Any]] | None = Option(
+        "Programs that stand for methods.",
+        doc='Further rows, as ``{name: {"command": text}}``: programs that read the anisotropic volume from '
+        "``{input}`` and write the isotropic one to ``{output}``.",
+        key=read_commands,
+        check=checked_commands,
+    ).default()
+    environments: Environments | None = Option(
+        "Run a method in another Python; repeatable.",
+        "METHOD=PYTHON",
+        list,
+        doc="Methods that run in another Python, as ``METHOD=PYTHON`` each, or as "
+        '``{name: {"python": path, "methods": [...]}}``.',
+        key=read_environments,
+        check=checked_environments,
+    ).default()
+    settings: Settings | None = SETTINGS.default(needs=("methods", *_ROWS))
     timeout: float | None = Option(
         "Stop a job that takes longer.",
         "SECONDS",
         float,
         doc="Seconds after which a job is stopped.",
         key=number("a positive number of seconds", lambda value: 0 < value < math.inf),
-        check=_timeout,
+        check=timeout_of,
         needs=("executor",),
     ).default()
     reporters: str | Sequence[str] | None = Option(

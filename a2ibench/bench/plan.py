@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.options import RunOptions, check_option
+from a2ibench.bench.rows import environment_of
 from a2ibench.bench.specs import Job, dataset_identity, dataset_to_dict
 from a2ibench.bench.variants import Variant
 from a2ibench.contracts import Budget, DatasetSpec
+from a2ibench.external.command import Command
+from a2ibench.external.environments import Environment
+from a2ibench.external.interpreter import forget
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.settings import Value
 
@@ -26,7 +30,7 @@ class Plan:
     Parameters
     ----------
     methods : tuple of str
-        Registered methods and variants, in the order in which they run.
+        Registered methods, variants and commands, in the order in which they run.
     datasets : tuple of DatasetSpec
         With absolute paths.
     profile : str
@@ -43,6 +47,10 @@ class Plan:
         ``"matched"`` or ``"own"``.
     variants : mapping of str to Variant
         By name; each is among the methods.
+    commands : mapping of str to Command
+        By name; each is among the methods.
+    environments : mapping of str to Environment
+        By what runs in another Python; each is among the methods.
     settings : mapping of str to mapping
         Settings by method or variant, where they differ from its own.
     metrics : tuple of str
@@ -68,6 +76,8 @@ class Plan:
     budget: Budget | None = None
     training_degradation: str = "matched"
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    environments: Mapping[str, Environment] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     catalogue: Path | None = None
@@ -93,6 +103,8 @@ class Plan:
                 metrics=self.metrics,
                 checkpoint_every=self.checkpoint_every,
                 variant_of=self.variants[method].method if method in self.variants else "",
+                command=self.commands.get(method),
+                environment=self.environments.get(method),
             )
             for dataset in self.datasets
             for method in self.methods
@@ -108,8 +120,11 @@ class Plan:
         variants = {
             name: {"method": one.method, **one.settings} for name, one in sorted(self.variants.items())
         }
+        commands = {name: one.told() for name, one in sorted(self.commands.items())}
+        environments = {name: one.name for name, one in sorted(self.environments.items())}
+        rows = {"variants": variants, "commands": commands, "environments": environments}
         # Only where there are any, so that other runs stay what they were.
-        return ({"variants": variants} if variants else {}) | {
+        return {name: some for name, some in rows.items() if some} | {
             "methods": sorted(self.methods),
             "datasets": sorted((dataset_identity(spec) for spec in self.datasets), key=lambda d: d["name"]),
             "profile": self.profile,
@@ -156,4 +171,11 @@ def plan_run(options: RunOptions) -> Plan:
     InputError
         If an option cannot be used.
     """
-    return Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
+    forget()
+    plan = Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
+    environments = {}
+    for name in plan.methods:
+        found = environment_of(name, plan.variants, plan.environments)
+        if found is not None:
+            environments[name] = found.of(plan.variants[name].method if name in plan.variants else name)
+    return replace(plan, environments=environments)

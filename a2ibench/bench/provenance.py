@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from a2ibench import __version__
+from a2ibench.bench.outside import provenance_outside
 from a2ibench.bench.record import Failure, Record
 from a2ibench.bench.specs import FOR_PEOPLE, Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, Context, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
 from a2ibench.data.intensity_range import noise_level
 from a2ibench.environment import environment
-from a2ibench.errors import A2IBenchError
+from a2ibench.external.failures import failure_of
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.registry import host
 
@@ -63,12 +63,8 @@ def finished(record: Record) -> Record:
 
 def describe_error(error: BaseException) -> tuple[str, Failure]:
     """Return status and error of a record: ``"oom"`` where memory ran out, else ``"error"``."""
-    message = " ".join(str(error).split())
-    if not isinstance(error, A2IBenchError):
-        message = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    trace = "".join(traceback.format_exception(error))
-    status = "oom" if _out_of_memory(error) else "error"
-    return status, Failure(type(error).__name__, message, trace)
+    failed = failure_of(error)
+    return failed.status, Failure(failed.kind, failed.message, failed.trace)
 
 
 def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: int) -> dict[str, Any]:
@@ -182,6 +178,7 @@ def _provenance(job: Job) -> dict[str, Any]:
         "version": method.version if method else None,
         # Only where there is one, so that other records stay as they were.
         **({"variant_of": job.variant_of} if job.variant_of else {}),
+        **provenance_outside(job),
         "settings": dict(job.settings),
         "configuration": {},
         "dataset": {"name": job.dataset.name, "sha256": job.dataset.sha256},
@@ -211,18 +208,6 @@ def _protocol(job: Job) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _out_of_memory(error: BaseException | None) -> bool:
-    # By name, because torch may not be imported; its CPU allocator raises a plain RuntimeError.
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if names & {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error):
-            return True
-        error = error.__cause__
-    return False
 
 
 def configuration_of(method: Any) -> Mapping[str, Any]:

@@ -7,18 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
-from a2ibench.bench.specs import SetTo, chosen_variants, method_names
-from a2ibench.bench.variants import Variant, checked_setting, checked_variants
+from a2ibench.bench.rows import environment_of, refuse_settings
+from a2ibench.bench.specs import ALL, SetTo, chosen_rows, method_names, split_names
+from a2ibench.bench.variants import Variant, checked_setting, checked_variants, families
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
+from a2ibench.external.command import Command, checked_commands
+from a2ibench.external.environments import (
+    Environment,
+    checked_environments,
+    read_environments,
+    with_assigned,
+)
 from a2ibench.registry import host
 from a2ibench.settings import Value
 from a2ibench.values import Reader, show, within
 
 SETTINGS = "settings"
+METHODS, COMMANDS, ENVIRONMENTS = "methods", "commands", "environments"
 
 _OPTIONS: Mapping[str, Option] = {**options_of(RunOptions), **COMMAND_ONLY}
 
@@ -70,7 +79,11 @@ def read_run_file(path: Path) -> RunFile:
         raise OptionError("{file}: {key} cannot be in a file; " + INSTEAD[key], file=path, key=key)
     with naming(f"{path}: "):
         tables = _tables(document.pop(SETTINGS, {}))
-        options = {key: _option(key, value) for key, value in document.items()}
+        options = {key: _option(key, value) for key, value in _with_commands(document).items()}
+    for key in {COMMANDS, ENVIRONMENTS} & options.keys():
+        # Paths in them are found where they are used.
+        here = {"folder": str(path.parent.absolute())}
+        options[key] = {name: table | here for name, table in options[key].items()}
     for key, value in options.items():
         if isinstance(value, Path):
             options[key] = path.parent / value
@@ -97,35 +110,88 @@ def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
     InputError
         If a name in the file is unknown, or a value is not allowed; names file, table and key.
     """
+    assigned = [str(text).partition("=")[0].strip() for text in given.get(ENVIRONMENTS, ())]
+    if assigned:
+        tables = with_assigned(file.options.get(ENVIRONMENTS, {}), given[ENVIRONMENTS])
+        given = {**given, ENVIRONMENTS: tables}
     options = RunOptions(**{**file.options, **given})
     # A catalogue that cannot be read is named before the datasets in it.
     for key in sorted(file.options.keys() - given.keys(), key=lambda key: bool(_OPTIONS[key].needs)):
         with naming(f"{file.path}: ", key):
             check_option(key, options)
-    variants = declared = checked_variants(options.variants)
+    environments = checked_environments(options.environments)
+    variants = checked_variants(options.variants, environments)
+    commands = checked_commands(options.commands)
+    known = _Known(variants, commands, environments)
     if "methods" in given:
         # What the command line names is all that is run.
-        variants = chosen_variants(options.methods, variants)
-    methods = method_names(options.methods, variants)
+        variants = chosen_rows(options.methods, variants)
+        commands = chosen_rows(options.methods, commands)
+        if options.methods != ALL:
+            listed = [*split_names(METHODS, options.methods), *assigned]
+            options = replace(options, environments=_assigned(options, _rows(listed, variants), known))
+            environments = checked_environments(options.environments)
+    methods = method_names(options.methods, variants, commands, environments)
     rows = {name: {"method": one.method, **one.settings} for name, one in variants.items()}
-    settings = list(_checked_settings(file, methods, declared, strict="methods" not in given))
+    programs = {name: (options.commands or {})[name] for name in commands}
+    settings = list(_checked_settings(file, methods, known, strict="methods" not in given))
     settings += given.get("settings", ())
-    return replace(options, methods=methods, variants=rows, settings=settings)
+    return replace(options, methods=methods, variants=rows, commands=programs, settings=settings)
+
+
+class _Known(NamedTuple):
+    variants: Mapping[str, Variant]
+    commands: Mapping[str, Command]
+    environments: Mapping[str, Environment]
+
+
+def _rows(names: Sequence[str], variants: Mapping[str, Variant]) -> list[str]:
+    groups = families(variants)
+    return list(dict.fromkeys(row for name in names for row in groups.get(name, [name])))
+
+
+def _assigned(options: RunOptions, rows: Sequence[str], known: _Known) -> dict[str, dict[str, Any]]:
+    """Return the tables of environments with the rows that run there, and without others."""
+    given = options.environments
+    tables = read_environments(given) if isinstance(given, Mapping) else {}
+    found = {name: {**table, METHODS: []} for name, table in tables.items()}
+    for row in rows:
+        environment = environment_of(row, known.variants, known.environments)
+        if environment is not None:
+            found[environment.name][METHODS].append(row)
+    return found
+
+
+def _with_commands(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document whose tables ``[methods.NAME]`` are those of commands; TOML has one or the other."""
+    tables, others = document.get(METHODS), document.get(COMMANDS, {})
+    if not isinstance(tables, dict) or not isinstance(others, dict):
+        return dict(document)
+    for name in tables.keys() & others.keys():
+        raise ValueError(
+            f"[methods.{_shown(name)}] and [commands.{_shown(name)}] are one; remove one of them"
+        )
+    rest = {key: value for key, value in document.items() if key != METHODS}
+    return rest | {COMMANDS: {**others, **tables}}
 
 
 def _checked_settings(
-    file: RunFile, methods: Sequence[str], variants: Mapping[str, Variant], *, strict: bool
+    file: RunFile, methods: Sequence[str], known: _Known, *, strict: bool
 ) -> Iterator[SetTo]:
+    variants = known.variants
     for method, table in file.settings.items():
         place = f"{file.path}: [settings.{method}]: "
         registered = variants[method].method if method in variants else method
+        where = environment_of(method, variants, known.environments)
         with naming(place):
-            host().find("method", registered)
+            refuse_settings(method, known.commands)
+            if where is None:
+                host().find("method", registered)
             if strict and method not in methods:
                 raise InputError(f"{method} is not run; add it to methods, or remove the table")
         for key, value in table.items() if method in methods else ():
             with naming(place, key, before_key=f"{registered}."):
-                checked_setting(registered, key, value)
+                checked_setting(registered, key, value, where)
             yield method, key, value
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ from a2ibench.contracts import (
     silent,
 )
 from a2ibench.errors import InputError, one_line
+from a2ibench.external.command_method import CommandMethod
+from a2ibench.external.foreign_method import ForeignMethod
 from a2ibench.files import plain
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
@@ -50,6 +52,7 @@ from a2ibench.protocol.profiles import (
     described_degradation,
     seed_everything,
     training_settings,
+    training_wishes,
 )
 from a2ibench.protocol.resample import interpolate
 from a2ibench.registry import host
@@ -202,19 +205,30 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
     # What becomes known one after another, and stays known where the job fails after that.
     found: dict[str, Any] = {"provenance": dict(record.provenance)}
     try:
-        _run(job, folder, clock, progress, found)
+        with ExitStack() as resources:
+            try:
+                _run(job, folder, clock, progress, found, resources)
+            finally:
+                found["memory"] = device.peak_memory(job.device)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
             raise
         found["status"], found["error"] = describe_error(error)
-    found |= {"timings": clock.seconds, "memory": device.peak_memory(job.device)}
+    found["timings"] = clock.seconds
     return write_record(folder, finished(replace(record, **found)))
 
 
-def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[str, Any]) -> None:
+def _run(
+    job: Job,
+    folder: Path,
+    clock: Clock,
+    progress: Progress,
+    found: dict[str, Any],
+    resources: ExitStack,
+) -> None:
     provenance = found["provenance"]
     with clock.phase("setup"):
-        method = _set_up(job)
+        method = _set_up(job, folder, found, resources)
     provenance["device_name"] = device.device_name(job.device)
     used = used_by(configuration_of(method))
     before = dataset_content(job.dataset)
@@ -240,7 +254,7 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[s
             provenance["resumed"] = checkpointer.resumed
     provenance["configuration"] = configuration_of(method)
     provenance |= precision_of(method, ctx)
-    if job.device == "cuda":
+    if job.device == "cuda" and job.command is None:
         _warm_up(method, volume, ctx)
     with clock.phase("reconstruct"):
         output = reconstruct_volume(method, volume, ctx)
@@ -278,12 +292,32 @@ def _score(
     )
 
 
-def _set_up(job: Job) -> Method:
+def _set_up(job: Job, folder: Path, found: dict[str, Any], resources: ExitStack) -> Method:
+    if job.command is not None:
+        command = CommandMethod(job.method, job.command)
+        resources.callback(_add_peak, command, found)
+        return command
+    if job.environment is not None:
+        wishes = training_wishes(job.training_degradation, job.dataset.simulate)
+        foreign: Any = ForeignMethod(job.environment, job.settings, wishes, seed=job.seed, workdir=folder)
+        resources.callback(_add_peak, foreign, found)
+        resources.callback(foreign.close)
+        there: Method = foreign
+        return there
     trained_on = training_settings(job.registered, job.training_degradation, job.dataset.simulate)
     device.warm_up(job.device)
     seed_everything(job.seed)
     method: Method = host().build("method", job.registered, **trained_on | dict(job.settings))
     return method
+
+
+def _add_peak(method: CommandMethod | ForeignMethod, found: dict[str, Any]) -> None:
+    """Add what a process beside this one took; the job took what the larger of both did."""
+    memory = found["memory"]
+    # This process has not used the GPU, and nobody tells what the other one has.
+    memory.pop("device", None)
+    if method.peak_memory is not None:
+        memory |= {"process": max(memory["process"], method.peak_memory), "external": method.peak_memory}
 
 
 def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:

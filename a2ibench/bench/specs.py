@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from a2ibench.bench.paths import job_name
+from a2ibench.bench.rows import check_rows, environment_of, refuse_settings
 from a2ibench.bench.variants import Variant, checked_setting, families
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
+from a2ibench.external.command import Command
+from a2ibench.external.environments import Environment
 from a2ibench.files import plain
 from a2ibench.hookspecs import PROJECT
 from a2ibench.registry import host
@@ -26,21 +29,31 @@ SetTo = tuple[str, str, Value]
 Settings = Mapping[str, Mapping[str, Value]] | Sequence[str | SetTo]
 """Either ``{method: {key: value}}``, or ``METHOD.KEY=VALUE`` or (method, key, value) each."""
 
+Row = TypeVar("Row")
+
 ALL = "all"
 _BASELINE = "cubic"
 
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
 def method_names(
-    names: Names = ALL, variants: Mapping[str, Variant] = MappingProxyType({})
+    names: Names = ALL,
+    variants: Mapping[str, Variant] = _NONE,
+    commands: Mapping[str, Command] = _NONE,
+    environments: Mapping[str, Environment] = _NONE,
 ) -> tuple[str, ...]:
-    """Return the names of the wanted methods, then of variants; for ``"all"`` the baseline comes first.
+    """Return the names of the wanted methods, then of other rows; for ``"all"`` the baseline comes first.
 
     Parameters
     ----------
     names : str or sequence of str
-        Of registered methods and of variants, one by one or as a family.
-    variants : mapping
+        Of registered methods, of commands, and of variants, one by one or as a family.
+    variants, commands : mapping
         By name; all of them are wanted.
+    environments : mapping
+        By what runs in another Python: a method, a variant or a family. All of them are wanted.
 
     Raises
     ------
@@ -51,26 +64,32 @@ def method_names(
     InputError
         If there is no method at all.
     """
+    groups = families(variants)
+    assigned = [row for name in environments for row in groups.get(name, [name])]
+    check_rows(variants, commands, assigned)
     if names == ALL:
         found = sorted(host().methods, key=lambda name: name != _BASELINE)
     else:
-        groups = families(variants)
-        found = [row for name in _split("methods", names) for row in groups.get(name, [name])]
+        found = [row for name in split_names("methods", names) for row in groups.get(name, [name])]
         for name in found:
-            if name not in variants:
+            if name not in (*variants, *commands, *assigned):
                 host().find("method", name)
-    found = list(dict.fromkeys([*found, *variants]))
+    found = list(dict.fromkeys([*found, *variants, *commands, *assigned]))
+    for name in found:
+        environment = environment_of(name, variants, environments)
+        if environment is not None:
+            environment.of(variants[name].method if name in variants else name)
     if not found:
         raise InputError("methods: no plugin registers any; see a2ibench doctor for what is wrong")
     return tuple(found)
 
 
-def chosen_variants(names: Names, variants: Mapping[str, Variant]) -> dict[str, Variant]:
-    """Return the variants that names of methods, variants or families choose; all for ``"all"``."""
+def chosen_rows(names: Names, rows: Mapping[str, Row]) -> dict[str, Row]:
+    """Return the variants or commands that names of rows or families choose; all for ``"all"``."""
     if names == ALL:
-        return dict(variants)
-    chosen = set(_split("methods", names))
-    return {name: one for name, one in variants.items() if {name, one.family} & chosen}
+        return dict(rows)
+    chosen = set(split_names("methods", names))
+    return {name: one for name, one in rows.items() if {name, getattr(one, "family", name)} & chosen}
 
 
 def known_datasets(catalogue: Path | None = None) -> dict[str, DatasetSpec]:
@@ -110,7 +129,7 @@ def find_datasets(
         found = list(known.values())
     else:
         known = {**more, **known}
-        found = [known[one_of("dataset", name, known)] for name in _split("datasets", names)]
+        found = [known[one_of("dataset", name, known)] for name in split_names("datasets", names)]
     if not found:
         raise InputError(f"datasets: {catalogue or 'the catalogue'} has none without a download; name some")
     for spec in found:
@@ -127,7 +146,7 @@ def metric_names(names: Names | None = None) -> tuple[str, ...]:
     UnknownNameError
         If no plugin registers a name.
     """
-    found = list(host().metrics) if names is None or names == ALL else _split("metrics", names)
+    found = list(host().metrics) if names is None or names == ALL else split_names("metrics", names)
     for name in found:
         host().find("metric", name)
     return tuple(found)
@@ -153,7 +172,7 @@ def reporter_names(names: Names | None = None) -> tuple[str, ...]:
         return tuple(sorted(reporters, key=lambda name: reporters[name].distribution != PROJECT))
     if names == "none" or not names:
         return ()
-    found = _split("reporters", names)
+    found = split_names("reporters", names)
     for name in found:
         host().find("reporter", name)
     return tuple(found)
@@ -173,7 +192,11 @@ def one_of(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> st
 
 
 def checked_settings(
-    given: Settings | None, methods: Sequence[str], variants: Mapping[str, Variant] = MappingProxyType({})
+    given: Settings | None,
+    methods: Sequence[str],
+    variants: Mapping[str, Variant] = _NONE,
+    commands: Mapping[str, Command] = _NONE,
+    environments: Mapping[str, Environment] = _NONE,
 ) -> dict[str, dict[str, Value]]:
     """Return checked settings by method; only the methods that have any are imported.
 
@@ -182,9 +205,11 @@ def checked_settings(
     given : mapping or sequence, optional
         As `RunOptions` has them; of two for the same key the later counts.
     methods : sequence of str
-        The methods of the run, and its variants.
-    variants : mapping
+        The methods of the run, its variants and its commands.
+    variants, commands : mapping
         By name.
+    environments : mapping
+        By what runs there.
 
     Raises
     ------
@@ -199,7 +224,10 @@ def checked_settings(
     for one in given or ():
         method, key, value = _split_setting(one) if isinstance(one, str) else one
         registered = variants[method].method if method in variants else method
-        host().find("method", registered)
+        where = environment_of(method, variants, environments)
+        refuse_settings(method, commands)
+        if where is None:
+            host().find("method", registered)
         if method not in methods:
             text = one if isinstance(one, str) else f"{method}.{key}={value}"
             raise OptionError(
@@ -207,7 +235,7 @@ def checked_settings(
                 text=repr(text),
                 method=method,
             )
-        checked.setdefault(method, {})[key] = checked_setting(registered, key, value)
+        checked.setdefault(method, {})[key] = checked_setting(registered, key, value, where)
     return checked
 
 
@@ -235,7 +263,8 @@ _INSTEAD = {"datasets": ", or save the volume to a file and give input=FILE and 
 _TWICE = {"methods": ", and for the same method with other settings a table [variants.NAME] in a run file"}
 
 
-def _split(what: str, names: Names) -> list[str]:
+def split_names(what: str, names: Names) -> list[str]:
+    """Return the names in a text or list of an option; refuses what is no name, and a name given twice."""
     if isinstance(names, str):
         parts = re.split(r"[,\s]+", names)
     else:
@@ -312,6 +341,10 @@ class Job:
         Cache key, see `job_key`; empty until it is known.
     variant_of : str
         The registered method, where `method` is the name of a variant; else empty.
+    command : Command or None
+        What is run in place of a registered method.
+    environment : Environment or None
+        The other Python in which the method runs, and what that told of it.
     """
 
     dataset: DatasetSpec
@@ -327,6 +360,8 @@ class Job:
     checkpoint_every: float | None = None
     key: str = ""
     variant_of: str = ""
+    command: Command | None = None
+    environment: Environment | None = None
 
     @property
     def registered(self) -> str:
@@ -341,7 +376,8 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """Return every field, JSON-able."""
         fields = {name: plain(getattr(self, name)) for name in self.__dataclass_fields__}
-        return fields | {"dataset": dataset_to_dict(self.dataset), "budget": str(self.budget)}
+        outside = {name: _as_dict(getattr(self, name)) for name in ("command", "environment")}
+        return fields | outside | {"dataset": dataset_to_dict(self.dataset), "budget": str(self.budget)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Job:
@@ -352,5 +388,13 @@ class Job:
                 "dataset": dataset_from_dict(fields["dataset"]),
                 "budget": Budget.parse(fields["budget"]),
                 "metrics": tuple(fields["metrics"]),
+                "command": None if fields["command"] is None else Command(**fields["command"]),
+                "environment": None
+                if fields["environment"] is None
+                else Environment(**fields["environment"]),
             }
         )
+
+
+def _as_dict(one: Command | Environment | None) -> dict[str, Any] | None:
+    return None if one is None else plain(asdict(one))

@@ -6,9 +6,11 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from a2ibench.errors import A2IBenchError, InputError
+from a2ibench.external.environments import Environment
 from a2ibench.protocol.profiles import TRAINED_ON, build_degradation
 from a2ibench.registry import host
 from a2ibench.registry.schema import parse_setting
@@ -57,7 +59,10 @@ def read_variants(value: Any) -> dict[str, dict[str, Any]]:
     return {name: dict(table) for name, table in value.items()}
 
 
-def checked_variants(given: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Variant]:
+def checked_variants(
+    given: Mapping[str, Mapping[str, Any]] | None,
+    environments: Mapping[str, Environment] = MappingProxyType({}),
+) -> dict[str, Variant]:
     """Return variants by name of their row; lists of values give one row for each combination.
 
     Parameters
@@ -65,6 +70,8 @@ def checked_variants(given: Mapping[str, Mapping[str, Any]] | None) -> dict[str,
     given : mapping, optional
         By name: ``method`` and its settings. A row of ``{"a": {"method": "m", "x": [1, 2]}}`` is called
         ``a-1``, the other ``a-2``.
+    environments : mapping
+        By what runs there: a method or a family.
 
     Raises
     ------
@@ -80,7 +87,7 @@ def checked_variants(given: Mapping[str, Mapping[str, Any]] | None) -> dict[str,
     found: dict[str, Variant] = {}
     for family, table in tables.items():
         try:
-            for name, variant in _expanded(family, table):
+            for name, variant in _expanded(family, table, environments):
                 _check_new(name, found)
                 found[name] = variant
         except (A2IBenchError, ValueError) as error:
@@ -109,8 +116,15 @@ def families(variants: Mapping[str, Variant]) -> dict[str, list[str]]:
     return found
 
 
-def checked_setting(method: str, key: str, value: Value) -> Value:
+def checked_setting(method: str, key: str, value: Value, where: Environment | None = None) -> Value:
     """Return a setting's value, checked as by `parse_setting`; a degradation with its options, too.
+
+    Parameters
+    ----------
+    method, key, value
+        As for `parse_setting`.
+    where : Environment, optional
+        The other Python in which the method runs, and which checks the value.
 
     Raises
     ------
@@ -119,15 +133,21 @@ def checked_setting(method: str, key: str, value: Value) -> Value:
     InputError
         If the value is not allowed.
     """
+    if where is not None:
+        return where.parse(method, key, value)
     parsed = parse_setting(method, key, value)
     if key == TRAINED_ON:
         build_degradation(str(parsed))
     return parsed
 
 
-def _expanded(family: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Variant]]:
+def _expanded(
+    family: str, table: Mapping[str, Any], environments: Mapping[str, Environment]
+) -> Iterator[tuple[str, Variant]]:
     method = table[_METHOD]
-    host().find("method", method)
+    where = environments.get(family) or environments.get(method)
+    if where is None:
+        host().find("method", method)
     values: dict[str, list[Value]] = {}
     listed = []
     for key, value in table.items():
@@ -141,7 +161,7 @@ def _expanded(family: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Vari
         for one in many:
             if not isinstance(one, bool | int | float | str):
                 raise InputError(f"{key} is {show(one)}; give a number, a text, true or false, or a list")
-        values[key] = [checked_setting(method, key, one) for one in many]
+        values[key] = [checked_setting(method, key, one, where) for one in many]
     for chosen in itertools.product(*values.values()):
         settings = dict(zip(values, chosen, strict=True))
         words = [_word(settings[key]) for key in listed]

@@ -62,6 +62,10 @@ def say_traceback() -> None:
         typer.echo("\n".join(map(printable, traceback.format_exc().splitlines())), err=True)
 
 
+_WORDS = {"settings": "set", "environments": "environment"}
+"""Options that the command line gives one by one."""
+
+
 def flag(name: str, value: str = "") -> str:
     """Return an option as it is given on the command line.
 
@@ -72,7 +76,7 @@ def flag(name: str, value: str = "") -> str:
     value : str
         What to give; True and False are what an option without a value is on and off.
     """
-    word = "set" if name == "settings" else name.replace("_", "-")
+    word = _WORDS.get(name) or name.replace("_", "-")
     words = {"": f"--{word}", "True": f"--{word}", "False": f"--no-{word}"}
     return words.get(value) or f"--{word} {value.strip('()').replace(', ', ',')}"
 

@@ -43,6 +43,11 @@ class Supervised:
         Its environment; by default this process's.
     patience : float
         Seconds that it has to end by itself once `stop` asks it to.
+    folder : Path, optional
+        Its working folder; by default this process's.
+    usage : Path, optional
+        Where the peak memory of the largest of its processes is written in the end, in bytes, if the system
+        tells.
     """
 
     def __init__(
@@ -52,19 +57,22 @@ class Supervised:
         stderr: IO[Any] | int | None,
         environment: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
+        folder: Path | None = None,
+        usage: Path | None = None,
     ) -> None:
         self._patience, self._lifeline = patience, -1
         self._tag = f"{_TAG}={uuid.uuid4().hex}"
         variables = dict(os.environ if environment is None else environment)
         variables[_TAG] = self._tag.partition("=")[2]
         options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": stderr}
-        options |= {"env": variables, "start_new_session": True}
+        options |= {"env": variables, "start_new_session": True, "cwd": folder}
         if not hasattr(os, "fork"):
             self._process = subprocess.Popen(command, **options)
             return
         reader, self._lifeline = os.pipe()
         try:
             supervisor = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(reader), str(patience)]
+            supervisor.append("" if usage is None else str(usage.absolute()))
             self._process = subprocess.Popen([*supervisor, *command], pass_fds=(reader,), **options)
         except BaseException:
             self._cut()

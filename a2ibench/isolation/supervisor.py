@@ -1,10 +1,10 @@
-"""Runs a command so that nothing it starts outlives it: ``supervisor.py LIFELINE PATIENCE COMMAND...``.
+"""Runs a command so that nothing it starts outlives it: ``supervisor.py LIFELINE PATIENCE USAGE COMMAND...``.
 
 A script of the standard library alone, started with ``-I -S``, since it stands before every job. LIFELINE
 is a file descriptor to read from: once it ends, so do the command and all its descendants. On SIGTERM the
 command is asked first, with SIGTERM, and given PATIENCE seconds. Descendants that left the process group,
-the session or their parents are found, because orphans become children of this process (Linux). The exit
-code, or signal, is the command's.
+the session or their parents are found, because orphans become children of this process (Linux). USAGE is
+a file to write the peak of their memory to, in bytes, or empty. The exit code, or signal, is the command's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LIMIT = 10.0
 
 def main(arguments: list[str]) -> None:
     """Run the command and end as it does."""
-    lifeline, patience, command = int(arguments[0]), float(arguments[1]), arguments[2:]
+    lifeline, patience, usage, command = int(arguments[0]), float(arguments[1]), arguments[2], arguments[3:]
     parent = os.getppid()
     wake = _wake_on(signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
     _prctl(_SET_CHILD_SUBREAPER, 1)
@@ -50,6 +50,8 @@ def main(arguments: list[str]) -> None:
         if deadline is not None and time.monotonic() >= deadline:
             break
     status = _end_descendants(worker, status)
+    if usage:
+        _tell_usage(usage)
     _end_as(status)
 
 
@@ -149,6 +151,15 @@ def _stat(name: str) -> tuple[str, int]:
         # The program's name, in brackets, may hold anything.
         state, parent = file.read().rpartition(b")")[2].split()[:2]
     return state.decode(), int(parent)
+
+
+def _tell_usage(place: str) -> None:
+    import resource
+
+    # Of the largest of all processes that have ended below this one.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with suppress(OSError), open(place, "w", encoding="ascii") as file:  # noqa: PTH123 (as above)
+        file.write(str(peak if sys.platform == "darwin" else 1024 * peak))
 
 
 def _end_as(status: int) -> None:

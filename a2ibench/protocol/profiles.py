@@ -73,10 +73,15 @@ def training_settings(method: str, choice: str, simulation: Simulation | None = 
     dict
         Values of ``degradation`` or ``noise``; nothing where the method has no such setting.
     """
-    given = Simulation(1.0) if simulation is None else simulation
-    wanted = {TRAINED_ON: described_degradation(given)} if choice == "matched" else {"noise": "none"}
     declared = declared_settings(host().load("method", method)) or {}
+    wanted = training_wishes(choice, simulation)
     return {name: value for name, value in wanted.items() if name in declared}
+
+
+def training_wishes(choice: str, simulation: Simulation | None = None) -> dict[str, Value]:
+    """Return what `training_settings` returns for a method that has all of these settings."""
+    given = Simulation(1.0) if simulation is None else simulation
+    return {TRAINED_ON: described_degradation(given)} if choice == "matched" else {"noise": "none"}
 
 
 def build_degradation(name: str, **options: Value) -> Degradation:

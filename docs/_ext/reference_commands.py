@@ -82,12 +82,18 @@ class RunFileKeys(SphinxDirective):
         rows = [
             [
                 nodes.literal("", key),
-                nodes.literal("", f"{flag(key)} {options[key].metavar}"),
+                _on_the_command_line(flag(key), options[key]),
                 options[key].help,
             ]
             for key in KEYS
         ]
         return [table(["key", "option", "meaning"], rows, [15, 35, 50])]
+
+
+def _on_the_command_line(name: str, option: Any) -> nodes.Node | str:
+    if option.in_python_only:
+        return "tables of a file alone"
+    return nodes.literal("", f"{name} {option.metavar}".strip())
 
 
 class ExitCodes(SphinxDirective):

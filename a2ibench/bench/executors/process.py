@@ -16,8 +16,9 @@ from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import DamagedRecordError, Record, load_record, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.errors import InputError, one_line
+from a2ibench.external.failures import killed_by
 from a2ibench.files import fresh_folder, write_json
-from a2ibench.isolation.supervised import PATIENCE, Lines, Supervised, python_module, signal_name
+from a2ibench.isolation.supervised import PATIENCE, Lines, Supervised, python_module
 from a2ibench.protocol.checkpointer import TRAINING
 from a2ibench.registry import host
 
@@ -194,9 +195,7 @@ def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, s
 def _cause_of_death(returncode: int) -> str:
     if returncode >= 0:
         return f"worker exited with code {returncode} without a record; see {LOG}"
-    name = signal_name(-returncode)
-    hint = "if nobody did so by hand, memory may have run out; " if name == "SIGKILL" else ""
-    return f"worker was killed by signal {-returncode} ({name}); {hint}see {LOG}"
+    return f"worker {killed_by(-returncode, LOG)}"
 
 
 def _tail(log: Path) -> str:
