@@ -17,6 +17,7 @@ from a2ibench.bench.specs import (
     find_datasets,
     method_names,
     metric_names,
+    named_rows,
     one_of,
     reporter_names,
 )
@@ -28,7 +29,7 @@ from a2ibench.data.spacing import VoxelSize, voxel_size_of
 from a2ibench.errors import InputError, naming_option
 from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
-from a2ibench.values import Reader, literal, names, number, path, rising, whole
+from a2ibench.values import Reader, boolean, literal, names, number, path, rising, whole
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
@@ -371,6 +372,20 @@ class RunOptions:
         doc='Names of reporters, such as ``"tables"`` and ``"figures"``, or ``"none"``; by default all.',
         key=names,
         check=reporter_names,
+    ).default()
+    keep_volumes: bool = Option(
+        "Keep each job's reconstruction, as volume.ome.zarr in its folder.",
+        type=bool,
+        key=boolean,
+    ).default(False)
+    remove: str | Sequence[str] | None = Option(
+        "Move rows aside, into removed/ in the folder of the run: of methods, or single jobs.",
+        "A,B|DATASET--METHOD--sN",
+        doc="Rows to move aside, into ``removed/`` in the folder of the run: names of methods, or of single "
+        "jobs as ``DATASET--METHOD--sN``. Nothing is run unless `methods`, `datasets`, `input` or `variants` are "
+        "given, too.",
+        key="every run of it would remove them; give {remove:NAMES} on the command line",
+        check=named_rows,
     ).default()
     out: str | Path | None = Option(
         "Folder of this run; by default one in reports/ named after the options.",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from a2ibench import __version__
 from a2ibench.bench.record import Failure, Record
@@ -122,6 +123,22 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         "simulated": spec.simulate is not None,
         "definition": _definition(spec),
         "simulation": _simulation(spec),
+    }
+
+
+def describe_voxels(data: NDArray[Any]) -> dict[str, Any]:
+    """Return what tells a reconstruction apart.
+
+    Returns
+    -------
+    dict
+        ``sha256`` of the voxels in C order, little-endian; ``shape``, (z, y, x); and ``dtype``.
+    """
+    plain_order = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
+    return {
+        "sha256": hashlib.sha256(plain_order.data).hexdigest(),
+        "shape": list(data.shape),
+        "dtype": data.dtype.name,
     }
 
 

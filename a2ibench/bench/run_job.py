@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from a2ibench.bench import device
 from a2ibench.bench.cache_key import dataset_content, used_by
 from a2ibench.bench.calibration import Calibrator
+from a2ibench.bench.handed import open_handed
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.provenance import (
     configuration_of,
-    describe_dataset,
     describe_error,
+    describe_voxels,
     finished,
     model_of,
     new_record,
@@ -30,8 +31,9 @@ from a2ibench.bench.provenance import (
 from a2ibench.bench.record import Record, Score, write_record
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume, silent
-from a2ibench.errors import InputError, one_line
+from a2ibench.errors import one_line
 from a2ibench.files import plain
+from a2ibench.hookspecs import PROJECT
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.checkpointer import FileCheckpointer
@@ -236,17 +238,31 @@ def _run(job: Job, folder: Path, clock: Clock, progress: Progress, found: dict[s
     found["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
-        scores = _score(job.metrics, prediction, reference, volume)
+        scores = score_within(job.metrics, prediction, reference, volume)
     found |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
+        provenance["reconstruction"] = describe_voxels(prediction)
         scores.save(folder)
         save_slices(folder, prediction, reference, volume)
+        if job.keep_volume:
+            _keep_volume(prediction, JobFiles(folder).volume, job, provenance)
         _save_checkpoint(method, JobFiles(folder).checkpoint)
 
 
-def _score(
+def score_within(
     metrics: tuple[str, ...], prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume
 ) -> Scores:
+    """Score a reconstruction within the grey levels that count.
+
+    Parameters
+    ----------
+    metrics : tuple of str
+        As for `score`.
+    prediction, reference : ndarray, shape (z, y, x)
+        As for `score`.
+    volume : Volume, shape (n_in, y, x)
+        The input, whose intensity range or, of other than 8 bits, contrast counts.
+    """
     # The intensity range of 8 bits; else the contrast, beyond which a single voxel would outweigh all others.
     lo, hi = volume.contrast or volume.intensity
     if (lo, hi) != tuple(volume.intensity):
@@ -265,36 +281,9 @@ def _set_up(job: Job) -> Method:
 
 
 def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
-    from a2ibench.data.fetch import fetch
-    from a2ibench.data.opening import open_dataset
-
-    spec = job.dataset
-    if spec.url is not None:
-        with clock.phase("fetch"):
-            fetch(spec)
-    with clock.phase("load"):
-        stored = open_dataset(spec)
-    volume, reference = stored, None
-    if spec.simulate is not None:
-        # This imports torch, which other jobs need not wait for.
-        from a2ibench.data.intensity_range import find_levels
-        from a2ibench.protocol.simulate import simulate
-
-        with clock.phase("simulate"):
-            volume, kept = simulate(stored, spec.simulate)
-            # Of what the method is handed: nothing that it is told comes from the reference.
-            found = find_levels(volume.data, spec.name, declared=spec.intensity)
-            volume = replace(volume, **found._asdict())
-        reference = kept.data
-    elif volume.ratio == 1:
-        raise InputError(
-            f"{spec.name}: voxel_size {spec.voxel_size} is isotropic, so there is nothing to reconstruct; "
-            "give the dataset a simulate table"
-        )
-    n_out = AxialGrid(volume.shape[0], volume.ratio).n_out
-    provenance["dataset"] = describe_dataset(spec, stored, volume, n_out)
-    # A view would carry what it is a view of, and so perhaps the reference, to the method.
-    return replace(volume, data=np.array(volume.data)), reference
+    handed = open_handed(job.dataset, clock.phase)
+    provenance["dataset"] = handed.described
+    return handed.volume, None if handed.reference is None else handed.reference.data
 
 
 def _sampling(calibration: Calibrator, clock: Clock, progress: Progress) -> Progress:
@@ -338,6 +327,23 @@ def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:
     part = volume.crop(slice(max(2, math.ceil(_SIDE / volume.ratio))), slice(_SIDE), slice(_SIDE))
     with suppress(Exception):
         reconstruct_volume(method, part, replace(ctx, progress=silent, workdir=None))
+
+
+def _keep_volume(prediction: NDArray[Any], place: Path, job: Job, provenance: Mapping[str, Any]) -> None:
+    from a2ibench.data.writing import write_whole
+
+    told = ("plugin", "distribution", "version", "seed", "profile", "budget", "device", "precision")
+    history = {
+        "software": PROJECT,
+        "version": provenance["a2ibench"],
+        "kind": "reconstruction of a benchmark",
+        "method": job.method,
+        **{name: provenance[name] for name in told},
+        "settings": dict(provenance["settings"]) | dict(provenance["configuration"]),
+        "dataset": provenance["dataset"],
+        "protocol_version": provenance["protocol_version"],
+    }
+    write_whole(place, prediction, provenance["dataset"]["voxel_size"], history=history)
 
 
 def _save_checkpoint(method: Method, folder: Path) -> None:

@@ -159,6 +159,11 @@ def reporter_names(names: Names | None = None) -> tuple[str, ...]:
     return tuple(found)
 
 
+def named_rows(names: Names | None) -> tuple[str, ...]:
+    """Return the names of rows to remove, of methods or jobs; the folder tells whether they exist."""
+    return () if names is None else tuple(_split("remove", names))
+
+
 def one_of(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """Return `name` if it is among `known`.
 
@@ -312,6 +317,8 @@ class Job:
         Cache key, see `job_key`; empty until it is known.
     variant_of : str
         The registered method, where `method` is the name of a variant; else empty.
+    keep_volume : bool
+        Whether the reconstruction is kept beside the record.
     """
 
     dataset: DatasetSpec
@@ -327,6 +334,7 @@ class Job:
     checkpoint_every: float | None = None
     key: str = ""
     variant_of: str = ""
+    keep_volume: bool = False
 
     @property
     def registered(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import logging
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from a2ibench.contracts import decimal_spacing
 from a2ibench.data.writing.layout import ZYX, Layout, Target
@@ -22,7 +23,7 @@ from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
-__all__ = ["Writer", "check_creatable", "check_ome_version", "create"]
+__all__ = ["Writer", "check_creatable", "check_ome_version", "create", "write_whole"]
 
 _logger = logging.getLogger("a2ibench")
 
@@ -140,6 +141,42 @@ def create(
             else:
                 partial.remove()
             raise
+
+
+def write_whole(
+    path: str | Path,
+    data: NDArray[Any],
+    voxel_size: tuple[float, float, float],
+    *,
+    history: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a volume that is in memory.
+
+    Parameters
+    ----------
+    path, voxel_size, history, overwrite
+        As for `create`.
+    data : ndarray, shape (z, y, x)
+        8- or 16-bit integers, or float32.
+
+    Raises
+    ------
+    InputError
+        As for `create`.
+    """
+    told = hashlib.sha256(np.ascontiguousarray(data).data).hexdigest()
+    with create(
+        path,
+        data.shape,
+        data.dtype,
+        voxel_size,
+        identity={"voxels": told, "history": history},
+        overwrite=overwrite,
+        history=history,
+    ) as writer:
+        writer.write((0, 0, 0), data)
+        writer.finish()
 
 
 def check_ome_version(path: Path, version: str | None) -> None:

@@ -1,0 +1,81 @@
+"""Takes rows out of a run: their folders are moved aside within that of the run, never deleted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from itertools import count
+from pathlib import Path
+
+from a2ibench.bench.growth import Place, RunPlan
+from a2ibench.bench.paths import RunFiles
+from a2ibench.bench.record import read_record
+from a2ibench.errors import OptionError, UnknownNameError
+
+
+def rows_named(names: Sequence[str], run_dir: Path, stored: RunPlan) -> list[str]:
+    """Return the names of the jobs that names of methods or of jobs stand for.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What to look for.
+    run_dir : Path
+        Folder of the run. Jobs whose folders lie in it count, also where `stored` does not have them.
+    stored : RunPlan
+        What run.json holds.
+
+    Raises
+    ------
+    OptionError
+        If the run has no such row.
+    """
+    places: dict[str, Place | None] = {**stored.places()}
+    for job in RunFiles(run_dir).all_jobs():
+        record = read_record(job.folder)
+        if record is not None and record.name == job.folder.name:
+            places.setdefault(record.name, (record.dataset, record.method, record.seed))
+        elif job.folder.is_dir():
+            places.setdefault(job.folder.name, None)
+    found: dict[str, None] = {}
+    for name in names:
+        rows = [job for job, place in places.items() if name == job or (place and name == place[1])]
+        if not rows:
+            known = {*places, *(place[1] for place in places.values() if place)}
+            unknown = UnknownNameError("row", name, known)
+            raise OptionError("{remove}: {run}: {unknown}", run=run_dir, unknown=unknown)
+        found |= dict.fromkeys(rows)
+    return list(found)
+
+
+def move_aside(names: Collection[str], run_dir: Path) -> list[Path]:
+    """Move the folders of jobs, as far as they are there, into ``removed/`` under numbers of their own.
+
+    Returns
+    -------
+    list of Path
+        Where they are now.
+
+    Raises
+    ------
+    OptionError
+        If one cannot be moved.
+    """
+    files, moved = RunFiles(run_dir), []
+    for name in names:
+        place = files.job(name).folder
+        if not os.path.lexists(place):
+            continue
+        try:
+            files.removed.mkdir(exist_ok=True)
+            aside = next(path for n in count(1) if not os.path.lexists(path := files.removed / f"{name}.{n}"))
+            place.rename(aside)
+        except OSError as error:
+            raise OptionError(
+                "{remove}: {place} cannot be moved into {removed} ({cause}); give the command again",
+                place=place,
+                removed=files.removed,
+                cause=error.strerror,
+            ) from error
+        moved.append(aside)
+    return moved
