@@ -36,7 +36,7 @@ from a2ibench.hookspecs import hookimpl
 from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
-    from a2ibench.api import reconstruct, reconstruct_file, run, tune
+    from a2ibench.api import reconstruct, reconstruct_file, run, score, simulate, tune
     from a2ibench.bench.record import Record, Score
     from a2ibench.bench.run import Run, read_run
     from a2ibench.bench.tuning import Trial, Tuning
@@ -97,7 +97,9 @@ __all__ = [
     "reconstruct",
     "reconstruct_file",
     "run",
+    "score",
     "setting",
+    "simulate",
     "to_image",
     "to_map",
     "tune",
@@ -123,6 +125,8 @@ _LAZY = {
     "reconstruct": "a2ibench.api",
     "reconstruct_file": "a2ibench.api",
     "run": "a2ibench.api",
+    "score": "a2ibench.api",
+    "simulate": "a2ibench.api",
     "to_image": "a2ibench.layers.window_attention",
     "to_map": "a2ibench.layers.window_attention",
     "tune": "a2ibench.api",

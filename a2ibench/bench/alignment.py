@@ -74,9 +74,7 @@ class Alignment:
                 if self.stretch > 0
                 else "inwards: is the spacing of its slices too large?"
             )
-            return (
-                f"its slices lie {abs(self.stretch):.2f} voxels off at both ends of z, {way} {_grid(ratio)}"
-            )
+            return f"its slices lie {abs(self.stretch):.2f} voxels off at both ends, {way} {_grid(ratio)}"
         parts = [
             f"{abs(value):.2f} voxels too {'high' if value > 0 else 'low'} along {axis}"
             for axis, value, error in zip(_AXES, self.shift, self.error, strict=False)
@@ -120,7 +118,8 @@ def find_alignment(volume: NDArray[Any], reference: NDArray[Any]) -> Alignment:
         return Alignment((0.0, 0.0, 0.0), 0.0, 0.0)
     correlation = float(np.mean(moved * fixed))
     axes = _axes(volume, reference, correlation)
-    coarse = np.rint(phase_cross_correlation(fixed, moved, normalization=None)[0]).astype(int)
+    correlate: Any = phase_cross_correlation
+    coarse = np.rint(correlate(fixed, moved, normalization=None)[0]).astype(int)
     if np.abs(coarse).max() < 2 or any(abs(c) > n // 2 for c, n in zip(coarse, fixed.shape, strict=True)):
         coarse[:] = 0
     first = tuple(slice(max(0, -c), n - max(0, c)) for c, n in zip(coarse, fixed.shape, strict=True))
@@ -140,7 +139,7 @@ def _smoothed(data: NDArray[Any]) -> Array:
 
     smooth: Array = gaussian_filter(data.astype(np.float32), _SIGMA)
     smooth -= smooth.mean()
-    spread = smooth.std()
+    spread = float(smooth.std())
     return smooth / spread if spread > 0 else smooth
 
 
@@ -149,7 +148,8 @@ def _least_squares(
 ) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
     """Return shifts along z, y, x and the stretch of `moved`, as it samples `fixed`, and their errors."""
     inner = tuple(slice(_MARGIN, -_MARGIN) if n > 4 * _MARGIN else slice(1, -1) for n in fixed.shape)
-    gradients = [part[inner] for part in np.gradient((moved + fixed) / 2)]
+    slopes: Any = np.gradient((moved + fixed) / 2)
+    gradients: list[Array] = [part[inner] for part in slopes]
     moved, fixed = moved[inner], fixed[inner]
     n = moved.shape[0]
     normal, right, square = np.zeros((6, 6)), np.zeros(6), 0.0
@@ -161,12 +161,11 @@ def _least_squares(
         normal += columns.T @ columns
         right += columns.T @ target
         square += float(target @ target)
-    solution = np.linalg.lstsq(normal, right, rcond=None)[0]
+    solution: NDArray[Any] = np.linalg.lstsq(normal, right, rcond=None)[0]
     residual = max(0.0, square - float(solution @ right)) / max(1.0, moved.size / _INDEPENDENT)
-    spread = np.sqrt(np.maximum(0, np.diag(np.linalg.pinv(normal))))
-    gain = solution[4] or 1.0
-    scale = math.sqrt(residual) / abs(gain)
-    z, y, x, stretch = (float(value * scale) for value in spread[:4])
+    variances = np.diag(np.linalg.pinv(normal)) * residual
+    gain = float(solution[4]) or 1.0
+    z, y, x, stretch = (math.sqrt(max(0.0, float(one))) / abs(gain) for one in variances[:4])
     return solution[:4] / gain, (z, y, x, stretch)
 
 

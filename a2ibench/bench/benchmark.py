@@ -12,11 +12,18 @@ from a2ibench.bench.cache_key import NOT_KEPT, is_current, job_key, wants_volume
 from a2ibench.bench.executors import load_executor
 from a2ibench.bench.executors.events import Events, Quiet, Task
 from a2ibench.bench.keeping import Keeping
+from a2ibench.bench.options import RunOptions, asks_for_jobs, check_option
 from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.plan import Plan
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run import Run, read_run
-from a2ibench.bench.run_folder import check_run_folder, lock_run, prepare_run_folder, remove_rows
+from a2ibench.bench.run_folder import (
+    check_not_fresh,
+    check_run_folder,
+    lock_run,
+    prepare_run_folder,
+    remove_rows,
+)
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
 from a2ibench.isolation import is_ctrl_c
@@ -185,6 +192,36 @@ def benchmark(
         written, more = write_reports(folder, ours)
         failed += [line for line in more if line not in failed]
     return Results(kept.run(plan, folder), written, problems + failed, interrupted, kept.records(plan))
+
+
+def carry_out(
+    options: RunOptions,
+    plan: Plan,
+    *,
+    events: Events | None = None,
+    begun: Callable[[Path], object] | None = None,
+) -> Results:
+    """Do what the options of a run ask for: run what they name, or only take rows out.
+
+    Parameters
+    ----------
+    options : RunOptions
+        As given.
+    plan : Plan
+        What `plan_run` makes of them.
+    events, begun
+        As for `benchmark`.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or has no such row.
+    """
+    remove, out = check_option("remove", options), check_option("out", options)
+    if remove and not asks_for_jobs(options):
+        check_not_fresh(options.fresh, remove)
+        return take_out(plan.default_folder() if out is None else out, remove, plan.reporters)
+    return benchmark(plan, out=out, fresh=options.fresh, remove=remove, events=events, begun=begun)
 
 
 def take_out(folder: Path, names: Sequence[str], reporters: Sequence[str]) -> Results:

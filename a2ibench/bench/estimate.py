@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a2ibench.bench.cache_key import is_current
+from a2ibench.bench.cache_key import NOT_KEPT, is_current, wants_volume_only
 from a2ibench.bench.device import device_name
 from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import Record, is_damaged, read_record
-from a2ibench.bench.run_folder import state_of
+from a2ibench.bench.removal import rows_named
+from a2ibench.bench.run import read_run
+from a2ibench.bench.run_folder import check_not_fresh, state_of, stored_plan
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.fetch import local_file
@@ -195,7 +197,7 @@ def _training_seconds(job: Job, seconds: float, budget: str) -> float:
     return seconds * job.budget.steps / steps
 
 
-ACTIONS = ("run", "retry", "skip", "keep")
+ACTIONS = ("run", "retry", "skip", "keep", "stay", "remove")
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,27 @@ class Foreseen:
 
 
 @dataclass(frozen=True)
+class OtherRow:
+    """What would become of a row that the command does not ask for.
+
+    Parameters
+    ----------
+    dataset, method, seed
+        The job.
+    action : str
+        ``"stay"``, or ``"remove"``.
+    reason : str
+        What it is.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What a run would do.
 
@@ -235,17 +258,20 @@ class Forecast:
         Of the folder: ``"new"``, ``"continued"`` or ``"started over"``.
     jobs : tuple of Foreseen
         In the order in which they would run.
+    others : tuple of OtherRow
+        Rows of the folder that the command does not ask for, or removes.
     """
 
     plan: Plan
     folder: Path
     state: str
     jobs: tuple[Foreseen, ...]
+    others: tuple[OtherRow, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of jobs by action."""
-        counted = Counter(one.action for one in self.jobs)
+        counted = Counter([one.action for one in self.jobs] + [one.action for one in self.others])
         return {action: counted[action] for action in ACTIONS}
 
     @property
@@ -266,13 +292,21 @@ class Forecast:
             "state": self.state,
             "plan": self.plan.to_dict(),
             "jobs": [_job_to_dict(one) for one in self.jobs],
+            "others": [asdict(one) for one in self.others],
             "counts": self.counts,
             "seconds": self.seconds,
             "unknown": self.unknown,
         }
 
 
-def forecast(plan: Plan, out: Path | None = None, fresh: bool = False) -> Forecast:
+def forecast(
+    plan: Plan,
+    out: Path | None = None,
+    fresh: bool = False,
+    remove: Sequence[str] = (),
+    *,
+    runs: bool = True,
+) -> Forecast:
     """Return what a run would do; nothing is written, and no volume is read.
 
     Parameters
@@ -283,6 +317,10 @@ def forecast(plan: Plan, out: Path | None = None, fresh: bool = False) -> Foreca
         Folder of the run; by default ``plan.default_folder()``.
     fresh : bool
         Whether it would start over.
+    remove : sequence of str
+        Methods or jobs whose rows would be moved aside first.
+    runs : bool
+        Whether anything else would be done.
 
     Raises
     ------
@@ -290,10 +328,22 @@ def forecast(plan: Plan, out: Path | None = None, fresh: bool = False) -> Foreca
         If the folder is none, holds something that is no run, or belongs to a run with other options.
     """
     run_dir = plan.default_folder() if out is None else Path(out)
-    state = state_of(plan, run_dir, fresh)
+    check_not_fresh(fresh, remove)
+    state = state_of(plan, run_dir, fresh, remove) if runs else "continued"
+    gone = rows_named(remove, run_dir, stored_plan(run_dir)) if remove else []
     history = History([run_dir.parent, plan.default_folder().parent])
-    foreseen = tuple(_foresee(job, run_dir, fresh, history) for job in plan.jobs())
-    return Forecast(plan, run_dir, state, foreseen)
+    jobs = plan.jobs() if runs else []
+    foreseen = tuple(_foresee(job, run_dir, fresh or job.name in gone, history) for job in jobs)
+    others = () if state != "continued" else tuple(_others(run_dir, {job.name for job in jobs}, gone))
+    return Forecast(plan, run_dir, state, foreseen, others)
+
+
+def _others(run_dir: Path, asked: Collection[str], gone: Collection[str]) -> Iterator[OtherRow]:
+    for record in read_run(run_dir).records:
+        if record.name not in asked or record.name in gone:
+            told = "external" if record.external is not None else _outcome(record)
+            action = "remove" if record.name in gone else "stay"
+            yield OtherRow(record.dataset, record.method, record.seed, action, told)
 
 
 def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen:
@@ -308,7 +358,9 @@ def _foresee(job: Job, run_dir: Path, fresh: bool, history: History) -> Foreseen
         return Foreseen(job, "skip", f"{refused.record.reason} ({refused.folder})")
     reason = _obstacle(job.dataset)
     changed = ""
-    if record is not None:
+    if record is not None and wants_volume_only(record, job, folder):
+        changed = NOT_KEPT
+    elif record is not None:
         changed = f"finished before ({record.status}), with other code, data, files or libraries"
     elif not fresh and is_damaged(folder):
         changed = "its record was edited or is damaged"

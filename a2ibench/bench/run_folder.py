@@ -87,6 +87,18 @@ def prepare_run_folder(
     return run_dir
 
 
+def check_not_fresh(fresh: bool, remove: Sequence[str]) -> None:
+    """Refuse to start over and to remove rows at once.
+
+    Raises
+    ------
+    OptionError
+        If both are asked for.
+    """
+    if fresh and remove:
+        raise OptionError("{fresh} and {remove}: a run that starts over has no rows to remove; give one")
+
+
 def remove_rows(run_dir: Path, names: Sequence[str]) -> None:
     """Move the jobs of rows aside, and take them out of run.json.
 
@@ -146,8 +158,7 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False, remove: Sequence[st
         raise OptionError(
             "{out}: {run} cannot be read ({cause}); choose another folder", run=run_dir, cause=error.strerror
         ) from error
-    if fresh and remove:
-        raise OptionError("{fresh} and {remove}: a run that starts over has no rows to remove; give one")
+    check_not_fresh(fresh, remove)
     if not names and remove:
         raise OptionError("{remove}: {run} holds no run; give its folder with {out}", run=run_dir)
     if not names:

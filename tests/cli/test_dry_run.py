@@ -189,9 +189,9 @@ def test_a_folder_that_cannot_be_used_is_an_error_as_in_a_run(
     out = tmp_path / "run"
     assert cli(*command, "--methods", "cubic", "--out", out).returncode == 0
     for more in ([], ["--dry-run"]):
-        other = cli(*command, "--seeds", "2", "--out", out, *more)
+        other = cli(*command, "--precision", "fp32", "--out", out, *more)
         assert other.returncode == 2
-        assert "holds a run with other --methods" in other.stderr
+        assert "holds a run with other --precision (there auto, now fp32)" in other.stderr
     (tmp_path / "file").write_text("")
     refused = cli(*command, "--dry-run", "--out", tmp_path / "file")
     assert (refused.returncode, refused.stdout) == (2, "")

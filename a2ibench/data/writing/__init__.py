@@ -23,7 +23,7 @@ from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
-__all__ = ["Writer", "check_creatable", "check_ome_version", "create", "write_whole"]
+__all__ = ["Writer", "check_creatable", "check_ome_version", "create", "suffix_of", "write_whole"]
 
 _logger = logging.getLogger("a2ibench")
 
@@ -254,10 +254,15 @@ def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> di
     } | {f"identity.{name}": value for name, value in identity.items()}
 
 
+def suffix_of(name: str) -> str:
+    """Return what tells the format at the end of a file's name; nothing where no format is known by it."""
+    return next((name[-len(suffix) :] for suffix in _BY_SUFFIX if name.lower().endswith(suffix)), "")
+
+
 def _format(path: Path, ome_version: str | None) -> Any:
     name = path.name.lower()
-    suffix = next((suffix for suffix in _BY_SUFFIX if name.endswith(suffix)), None)
-    if suffix is None or name in _BY_SUFFIX:
+    suffix = suffix_of(name)
+    if not suffix or name in _BY_SUFFIX:
         raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
     module, target = _OME_VERSIONS[ome_version or "0.5"] if _is_zarr(path) else _BY_SUFFIX[suffix]
     return getattr(importlib.import_module(module), target)
