@@ -67,6 +67,10 @@ class RunPlan:
         """Return dataset, method and seed by the name of every job, in the order of tables."""
         return planned_places(self.plan)
 
+    def datasets(self) -> list[str]:
+        """Return the names of the datasets."""
+        return [dataset["name"] for dataset in self.plan.get("datasets", ())]
+
     def holds(self, names: Iterable[str]) -> bool:
         """Whether all jobs of these names are part of the run."""
         return set(names) <= self.places().keys()

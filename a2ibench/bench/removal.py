@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -48,34 +48,37 @@ def rows_named(names: Sequence[str], run_dir: Path, stored: RunPlan) -> list[str
     return list(found)
 
 
-def move_aside(names: Collection[str], run_dir: Path) -> list[Path]:
+def move_aside(names: Iterable[str], run_dir: Path) -> None:
     """Move the folders of jobs, as far as they are there, into ``removed/`` under numbers of their own.
-
-    Returns
-    -------
-    list of Path
-        Where they are now.
 
     Raises
     ------
     OptionError
         If one cannot be moved.
     """
-    files, moved = RunFiles(run_dir), []
+    files = RunFiles(run_dir)
     for name in names:
-        place = files.job(name).folder
-        if not os.path.lexists(place):
-            continue
-        try:
-            files.removed.mkdir(exist_ok=True)
-            aside = next(path for n in count(1) if not os.path.lexists(path := files.removed / f"{name}.{n}"))
-            place.rename(aside)
-        except OSError as error:
-            raise OptionError(
-                "{remove}: {place} cannot be moved into {removed} ({cause}); give the command again",
-                place=place,
-                removed=files.removed,
-                cause=error.strerror,
-            ) from error
-        moved.append(aside)
-    return moved
+        _move(files.job(name).folder, files.removed)
+
+
+def move_figures(datasets: Iterable[str], run_dir: Path) -> None:
+    """Move the figures of datasets that a run has no longer, as `move_aside` does folders."""
+    files = RunFiles(run_dir)
+    for dataset in datasets:
+        _move(files.figure(dataset), files.removed)
+
+
+def _move(place: Path, removed: Path) -> None:
+    if not os.path.lexists(place):
+        return
+    try:
+        removed.mkdir(exist_ok=True)
+        numbered = (removed / f"{place.name}.{number}" for number in count(1))
+        place.rename(next(path for path in numbered if not os.path.lexists(path)))
+    except OSError as error:
+        raise OptionError(
+            "{remove}: {place} cannot be moved into {removed} ({cause}); mend that and give the command again",
+            place=place,
+            removed=removed,
+            cause=error.strerror,
+        ) from error

@@ -16,7 +16,7 @@ import filelock
 from a2ibench.bench.growth import RunPlan, differences
 from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import read_record
-from a2ibench.bench.removal import move_aside, rows_named
+from a2ibench.bench.removal import move_aside, move_figures, rows_named
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import TEMPORARY, write_json
 
@@ -125,8 +125,10 @@ def _set_aside(stored: RunPlan, run_dir: Path, names: Sequence[str]) -> RunPlan:
     # The folders first: what run.json still has can be removed again after a kill, and nothing is run over.
     jobs = rows_named(names, run_dir, stored)
     move_aside(jobs, run_dir)
+    left = stored.without(jobs)
+    move_figures({*stored.datasets()} - {*left.datasets()}, run_dir)
     _logger.warning("%s: %s moved into removed/", run_dir, ", ".join(jobs))
-    return stored.without(jobs)
+    return left
 
 
 def state_of(plan: Plan, run_dir: Path, fresh: bool = False, remove: Sequence[str] = ()) -> str:

@@ -34,7 +34,7 @@ def show_forecast(forecast: Forecast, as_json: bool) -> None:
 
 
 def _lines(forecast: Forecast) -> Iterator[str]:
-    for name, text in _options(forecast.plan):
+    for name, text in _options(forecast.plan) if forecast.jobs else ():
         yield printable(f"{name.ljust(10)} {text}")
     yield printable(f"{'folder'.ljust(10)} {forecast.folder} ({forecast.state})")
     yield ""
