@@ -77,7 +77,7 @@ def _move(place: Path, removed: Path) -> None:
         place.rename(next(path for path in numbered if not os.path.lexists(path)))
     except OSError as error:
         raise OptionError(
-            "{remove}: {place} cannot be moved into {removed} ({cause}); mend that and give the command again",
+            "{remove}: {place} cannot be moved into {removed} ({cause}); mend that; give the command again",
             place=place,
             removed=removed,
             cause=error.strerror,

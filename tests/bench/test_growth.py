@@ -15,7 +15,7 @@ import pytest
 import tifffile
 
 import a2ibench
-from a2ibench.bench import run_folder
+from a2ibench.bench import calibration, growth, keeping, provenance, run_folder
 from a2ibench.bench.benchmark import benchmark
 from a2ibench.bench.estimate import forecast
 from a2ibench.bench.gate.baseline import write_baseline
@@ -35,6 +35,10 @@ TIMES = r"_seconds|voxels_per_second"
 @pytest.fixture
 def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
+    # Times and versions are no matter here, and take most of such a short job.
+    monkeypatch.setattr(calibration, "_time", lambda *_: 0.01)
+    for module in (growth, keeping, provenance):
+        monkeypatch.setattr(module, "environment", dict)
     draw = np.random.default_rng(0)
     tables = []
     for name in ("a", "b", "c"):
@@ -91,13 +95,11 @@ def test_four_commands_make_the_table_of_one(run: Run, tmp_path: Path) -> None:
 def test_rows_of_earlier_commands_stay_in_results_and_order(run: Run, tmp_path: Path) -> None:
     run("sharp", datasets="b")
     frame = run("cubic", seeds=[1], metrics=["psnr", "ssim"])
-    assert [*zip(frame.dataset, frame.method, frame.seed, strict=True)] == [
-        ("b", "sharp", 0),
-        ("a", "cubic", 1),
-    ]
+    rows = [("b", "sharp", 0), ("a", "cubic", 1)]
+    assert [*zip(frame.dataset, frame.method, frame.seed, strict=True)] == rows
     assert a2ibench.read_run(tmp_path / "run").methods == ("sharp", "cubic")
     # Not all combinations were asked for, and the gate misses none.
-    assert places_of(a2ibench.read_run(tmp_path / "run")) == [("b", "sharp", 0), ("a", "cubic", 1)]
+    assert places_of(a2ibench.read_run(tmp_path / "run")) == rows
     assert write_baseline(tmp_path / "run", "grown", tmp_path).is_file()
 
 
