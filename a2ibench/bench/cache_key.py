@@ -13,7 +13,8 @@ from typing import Any
 
 from a2ibench import __version__
 from a2ibench.bench.code_digest import code_digest, core_digest, target_digest, tree_digest
-from a2ibench.bench.record import Record, files_are_whole, lacks_volume
+from a2ibench.bench.paths import JobFiles
+from a2ibench.bench.record import Record, files_are_whole
 from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
 from a2ibench.data.checksums import content_sha256
@@ -129,7 +130,13 @@ def is_current(record: Record, job: Job, folder: Path) -> bool:
         return False
     if not (_used_the_same(provenance, job) and files_are_whole(record, folder)):
         return False
-    return not (job.keep_volume and lacks_volume(record, folder))
+    return not (job.keep_volume and _lacks_volume(record, folder))
+
+
+def _lacks_volume(record: Record, folder: Path) -> bool:
+    """Whether a result was not kept as a volume, or the volume is gone; a skipped job has none."""
+    volume = JobFiles(folder).volume
+    return record.ok and not (volume.name in (record.files or {}) and volume.is_dir())
 
 
 NOT_KEPT = "its volume was not kept"

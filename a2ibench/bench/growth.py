@@ -97,10 +97,14 @@ class RunPlan:
             identity[option] = sorted({*self.identity.get(option, ()), *new.identity[option]})
         return RunPlan(identity, {**here, **_tables(there, here), **merged})
 
-    def without(self, names: Collection[str]) -> RunPlan:
-        """Return this run without some jobs, and without methods, datasets and seeds that have none left."""
+    def without(self, names: Collection[str], entered: Collection[str] = ()) -> RunPlan:
+        """Return this run without some jobs, and without methods, datasets and seeds that have none left.
+
+        Datasets that finished volumes were `entered` for stay.
+        """
         left = {name: place for name, place in self.places().items() if name not in names}
         datasets, methods, seeds = ({place[axis] for place in left.values()} for axis in range(3))
+        datasets |= {*entered}
         kept: dict[str, Any] = {
             "methods": [name for name in self.plan.get("methods", ()) if name in methods],
             "datasets": [one for one in self.plan.get("datasets", ()) if one["name"] in datasets],

