@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,18 +23,21 @@ from a2ibench.bench.plan import plan_run
 from a2ibench.bench.run_folder import prepare_run_folder
 from a2ibench.data.writing import write_whole
 
+pytestmark = pytest.mark.usefixtures("quick_jobs")
+
 COMMON: dict[str, Any] = {"profile": "smoke", "executor": "inline", "metrics": ["psnr", "ssim"]}
+COMMON |= {"reporters": ["tables"]}
 
 
-@pytest.fixture
-def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
     grey = gaussian_filter(np.random.default_rng(0).normal(size=(40, 36, 32)), 1.2)
     data = np.rint(np.interp(grey, (grey.min(), grey.max()), (0, 255))).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "full.tif", data)
-    tifffile.imwrite(tmp_path / "thin.tif", data[1::3])
-    tifffile.imwrite(tmp_path / "wide.tif", (data.astype(np.uint16) * 16)[1::3])
-    file = tmp_path / "datasets.toml"
+    tifffile.imwrite(folder / "full.tif", data)
+    tifffile.imwrite(folder / "thin.tif", data[1::3])
+    tifffile.imwrite(folder / "wide.tif", (data.astype(np.uint16) * 16)[1::3])
+    file = folder / "datasets.toml"
     file.write_text(
         "[full]\npath = 'full.tif'\nvoxel_size = [5, 5, 5]\nsimulate = {ratio = 2.5}\n"
         "[thin]\npath = 'thin.tif'\nvoxel_size = [15, 5, 5]\n"
@@ -42,12 +46,18 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-@pytest.fixture
-def run(catalogue: Path, tmp_path: Path) -> Path:
-    """The folder of a run with the volumes of cubic interpolation."""
+@pytest.fixture(scope="module")
+def made(catalogue: Path) -> Path:
+    """The folder of a run with the volumes of cubic interpolation, which stays as it is."""
     a2ibench.run("cubic", ["full", "thin", "wide"], catalogue=catalogue, keep_volumes=True,
-                 out=tmp_path / "run", **COMMON)  # fmt: skip
-    return tmp_path / "run"
+                 out=catalogue.parent / "run", **COMMON)  # fmt: skip
+    return catalogue.parent / "run"
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 def kept(run: Path, dataset: str = "full") -> np.ndarray:
@@ -55,14 +65,14 @@ def kept(run: Path, dataset: str = "full") -> np.ndarray:
     return data
 
 
-def test_what_is_handed_out_is_what_methods_see(catalogue: Path, tmp_path: Path) -> None:
+def test_what_is_handed_out_is_what_methods_see(catalogue: Path) -> None:
     volume, reference = a2ibench.simulate("full", catalogue=catalogue)
     assert (volume.shape, reference.shape) == ((16, 36, 32), (40, 36, 32))
     assert (volume.voxel_size, reference.voxel_size) == ((12.5, 5, 5), (5, 5, 5))
-    np.testing.assert_array_equal(reference.data, tifffile.imread(tmp_path / "full.tif"))
+    np.testing.assert_array_equal(reference.data, tifffile.imread(catalogue.parent / "full.tif"))
     slab = reference.data[:2].sum(axis=0) + reference.data[2].astype(float) / 2
     assert np.abs(volume.data[0] - slab / 2.5).max() <= 0.5 + 1e-6
-    same, _ = a2ibench.simulate(tmp_path / "full.tif", ratio=2.5, voxel_size="5nm,5nm,5nm")
+    same, _ = a2ibench.simulate(catalogue.parent / "full.tif", ratio=2.5, voxel_size="5nm,5nm,5nm")
     np.testing.assert_array_equal(same.data, volume.data)
     with pytest.raises(InputError, match="thin: simulates no input"):
         a2ibench.simulate("thin", catalogue=catalogue)
@@ -189,12 +199,16 @@ def test_data_and_definitions_must_be_those_of_the_run(run: Path, catalogue: Pat
     other.write_text(catalogue.read_text().replace("ratio = 2.5", "ratio = 4.0"))
     with pytest.raises(InputError, match=r"another definition of full \(simulate there"):
         a2ibench.score(kept(run), "full", name="mine", into=run, catalogue=other)
-    data = kept(run)
-    changed = tifffile.imread(tmp_path / "full.tif")
+    data, file = kept(run), catalogue.parent / "full.tif"
+    before = file.read_bytes()
+    changed = tifffile.imread(file)
     changed[0, 0, 0] ^= 1
-    tifffile.imwrite(tmp_path / "full.tif", changed)
-    with pytest.raises(InputError, match=r"rows of full in .* are of other data \(sha256 there"):
-        a2ibench.score(data, "full", name="mine", into=run)
+    tifffile.imwrite(file, changed)
+    try:
+        with pytest.raises(InputError, match=r"rows of full in .* are of other data \(sha256 there"):
+            a2ibench.score(data, "full", name="mine", into=run)
+    finally:
+        file.write_bytes(before)
     with pytest.raises(UnknownNameError):
         a2ibench.score(data, "nothing", catalogue=catalogue)
 

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 
 import a2ibench
-from a2ibench.bench import calibration, growth, keeping, provenance, run_folder
+from a2ibench.bench import run_folder
 from a2ibench.bench.benchmark import benchmark
 from a2ibench.bench.estimate import forecast
 from a2ibench.bench.gate.baseline import write_baseline
@@ -26,6 +26,8 @@ from a2ibench.bench.plan import Plan, plan_run
 from a2ibench.bench.run_folder import check_run_folder, prepare_run_folder
 from a2ibench.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_jobs")
+
 Run = Callable[..., pd.DataFrame]
 SHARP, SOFT, FLAT, STEEP = ({"method": "cubic", "a": a} for a in (-1.0, -0.25, 0.0, -0.75))
 VARIANTS = {"sharp": SHARP, "soft": SOFT, "flat": FLAT, "steep": STEEP}
@@ -35,10 +37,6 @@ TIMES = r"_seconds|voxels_per_second"
 @pytest.fixture
 def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
-    # Times and versions are no matter here, and take most of such a short job.
-    monkeypatch.setattr(calibration, "_time", lambda *_: 0.01)
-    for module in (growth, keeping, provenance):
-        monkeypatch.setattr(module, "environment", dict)
     draw = np.random.default_rng(0)
     tables = []
     for name in ("a", "b", "c"):

@@ -19,6 +19,8 @@ from a2ibench.bench.record import load_record
 from a2ibench.bench.run_file import read_run_file
 from a2ibench.data.formats import open_lazy
 
+pytestmark = pytest.mark.usefixtures("quick_jobs")
+
 JOB = "full--nearest--s0"
 
 
