@@ -156,8 +156,8 @@ def _check_free(name: str, dataset: str, stored: RunPlan, into: Path) -> None:
         raise OptionError("{name}: {run} has rows of {given} already; choose another", run=into, given=name)
     if RunFiles(into).job(job_name(dataset, name, 0)).record.exists():
         raise OptionError(
-            "{name}: {run} has a row {given} of {dataset}; choose another name, or take that row out "
-            "with a2ibench run --out {run} --remove {job}",
+            "{name}: {run} has a row {given} of {dataset}; choose another name, or take {job} out of the run "
+            "with {remove}",
             run=into,
             given=name,
             dataset=dataset,
