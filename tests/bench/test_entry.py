@@ -190,7 +190,7 @@ def test_what_a_run_cannot_have_is_refused(run: Path, given: dict[str, Any], pro
     with pytest.raises((InputError, OSError), match=problem):
         a2ibench.score(options.pop("volume"), options.pop("dataset"), **options)
     a2ibench.score(kept(run), "full", name="mine", into=run)
-    with pytest.raises(InputError, match=r"has a row mine of full; .* take full--mine--s0 out of the run with remove"):
+    with pytest.raises(InputError, match=r"has a row mine of full; .* take full--mine--s0 out of"):
         a2ibench.score(kept(run), "full", name="mine", into=run)
 
 
