@@ -16,7 +16,7 @@ from a2ibench.bench.paths import RunFiles, job_name
 from a2ibench.bench.provenance import describe_voxels, finished
 from a2ibench.bench.record import Record, write_record
 from a2ibench.bench.run import Run, read_run
-from a2ibench.bench.run_folder import lock_run, stored_plan
+from a2ibench.bench.run_folder import existing_plan, lock_run, stored_plan
 from a2ibench.bench.run_job import Scores, save_slices, score_within
 from a2ibench.bench.specs import (
     dataset_from_dict,
@@ -73,7 +73,7 @@ def score_volume(options: ScoreOptions) -> Scored:
         return Scored(record, Run(Path(), records=(record,)), [], [])
     if name is None:
         raise OptionError("{name}: none is given; say what the row is called in the run")
-    stored = stored_plan(into)
+    stored = existing_plan(into, "into")
     spec = _of_run(options, stored, into)
     _check_free(name, spec.name, stored, into)
     record, parts = _scored(options, spec, name, tuple(stored.plan.get("metrics", ())))

@@ -16,7 +16,7 @@ from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.removal import rows_named
 from a2ibench.bench.run import read_run
-from a2ibench.bench.run_folder import check_not_fresh, state_of, stored_plan
+from a2ibench.bench.run_folder import check_not_fresh, existing_plan, state_of
 from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.fetch import local_file
@@ -330,7 +330,7 @@ def forecast(
     run_dir = plan.default_folder() if out is None else Path(out)
     check_not_fresh(fresh, remove)
     state = state_of(plan, run_dir, fresh, remove) if runs else "continued"
-    gone = rows_named(remove, run_dir, stored_plan(run_dir)) if remove else []
+    gone = rows_named(remove, run_dir, existing_plan(run_dir, "out")) if remove else []
     history = History([run_dir.parent, plan.default_folder().parent])
     jobs = plan.jobs() if runs else []
     foreseen = tuple(_foresee(job, run_dir, fresh or job.name in gone, history) for job in jobs)

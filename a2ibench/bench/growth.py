@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from a2ibench.bench.paths import RunFiles, job_name
 from a2ibench.documents import read_json
 from a2ibench.environment import environment
+from a2ibench.files import plain
 
 if TYPE_CHECKING:
     from a2ibench.bench.plan import Plan
@@ -43,7 +44,9 @@ class RunPlan:
     @classmethod
     def of(cls, plan: Plan) -> RunPlan:
         """Return what a new run of a plan holds."""
-        return cls(plan.identity(), {**plan.to_dict(), JOBS: [job.name for job in plan.jobs()]})
+        # As it is read back, so that the two can be compared.
+        whole = {**plan.to_dict(), JOBS: [job.name for job in plan.jobs()]}
+        return cls(plain(plan.identity()), plain(whole))
 
     @classmethod
     def read(cls, run_dir: Path) -> RunPlan:

@@ -114,7 +114,7 @@ def remove_rows(run_dir: Path, names: Sequence[str]) -> None:
     InputError
         If the folder holds no run, or no such row, or another process runs in it.
     """
-    stored_plan(run_dir)
+    existing_plan(run_dir, "out")
     with lock_run(run_dir):
         write_run(_set_aside(stored_plan(run_dir), run_dir, names), run_dir)
 
@@ -150,21 +150,20 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False, remove: Sequence[st
     InputError
         If it must not run there: it is no folder, holds something that is no run, or another run.
     """
+    check_not_fresh(fresh, remove)
     try:
         names = sorted(name for name in os.listdir(run_dir) if not _OURS.fullmatch(name))  # noqa: PTH208
     except FileNotFoundError:
-        return _check_absent(run_dir)
+        _check_absent(run_dir)
+        return _new(run_dir, remove)
     except (NotADirectoryError, ValueError):
         raise _no_folder(run_dir) from None
     except OSError as error:
         raise OptionError(
             "{out}: {run} cannot be read ({cause}); choose another folder", run=run_dir, cause=error.strerror
         ) from error
-    check_not_fresh(fresh, remove)
-    if not names and remove:
-        raise OptionError("{remove}: {run} holds no run; give its folder with {out}", run=run_dir)
     if not names:
-        return "new"
+        return _new(run_dir, remove)
     damaged = not _is_run(run_dir)
     if damaged and not (RUN in names and RunFiles(run_dir).jobs.is_dir()):
         found = printable(", ".join(names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -232,6 +231,23 @@ def stored_plan(run_dir: Path) -> RunPlan:
         ) from error
 
 
+def existing_plan(run_dir: Path, option: str) -> RunPlan:
+    """Return what run.json holds in the folder that an option names.
+
+    Raises
+    ------
+    OptionError
+        If it holds no run.
+    """
+    try:
+        return stored_plan(run_dir)
+    except InputError as error:
+        raise OptionError(
+            f"{{{option}}}: {{run}} holds no run that can be read; give the folder that a2ibench run wrote",
+            run=run_dir,
+        ) from error
+
+
 def check_run_folder(plan: Plan, run_dir: Path, remove: Sequence[str] = (), *, whole: bool = False) -> None:
     """Check that a folder's run may have the jobs of a plan, or has them.
 
@@ -255,7 +271,7 @@ def check_run_folder(plan: Plan, run_dir: Path, remove: Sequence[str] = (), *, w
     stored = stored_plan(run_dir)
     names = rows_named(remove, run_dir, stored) if remove else []
     stored = left_without(names, run_dir, stored)
-    found = differences(stored.identity, plan.identity())
+    found = differences(stored.identity, RunPlan.of(plan).identity)
     if found:
         raise _other_run(run_dir, found)
     known = stored.places()
@@ -329,10 +345,15 @@ def _is_run(run_dir: Path) -> bool:
     return True
 
 
-def _check_absent(run_dir: Path) -> str:
+def _check_absent(run_dir: Path) -> None:
     # A link that leads nowhere, which is in the way.
     if os.path.lexists(run_dir):
         raise _no_folder(run_dir)
+
+
+def _new(run_dir: Path, remove: Sequence[str]) -> str:
+    if remove:
+        raise OptionError("{remove}: {run} holds no run; give its folder with {out}", run=run_dir)
     return "new"
 
 

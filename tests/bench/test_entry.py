@@ -181,7 +181,7 @@ def test_a_row_is_marked_kept_and_never_run(run: Path, catalogue: Path, tmp_path
         ({"name": None}, "name: none is given"),
         ({"seconds": -1}, "seconds: got -1"),
         ({"dataset": "ful"}, "has no such row: unknown dataset 'ful'; did you mean 'full'"),
-        ({"into": "nowhere"}, "not readable as the plan of a run"),
+        ({"into": "nowhere"}, "into: nowhere holds no run that can be read"),
         ({"volume": "gone.tif"}, "gone.tif"),
     ],
 )

@@ -163,6 +163,10 @@ def test_removed_rows_lie_aside_and_never_over_each_other(run: Run, tmp_path: Pa
     assert "sharp" not in str(stored.identity)
     with pytest.raises(InputError, match=r"remove: .*unknown row 'sharp'; known: a--cubic--s0, cubic"):
         run(datasets=None, remove="sharp")
+    with pytest.raises(InputError, match=r"remove: .*nothing holds no run; give its folder with out"):
+        run("cubic", remove="cubic", out="nothing")
+    with pytest.raises(InputError, match=r"out: .* holds no run that can be read"):
+        run(datasets=None, remove="cubic", out="nothing")
     with pytest.raises(InputError, match="fresh and remove"):
         run("cubic", remove="cubic", fresh=True)
 
