@@ -43,7 +43,7 @@ class Alignment:
         Voxels by which its content is displaced besides towards the end of z at the last slice, and towards
         the beginning at the first.
     correlation : float
-        Pearson's, of both smoothed.
+        Pearson's, of both smoothed, and moved over each other by whole voxels.
     axes : str
         What to do with its axes such that it correlates best; empty where that is nothing.
     error : tuple of float
@@ -116,17 +116,24 @@ def find_alignment(volume: NDArray[Any], reference: NDArray[Any]) -> Alignment:
     moved, fixed = _smoothed(volume[box]), _smoothed(reference[box])
     if not (moved.any() and fixed.any()):
         return Alignment((0.0, 0.0, 0.0), 0.0, 0.0)
-    correlation = float(np.mean(moved * fixed))
-    axes = _axes(volume, reference, correlation)
     correlate: Any = phase_cross_correlation
     coarse = np.rint(correlate(fixed, moved, normalization=None)[0]).astype(int)
     if np.abs(coarse).max() < 2 or any(abs(c) > n // 2 for c, n in zip(coarse, fixed.shape, strict=True)):
         coarse[:] = 0
     first = tuple(slice(max(0, -c), n - max(0, c)) for c, n in zip(coarse, fixed.shape, strict=True))
     second = tuple(slice(max(0, c), n - max(0, -c)) for c, n in zip(coarse, fixed.shape, strict=True))
+    correlation = max(_correlation(moved, fixed), _correlation(moved[first], fixed[second]))
+    axes = _axes(volume, reference, correlation)
     found, error = _least_squares(moved[first], fixed[second])
     z, y, x = (float(-value - c) for value, c in zip(found, coarse, strict=False))
     return Alignment((z, y, x), float(-found[3]), correlation, axes, error)
+
+
+def _correlation(first: Array, second: Array) -> float:
+    # Of what was smoothed; a part of it may have another mean and spread.
+    first, second = first - first.mean(), second - second.mean()
+    spread = float(first.std() * second.std())
+    return float(np.mean(first * second)) / spread if spread > 0 else 0.0
 
 
 def _middle(n: int, side: int) -> slice:

@@ -135,8 +135,10 @@ def _of_run(options: ScoreOptions, stored: RunPlan, into: Path) -> DatasetSpec:
             cause=type(error).__name__,
         ) from None
     if isinstance(given, DatasetSpec) or options.catalogue is not None:
-        there, here = dataset_identity(spec), dataset_identity(_named(options))
-        differ = [key for key in here if here[key] != there.get(key)]
+        named = _named(options)
+        there, here = dataset_identity(spec), dataset_identity(named)
+        # Where the file lies is no matter; that its content is the same is checked when it was read.
+        differ = [key for key in here if key != "path" and here[key] != there.get(key)]
         if differ:
             raise OptionError(
                 "{into}: {run} has another definition of {name} ({key} there {there}, now {here})",
@@ -146,6 +148,7 @@ def _of_run(options: ScoreOptions, stored: RunPlan, into: Path) -> DatasetSpec:
                 there=there.get(differ[0]),
                 here=here[differ[0]],
             )
+        return named
     return spec
 
 

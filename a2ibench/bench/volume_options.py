@@ -15,7 +15,7 @@ from a2ibench.bench.options import CATALOGUE, KEY, LEVEL, VOXEL_SIZE, Option
 from a2ibench.bench.specs import find_datasets
 from a2ibench.contracts import DatasetSpec, Volume
 from a2ibench.data.spacing import VoxelSize
-from a2ibench.errors import InputError
+from a2ibench.errors import InputError, OptionError
 from a2ibench.registry.validation import check_name
 
 NAME = "volume"
@@ -30,9 +30,9 @@ def _dataset(
     if ratio is not None:
         return _stack(Path(given), voxel_size, ratio)
     if voxel_size is not None:
-        raise InputError("voxel_size: is about a stack; give the ratio to simulate, too")
+        raise OptionError("{voxel_size}: is about a stack; give {ratio}, too")
     if isinstance(given, Path):
-        raise InputError(f"dataset: {given} is a path; give the ratio to simulate, too, or a dataset's name")
+        raise OptionError("{given} is a path; give {ratio}, too, or the name of a dataset", given=given)
     (spec,) = find_datasets([given], catalogue)
     return spec
 
@@ -40,7 +40,7 @@ def _dataset(
 def _stack(place: Path, voxel_size: VoxelSize | None, ratio: float) -> DatasetSpec:
     spec = input_dataset(local_stack(place), voxel_size, ratio, None, None, None, None)
     if spec is None:
-        raise InputError(f"dataset: got {place}; give the path of a stack")
+        raise InputError(f"got {place}; give the path of a stack")
     return spec
 
 
