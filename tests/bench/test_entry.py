@@ -165,6 +165,8 @@ def test_a_row_is_marked_kept_and_never_run(run: Path, catalogue: Path, tmp_path
     assert (run / "jobs/full--mine--s0/record.json").read_bytes() == before
     baseline = write_baseline(run, "with", tmp_path)
     assert compare(read_outcome(run), read_outcome(baseline)).ok
+    outcome = read_outcome(baseline).jobs["full", "mine", 0]
+    assert (outcome.information["plugin"], outcome.timings) == ("external: IMOD 4.12", {})
     # Nothing else takes its place, and its dataset stays what it is.
     a2ibench.run(remove="full--cubic--s0", out=run, reporters="none")
     assert a2ibench.read_run(run).datasets == ("full", "thin", "wide")

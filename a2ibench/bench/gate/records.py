@@ -125,9 +125,10 @@ def _identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
 def _information(provenance: Mapping[str, Any]) -> dict[str, Any]:
     environment = provenance.get("environment") or {}
     libraries = environment.get("libraries") or {}
+    made = "external: " if provenance.get("external") else ""
     return {
         "a2ibench": provenance.get("a2ibench"),
-        "plugin": f"{provenance.get('distribution')} {provenance.get('version')}",
+        "plugin": f"{made}{provenance.get('distribution')} {provenance.get('version')}",
         "python": environment.get("python"),
         **{name: libraries.get(name) for name in _LIBRARIES},
         "machine": provenance.get("device_name"),
