@@ -62,8 +62,10 @@ def test_a_linear_ramp_comes_back_linear(name: str, ratio: float) -> None:
     slope, offset = np.polyfit(positions[inside], result[inside], 1)
     bound = 1e-3 if name == "cubic" else 1.0
     assert np.abs(result[inside] - (slope * positions[inside] + offset)).max() < bound
-    # So short a training leaves the networks a little steep; fully trained ones are within 0.5 %.
-    assert slope == pytest.approx(128 / (n_in - 1), rel=1e-4 if name == "cubic" else 0.15)
+    # So short a training leaves networks a little off, by 2.5 % at a ratio of 10/3 and, of 12 slices, by 11 % at
+    # one of 8; fully trained ones are within 0.5 %.
+    allowed = 0.05 if ratio < 5 else 0.15
+    assert slope == pytest.approx(128 / (n_in - 1), rel=1e-4 if name == "cubic" else allowed)
 
 
 @pytest.mark.parametrize(("shape", "limit"), [((60, 32, 128), 200_000), ((200, 40, 64), 480_000)])
