@@ -21,7 +21,7 @@ from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.data.writing.partial import Journal, Partial
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
-from a2ibench.files import disk_errors
+from a2ibench.files import disk_errors, plain
 
 __all__ = ["Writer", "check_creatable", "check_ome_version", "create", "suffix_of", "write_whole"]
 
@@ -165,7 +165,7 @@ def write_whole(
     InputError
         As for `create`.
     """
-    told = hashlib.sha256(np.ascontiguousarray(data).data).hexdigest()
+    told, history = hashlib.sha256(np.ascontiguousarray(data).data).hexdigest(), plain(history or {})
     with create(
         path,
         data.shape,
