@@ -22,8 +22,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "a2ibench simulate fibsem.tif thin.tif --ratio 4 --voxel-size 8,8,8",
     ),
     "score": (
-        "a2ibench score restored.tif phantom --name mine",
-        "a2ibench score restored.tif phantom --name mine --into reports/first --software IMOD --seconds 90",
+        "a2ibench score restored.tif phantom",
+        "a2ibench score restored.tif phantom --name imod --into reports/first",
     ),
     "compare": (
         "a2ibench compare reports/new reports/old",

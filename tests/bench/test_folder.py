@@ -61,7 +61,8 @@ def test_another_plan_is_told_which_option_differs(tmp_path: Path, other: Plan, 
     with pytest.raises(InputError) as caught:
         prepare_run_folder(other, tmp_path)
     assert message in str(caught.value)
-    assert "choose another out, or add fresh=True" in str(caught.value)
+    assert "choose another out" in str(caught.value)
+    assert "or add fresh=True to start over" in str(caught.value)
     assert (tmp_path / "run.json").read_bytes() == before
 
 

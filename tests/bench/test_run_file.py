@@ -279,7 +279,7 @@ def test_the_documentation_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "run_files.md").read_text(encoding="utf-8")
     assert all(f"`--{key}`" in page for key in INSTEAD)
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    example = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]
     Path("bench.toml").write_text(example, encoding="utf-8")
     forecast = foretold("bench.toml")
     assert forecast["folder"] == "results/first"

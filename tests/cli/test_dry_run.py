@@ -100,7 +100,8 @@ def test_before_and_after_a_run(cli: Cli, command: list[str | Path], tmp_path: P
     assert why["cubic"] == "finished before: ok"
     assert why["refuses"] == "finished before: skipped, too thin"
     assert why["fails"].startswith("failed before: error, RuntimeError: no luck")
-    assert (second["counts"], second["unknown"]) == ({"run": 0, "retry": 1, "skip": 0, "keep": 3}, 1)
+    counts = {"run": 0, "retry": 1, "skip": 0, "keep": 3, "stay": 0, "remove": 0}
+    assert (second["counts"], second["unknown"]) == (counts, 1)
 
     again = foretold(cli(*command, "--fresh", "--dry-run", "--json"))
     assert everything_in(tmp_path) == settled
