@@ -37,7 +37,7 @@ from a2ibench.hookspecs import hookimpl
 from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
-    from a2ibench.api import reconstruct, reconstruct_file, run, tune
+    from a2ibench.api import reconstruct, reconstruct_file, run, score, simulate, tune
     from a2ibench.bench.record import Record, Score
     from a2ibench.bench.run import Run, read_run
     from a2ibench.bench.tuning import Trial, Tuning
@@ -116,7 +116,9 @@ __all__ = [
     "restore_planes",
     "run",
     "save_checkpoint",
+    "score",
     "setting",
+    "simulate",
     "to_image",
     "to_map",
     "train_network",
@@ -155,6 +157,8 @@ _LAZY = {
     "restore_planes": "a2ibench.protocol.restoration",
     "run": "a2ibench.api",
     "save_checkpoint": "a2ibench.protocol.training",
+    "score": "a2ibench.api",
+    "simulate": "a2ibench.api",
     "to_image": "a2ibench.layers.window_attention",
     "to_map": "a2ibench.layers.window_attention",
     "train_network": "a2ibench.protocol.fitting",

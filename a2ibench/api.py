@@ -13,8 +13,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from a2ibench.bench.options import Option, RunOptions, check_option, options_of
+from a2ibench.bench.options import Option, RunOptions, options_of
 from a2ibench.bench.tuning_options import TuneOptions
+from a2ibench.bench.volume_options import ScoreOptions, SimulateOptions
 from a2ibench.contracts import Budget, Progress, Volume
 from a2ibench.errors import OptionError
 from a2ibench.reconstruction.options import ReconstructOptions
@@ -22,6 +23,7 @@ from a2ibench.reconstruction.options import ReconstructOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from a2ibench.bench.record import Record
     from a2ibench.bench.tuning import Tuning
     from a2ibench.data.bounds import Bounds
     from a2ibench.settings import Value
@@ -78,7 +80,8 @@ def _parameters(table: Any, only: Sequence[str] | Mapping[str, Any]) -> Iterator
 def run(options: RunOptions) -> pd.DataFrame:
     """Run methods on datasets, and write records, tables, timing and figures.
 
-    The same call again continues the same run: finished jobs are kept, failed ones are tried again.
+    The same call again continues the same run: finished jobs are kept, failed ones are tried again. A call
+    with further methods, datasets or seeds and the same `out` adds rows to it.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ def run(options: RunOptions) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each job, failed ones included.
+        One row for each job of the run, failed ones and those of earlier calls included.
 
     Raises
     ------
@@ -103,20 +106,80 @@ def run(options: RunOptions) -> pd.DataFrame:
     RuntimeWarning
         For each report that could not be written.
     """
-    from a2ibench.bench.benchmark import benchmark
+    from a2ibench.bench.benchmark import carry_out
     from a2ibench.bench.plan import plan_run
 
-    results = benchmark(
-        plan_run(options),
-        out=check_option("out", options),
-        fresh=options.fresh,
-        events=options.events,
-    )
+    results = carry_out(options, plan_run(options), events=options.events)
     for problem in results.problems:
         warnings.warn(problem, RuntimeWarning, stacklevel=3)
     if results.interrupted:
         raise KeyboardInterrupt
     return results.run.to_frame()
+
+
+@takes(SimulateOptions)
+def simulate(options: SimulateOptions) -> tuple[Volume, Volume]:
+    """Return exactly what a method is handed of a dataset that simulates its input, and the reference.
+
+    Parameters
+    ----------
+    {options}
+
+    Returns
+    -------
+    volume : Volume, shape (n_in, y, x)
+        The anisotropic volume.
+    reference : Volume, shape (n_out, y, x)
+        What reconstructions are scored against.
+
+    Raises
+    ------
+    InputError
+        If the dataset simulates no input, or an option cannot be used.
+    UnknownNameError
+        If there is no such dataset.
+    """
+    from a2ibench.bench.export import simulated
+
+    handed, reference = simulated(options)
+    return handed.volume, reference
+
+
+@takes(ScoreOptions)
+def score(options: ScoreOptions) -> Record:
+    """Check and score a volume that was reconstructed elsewhere, and enter it as a row of a run.
+
+    It is quantised, clipped and scored as what methods give. Where it lies off the grid of the dataset, is
+    flipped, or is of another volume, it is refused, and the message says by how much and what was likely
+    meant.
+
+    Parameters
+    ----------
+    {options}
+
+    Returns
+    -------
+    Record
+        With the scores, and what was stated and found as ``provenance["external"]``.
+
+    Raises
+    ------
+    InputError
+        If the volume does not fit the dataset, or the run cannot have it.
+    UnknownNameError
+        If there is no such dataset.
+
+    Warns
+    -----
+    RuntimeWarning
+        For each report of the run that could not be written.
+    """
+    from a2ibench.bench.entry import score_volume
+
+    scored = score_volume(options)
+    for problem in scored.problems:
+        warnings.warn(problem, RuntimeWarning, stacklevel=3)
+    return scored.record
 
 
 @takes(TuneOptions)

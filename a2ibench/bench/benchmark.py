@@ -8,15 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from a2ibench.bench.cache_key import is_current, job_key
+from a2ibench.bench.cache_key import NOT_KEPT, is_current, job_key, wants_volume_only
 from a2ibench.bench.executors import load_executor
 from a2ibench.bench.executors.events import Events, Quiet, Task
+from a2ibench.bench.keeping import Keeping
+from a2ibench.bench.options import RunOptions, asks_for_jobs, check_option
 from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.plan import Plan
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run import Run, read_run
-from a2ibench.bench.run_folder import Keeping, check_run_folder, lock_run, prepare_run_folder
-from a2ibench.environment import environment
+from a2ibench.bench.run_folder import (
+    check_not_fresh,
+    check_run_folder,
+    lock_run,
+    prepare_run_folder,
+    remove_rows,
+)
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
 from a2ibench.isolation import is_ctrl_c
@@ -52,7 +59,7 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
     """
     events = events or Quiet()
     with lock_run(run_dir):
-        check_run_folder(plan, run_dir)
+        check_run_folder(plan, run_dir, whole=True)
         tasks = _tasks(plan, run_dir)
         records: dict[str, Record] = {}
         for task in tasks:
@@ -63,6 +70,8 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
                 events.job_cached(task.job, record)
             elif is_damaged(task.folder):
                 _logger.warning("record of %s was edited or is damaged; the job runs again", task.job.name)
+            elif record is not None and wants_volume_only(record, task.job, task.folder):
+                _logger.warning("%s: %s; the job runs again", task.job.name, NOT_KEPT)
         pending = [task for task in tasks if task.job.name not in records]
         try:
             for task, record in load_executor(plan.executor)(pending, events, plan.timeout):
@@ -99,25 +108,33 @@ class Results:
     Parameters
     ----------
     run : Run
-        With a record for each job that has ended, now or earlier.
+        With a record for each job that has ended, now or by an earlier command.
     written : list of Path
         Tables, figures and whatever else reporters wrote.
     problems : list of str
         One line for each report that could not be written.
     interrupted : bool
         Whether the run was stopped with Ctrl-C before its end.
+    asked : sequence of Record or None
+        Those of the jobs that were asked for; None for all of the run.
     """
 
     run: Run
     written: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     interrupted: bool = False
+    asked: Sequence[Record] | None = None
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records of the jobs that were asked for."""
+        return self.run.records if self.asked is None else self.asked
 
     @property
     def failed(self) -> bool:
-        """Whether a job, one of its metrics or a report failed; a skipped job did not."""
+        """Whether a job that was asked for, one of its metrics or a report failed; a skipped job did not."""
         return bool(self.problems) or any(
-            not record.finished or record.metric_errors for record in self.run.records
+            not record.finished or record.metric_errors for record in self.records
         )
 
 
@@ -126,6 +143,7 @@ def benchmark(
     *,
     out: Path | None = None,
     fresh: bool = False,
+    remove: Sequence[str] = (),
     events: Events | None = None,
     begun: Callable[[Path], object] | None = None,
 ) -> Results:
@@ -139,6 +157,8 @@ def benchmark(
         Folder of this run; by default one in reports/ named after the options.
     fresh : bool
         Start over instead of continuing a run.
+    remove : sequence of str
+        Methods or jobs whose rows are moved aside first.
     events : Events, optional
         Told how the run goes.
     begun : callable, optional
@@ -149,11 +169,12 @@ def benchmark(
     InputError
         If the folder cannot be used.
     """
-    folder = prepare_run_folder(plan, out, fresh)
+    folder = prepare_run_folder(plan, out, fresh, remove)
     if begun is not None:
         begun(folder)
     # Plugins may change the working folder, or remove this one.
     place, kept = folder.absolute(), Keeping(events)
+    kept.take(plan, place)
     interrupted, problems = False, []
     try:
         execute(plan, folder, kept)
@@ -170,8 +191,59 @@ def benchmark(
         ours = [name for name in plan.reporters if host().find("reporter", name).distribution == PROJECT]
         written, more = write_reports(folder, ours)
         failed += [line for line in more if line not in failed]
-    run = Run(folder, plan.to_dict(), environment(), tuple(kept.records(plan)))
-    return Results(run, written, problems + failed, interrupted)
+    return Results(kept.run(plan, folder), written, problems + failed, interrupted, kept.records(plan))
+
+
+def carry_out(
+    options: RunOptions,
+    plan: Plan,
+    *,
+    events: Events | None = None,
+    begun: Callable[[Path], object] | None = None,
+) -> Results:
+    """Do what the options of a run ask for: run what they name, or only take rows out.
+
+    Parameters
+    ----------
+    options : RunOptions
+        As given.
+    plan : Plan
+        What `plan_run` makes of them.
+    events, begun
+        As for `benchmark`.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or has no such row.
+    """
+    remove, out = check_option("remove", options), check_option("out", options)
+    if remove and not asks_for_jobs(options):
+        check_not_fresh(options.fresh, remove)
+        return take_out(plan.default_folder() if out is None else out, remove, plan.reporters)
+    return benchmark(plan, out=out, fresh=options.fresh, remove=remove, events=events, begun=begun)
+
+
+def take_out(folder: Path, names: Sequence[str], reporters: Sequence[str]) -> Results:
+    """Move rows of a run aside, and write its reports without them; nothing is run.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    names : sequence of str
+        Methods or jobs.
+    reporters : sequence of str
+        What writes about what is left.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, or no such row.
+    """
+    remove_rows(folder, names)
+    written, problems = write_reports(folder, reporters)
+    return Results(read_run(folder), written, problems, asked=())
 
 
 def write_reports(folder: Path, names: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 
 from a2ibench import __version__
 from a2ibench.bench.code_digest import code_digest, core_digest, target_digest, tree_digest
+from a2ibench.bench.job import Job, dataset_identity
 from a2ibench.bench.outside import identity_outside
+from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.record import Record, files_are_whole
-from a2ibench.bench.specs import Job, dataset_identity
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
 from a2ibench.data.checksums import content_sha256
 from a2ibench.data.generators import DEFAULT_TARGET
@@ -119,14 +121,31 @@ def is_current(record: Record, job: Job, folder: Path) -> bool:
     job : Job
         What would run; need not hold its key.
     folder : Path
-        The job's folder, whose files must be those that the record is of.
+        The job's folder, whose files must be those that the record is of. Its volume must be there only if
+        the job is to keep it.
     """
     if not record.finished or not record.digest:
         return False
     provenance = record.provenance
     if provenance.get("key") != (job.key or job_key(job)):
         return False
-    return _used_the_same(provenance, job) and files_are_whole(record, folder)
+    if not (_used_the_same(provenance, job) and files_are_whole(record, folder)):
+        return False
+    return not (job.keep_volume and _lacks_volume(record, folder))
+
+
+def _lacks_volume(record: Record, folder: Path) -> bool:
+    """Whether a result was not kept as a volume, or the volume is gone; a skipped job has none."""
+    volume = JobFiles(folder).volume
+    return record.ok and not (volume.name in (record.files or {}) and volume.is_dir())
+
+
+NOT_KEPT = "its volume was not kept"
+
+
+def wants_volume_only(record: Record, job: Job, folder: Path) -> bool:
+    """Whether a job's record would be current if its volume, which is asked for, had been kept."""
+    return job.keep_volume and is_current(record, replace(job, keep_volume=False), folder)
 
 
 def ingredients(job: Job) -> dict[str, Any]:

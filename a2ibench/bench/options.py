@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.input import input_dataset, local_stack, with_input
+from a2ibench.bench.option import Option as Option
+from a2ibench.bench.option import check_option as check_option
+from a2ibench.bench.option import options_of as options_of
 from a2ibench.bench.option_checks import budget_of, levels_of, ratio_of, seeds_of, timeout_of
 from a2ibench.bench.specs import (
     ALL,
@@ -18,6 +21,7 @@ from a2ibench.bench.specs import (
     find_datasets,
     method_names,
     metric_names,
+    named_rows,
     one_of,
     reporter_names,
 )
@@ -26,84 +30,17 @@ from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.bounds import Bounds, bounds_of
 from a2ibench.data.catalogue import load_catalogue, voxel_size
 from a2ibench.data.spacing import VoxelSize, voxel_size_of
-from a2ibench.errors import InputError, naming_option
+from a2ibench.errors import InputError
 from a2ibench.external.command import checked_commands, read_commands
 from a2ibench.external.environments import checked_environments, read_environments
 from a2ibench.protocol.checkpointer import interval
 from a2ibench.protocol.profiles import PROFILES, TRAINING_DEGRADATIONS
-from a2ibench.values import Reader, literal, names, number, path, rising, whole
+from a2ibench.values import boolean, literal, names, number, path, rising, whole
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
 
 PRECISIONS = ("auto", "fp32", "bf16")
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option, wherever it is given.
-
-    Parameters
-    ----------
-    help : str
-        What the command line says of it; other options in it are fields, as in `OptionError`.
-    metavar : str
-        What is given on the command line; empty where it is on or off, or where only Python has it.
-    type : type
-        Of the value on the command line: tuple for numbers.
-    doc : str
-        What the documentation of Python says instead of `help`.
-    example : str
-        Of a tuple, for messages.
-    off : str
-        What the command line says of ``--no-NAME``, which gives False; empty where there is none.
-    key : callable or str
-        Reads the value of a run file; or what to do instead, where a run file cannot hold it.
-    check : callable
-        Returns the value to use of what was given, and of the checked values of `needs`.
-    needs : tuple of str
-        Other options that the check depends on.
-    """
-
-    help: str
-    metavar: str = ""
-    type: type = str
-    doc: str = ""
-    example: str = ""
-    off: str = ""
-    key: Reader | str = ""
-    check: Callable[..., Any] = lambda value: value
-    needs: tuple[str, ...] = ()
-
-    @property
-    def in_python_only(self) -> bool:
-        """Whether the command line does not have it."""
-        return not self.metavar and self.type is not bool
-
-    def default(self, value: Any = None, **changes: Any) -> Any:
-        """Return a field of a table with this option, changed where this table differs from others."""
-        return field(default=value, metadata={"option": replace(self, **changes)})
-
-
-def options_of(table: type) -> dict[str, Option]:
-    """Return the options of a table by name, in its order."""
-    return {one.name: one.metadata["option"] for one in fields(table)}
-
-
-def check_option(name: str, options: object) -> Any:
-    """Return the value to use of one option.
-
-    Raises
-    ------
-    UnknownNameError
-        If nothing has a name that it gives.
-    OptionError
-        If it cannot be used.
-    """
-    option = options_of(type(options))[name]
-    others = [check_option(other, options) for other in option.needs]
-    with naming_option(name):
-        return option.check(getattr(options, name), *others)
 
 
 def _profile(name: str | None) -> str:
@@ -359,6 +296,20 @@ class RunOptions:
         key=names,
         check=reporter_names,
     ).default()
+    keep_volumes: bool = Option(
+        "Keep each job's reconstruction, as volume.ome.zarr in its folder.",
+        type=bool,
+        key=boolean,
+    ).default(False)
+    remove: str | Sequence[str] | None = Option(
+        "Move rows aside, into removed/ in the folder of the run: of methods, or single jobs.",
+        "A,B|DATASET--METHOD--sN",
+        doc="Rows to move aside, into ``removed/`` in the folder of the run: names of methods, or of single "
+        "jobs as ``DATASET--METHOD--sN``. Nothing is run unless `methods`, `datasets`, `input` or `variants` "
+        "are given, too.",
+        key="every run of it would remove them; give {remove:NAMES} on the command line",
+        check=named_rows,
+    ).default()
     out: str | Path | None = Option(
         "Folder of this run; by default one in reports/ named after the options.",
         "DIR",
@@ -373,6 +324,12 @@ class RunOptions:
     ).default(False)
     metrics: str | Sequence[str] | None = Option("Names; by default all.", check=metric_names).default()
     events: Events | None = Option("Told how the run goes.").default()
+
+
+def asks_for_jobs(options: RunOptions) -> bool:
+    """Whether anything that is to be run is named; without that, `remove` is all that is done."""
+    named = (options.datasets, options.input, options.variants)
+    return options.methods != ALL or any(value is not None for value in named)
 
 
 COMMAND_ONLY: Mapping[str, Option] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from a2ibench.bench.code_digest import tree_digest
-from a2ibench.bench.specs import Job
+from a2ibench.bench.job import Job
 from a2ibench.external.command import Command
 
 

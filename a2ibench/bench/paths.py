@@ -67,6 +67,11 @@ class JobFiles:
         """The axial plane that figures show."""
         return self.folder / "slices.npz"
 
+    @property
+    def volume(self) -> Path:
+        """The reconstruction, where volumes are kept."""
+        return self.folder / "volume.ome.zarr"
+
 
 @dataclass(frozen=True)
 class RunFiles:
@@ -89,6 +94,11 @@ class RunFiles:
     def jobs(self) -> Path:
         """Folder of the jobs' folders."""
         return self.folder / "jobs"
+
+    @property
+    def removed(self) -> Path:
+        """Folder of the jobs' folders that were taken out of the run."""
+        return self.folder / "removed"
 
     @property
     def timing(self) -> Path:

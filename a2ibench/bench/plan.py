@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.growth import fingerprint
+from a2ibench.bench.job import Job, dataset_identity, dataset_to_dict
 from a2ibench.bench.options import RunOptions, check_option
 from a2ibench.bench.rows import environment_of
-from a2ibench.bench.specs import Job, dataset_identity, dataset_to_dict
 from a2ibench.bench.variants import Variant
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.external.command import Command
@@ -65,6 +64,8 @@ class Plan:
         Seconds between two states of a training that are kept; None where none is.
     reporters : tuple of str
         What writes about the run in the end.
+    keep_volumes : bool
+        Whether jobs keep their reconstructions.
     """
 
     methods: tuple[str, ...]
@@ -85,6 +86,7 @@ class Plan:
     timeout: float | None = None
     checkpoint_every: float | None = None
     reporters: tuple[str, ...] = ()
+    keep_volumes: bool = False
 
     def jobs(self) -> list[Job]:
         """Return the jobs in the order in which they run: dataset by dataset, method by method."""
@@ -105,6 +107,7 @@ class Plan:
                 variant_of=self.variants[method].method if method in self.variants else "",
                 command=self.commands.get(method),
                 environment=self.environments.get(method),
+                keep_volume=self.keep_volumes,
             )
             for dataset in self.datasets
             for method in self.methods
@@ -116,7 +119,7 @@ class Plan:
         return {**own, **self.settings.get(method, {})}
 
     def identity(self) -> dict[str, Any]:
-        """Return what makes two runs the same, by option; order plays no part."""
+        """Return what makes two runs the same, by option; order plays no part. Tables in it are by method."""
         variants = {
             name: {"method": one.method, **one.settings} for name, one in sorted(self.variants.items())
         }
@@ -139,8 +142,7 @@ class Plan:
 
     def fingerprint(self) -> str:
         """Return 64 hexadecimal digits that differ where `identity` differs."""
-        text = json.dumps(self.identity(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint(self.identity())
 
     def default_folder(self) -> Path:
         """Return the folder of this run where none is named: the same for the same options."""
@@ -158,6 +160,7 @@ class Plan:
             "timeout": self.timeout,
             "checkpoint_every": self.checkpoint_every,
             "reporters": list(self.reporters),
+            "keep_volumes": self.keep_volumes,
         }
 
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from a2ibench import __version__
+from a2ibench.bench.job import FOR_PEOPLE, Job, dataset_to_dict
 from a2ibench.bench.outside import provenance_outside
 from a2ibench.bench.record import Failure, Record
-from a2ibench.bench.specs import FOR_PEOPLE, Job, dataset_to_dict
 from a2ibench.contracts import PROTOCOL_VERSION, Context, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
 from a2ibench.data.intensity_range import noise_level
@@ -118,6 +119,22 @@ def describe_dataset(spec: DatasetSpec, stored: Volume, volume: Volume, n_out: i
         "simulated": spec.simulate is not None,
         "definition": _definition(spec),
         "simulation": _simulation(spec),
+    }
+
+
+def describe_voxels(data: NDArray[Any]) -> dict[str, Any]:
+    """Return what tells a reconstruction apart.
+
+    Returns
+    -------
+    dict
+        ``sha256`` of the voxels in C order, little-endian; ``shape``, (z, y, x); and ``dtype``.
+    """
+    plain_order = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
+    return {
+        "sha256": hashlib.sha256(plain_order.data).hexdigest(),
+        "shape": list(data.shape),
+        "dtype": data.dtype.name,
     }
 
 

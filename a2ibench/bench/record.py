@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from a2ibench import values
 from a2ibench.bench.paths import JobFiles, job_name
-from a2ibench.data.checksums import files_below, sha256_of
+from a2ibench.data.checksums import content_sha256, files_below, sha256_of
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line
 from a2ibench.files import plain, write_json
@@ -83,8 +84,8 @@ class Record:
     error : Failure or None
         Why the job failed.
     files : mapping of str to str or None
-        Checksums of the results beside the record, by path; None in one that was not written yet, or by an
-        older release.
+        Checksums of the results beside the record, by path, of a volume as a whole; None in one that was
+        not written yet, or by an older release.
     digest : str or None
         Of everything else, as it was written.
     """
@@ -121,6 +122,12 @@ class Record:
         # Neither is required of a method, but what was learned and not kept could not be loaded again.
         kept = (self.files or {}).keys()
         return self.model.get("params", 0) > 0 or any(name.startswith("checkpoint/") for name in kept)
+
+    @property
+    def external(self) -> Mapping[str, Any] | None:
+        """What was stated about a finished volume that was entered; None where a job made the result."""
+        told = self.provenance.get("external")
+        return told if isinstance(told, Mapping) else None
 
     @property
     def finished(self) -> bool:
@@ -176,9 +183,8 @@ def write_record(folder: Path, record: Record) -> Record:
         The job's folder, which exists.
     record : Record
         Metric values that are NaN or minus infinity are left out; plus infinity, the PSNR of identical
-        volumes, is stored as the text ``"inf"``. Added are ``files``, the checksums of the results that lie
-        beside it (scores.npz, slices.npz and the checkpoint), and ``digest``, that of everything else in the
-        record.
+        volumes, is stored as the text ``"inf"``. Added are ``files``, the checksums of the results beside it
+        (scores.npz, slices.npz, checkpoint and volume), and ``digest``, that of everything else in it.
 
     Returns
     -------
@@ -270,14 +276,19 @@ def belongs(record: Record, folder: Path, name: str) -> bool:
     if record.files is None:
         return True
     try:
-        return bool(sha256_of(folder / name) == record.files.get(name))
+        digest = content_sha256 if (folder / name).is_dir() else sha256_of
+        return bool(digest(folder / name) == record.files.get(name))
     except (OSError, ValueError):
         return False
 
 
 def files_are_whole(record: Record, folder: Path) -> bool:
-    """Whether all files that a record names lie in a job's folder, unchanged."""
-    return record.files is not None and all(belongs(record, folder, name) for name in record.files)
+    """Whether all files that a record names lie in a job's folder, unchanged; its volume may be gone."""
+    if record.files is None:
+        return False
+    volume = JobFiles(folder).volume
+    gone = {volume.name} if not os.path.lexists(volume) else set()
+    return all(belongs(record, folder, name) for name in record.files if name not in gone)
 
 
 def content_digest(content: Mapping[str, Any]) -> str:
@@ -300,7 +311,11 @@ def _files(folder: Path) -> dict[str, str]:
     places = [file for file in (job.scores, job.slices) if file.is_file()]
     if job.checkpoint.is_dir():
         places += sorted(files_below(job.checkpoint))
-    return {place.relative_to(folder).as_posix(): sha256_of(place) for place in places}
+    found = {place.relative_to(folder).as_posix(): sha256_of(place) for place in places}
+    if job.volume.is_dir():
+        # One for all of its chunks, which is looked up where no file of it has another size or time.
+        found[job.volume.name] = content_sha256(job.volume)
+    return found
 
 
 def _undefined(value: float) -> bool:

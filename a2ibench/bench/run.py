@@ -174,7 +174,7 @@ def read_run(folder: str | Path) -> Run:
     if not records and not (content["plan"] or (files.plan.is_file() and files.jobs.is_dir())):
         raise InputError(f"{folder}: holds no run; give the folder that a2ibench run wrote")
     options = content["plan"]
-    return Run(files.folder, options, content["environment"], _ordered(records, options), damaged)
+    return Run(files.folder, options, content["environment"], ordered(records, options), damaged)
 
 
 def _run_json(file: Path, damaged: dict[Path, str]) -> Mapping[str, Mapping[str, Any]]:
@@ -204,7 +204,8 @@ def _names(planned: Sequence[str], found: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*planned, *found)))
 
 
-def _ordered(records: Iterable[Record], options: Mapping[str, Any]) -> tuple[Record, ...]:
+def ordered(records: Iterable[Record], options: Mapping[str, Any]) -> tuple[Record, ...]:
+    """Sort records as the options of their run list datasets, methods and seeds, others last by name."""
     datasets, methods = (_places(names) for names in _planned(options))
 
     def place(record: Record) -> tuple[int, str, int, str, int]:

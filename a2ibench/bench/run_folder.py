@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from a2ibench.bench.executors.events import Events, Quiet
-from a2ibench.bench.paths import RECORD, RUN, RunFiles
-from a2ibench.bench.record import Record, read_record, restore_record
-from a2ibench.bench.specs import Job
-from a2ibench.documents import read_json
-from a2ibench.environment import environment
-from a2ibench.errors import InputError, OptionError, one_line, printable
+from a2ibench.bench.growth import RunPlan, differences
+from a2ibench.bench.paths import RUN, RunFiles
+from a2ibench.bench.record import read_record
+from a2ibench.bench.removal import left_without, move_aside, move_figures, rows_named
+from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import TEMPORARY, write_json
 
 if TYPE_CHECKING:
@@ -28,97 +26,20 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-class Keeping:
-    """Events that keep every record, and pass on what they are told.
-
-    Parameters
-    ----------
-    events : Events, optional
-        Who else is told.
-    """
-
-    def __init__(self, events: Events | None = None) -> None:
-        self._events: Events = events or Quiet()
-        self._records: dict[str, Record] = {}
-
-    def job_started(self, job: Job, index: int, total: int) -> None:
-        """Pass it on."""
-        self._events.job_started(job, index, total)
-
-    def progress(self, job: Job, phase: str, done: float, total: float, values: Mapping[str, float]) -> None:
-        """Pass it on."""
-        self._events.progress(job, phase, done, total, values)
-
-    def job_finished(self, job: Job, record: Record) -> None:
-        """Keep the record, and pass it on."""
-        self._records[job.name] = record
-        self._events.job_finished(job, record)
-
-    def job_cached(self, job: Job, record: Record) -> None:
-        """Keep the record, and pass it on."""
-        self._records[job.name] = record
-        self._events.job_cached(job, record)
-
-    def records(self, plan: Plan) -> list[Record]:
-        """Return the records so far, in the plan's order."""
-        return [self._records[job.name] for job in plan.jobs() if job.name in self._records]
-
-    def restore(self, plan: Plan, run_dir: Path) -> list[str]:
-        """Write again what is gone from a run's folder, or is not as it was written.
-
-        Returns
-        -------
-        list of str
-            One line for each record, and for the run's plan, that had to be written again.
-        """
-        problems: list[str] = []
-        try:
-            run_dir.mkdir(parents=True, exist_ok=True)
-            check_run_folder(plan, run_dir)
-        except InputError:
-            problems += _again(str(run_dir), "its plan", lambda: write_run(plan, run_dir))
-        except OSError as error:
-            return [
-                f"{run_dir}: was damaged while the run went on and cannot be made again: {one_line(error)}"
-            ]
-        for name, record in self._records.items():
-            folder = RunFiles(run_dir).job(name).folder
-            if _stands(folder, record):
-                continue
-
-            def write(folder: Path = folder, record: Record = record) -> None:
-                folder.mkdir(parents=True, exist_ok=True)
-                restore_record(folder, record)
-
-            problems += _again(f"{folder}", f"{RECORD} (other files of the job may be lost)", write)
-        return problems
-
-
-def _stands(folder: Path, record: Record) -> bool:
-    there = read_record(folder)
-    return there is not None and there.digest == record.digest
-
-
-def _again(place: str, what: str, write: Callable[[], None]) -> list[str]:
-    try:
-        write()
-    except OSError as error:
-        return [f"{place}: was damaged while the run went on; cannot write {what} again: {one_line(error)}"]
-    return [f"{place}: was removed or changed while the run went on; wrote {what} again"]
-
-
 _LOCK = ".lock"
 # What a process that was killed while it made the folder leaves is nobody's work.
 _OURS = re.compile(rf"\.lock|{TEMPORARY.pattern}")
 _OPTIONS = {
     "set": "{settings}",
     "metrics": "installed metrics",
-    "datasets": "{datasets} or their definitions",
+    "datasets": "definitions of {datasets}",
 }
 
 
-def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False) -> Path:
-    """Make or take up the folder of a run, and write run.json.
+def prepare_run_folder(
+    plan: Plan, out: Path | None = None, fresh: bool = False, remove: Sequence[str] = ()
+) -> Path:
+    """Make or take up the folder of a run, and write run.json, which from now on has the plan's jobs, too.
 
     Parameters
     ----------
@@ -129,6 +50,8 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
     fresh : bool
         Start over: a run that is there is kept beside it as ``NAME.1``, ``NAME.2`` and so on, as is said in
         the log.
+    remove : sequence of str
+        Methods or jobs whose rows are moved aside first.
 
     Returns
     -------
@@ -142,12 +65,16 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
         options, cannot be moved aside, or another process runs in it.
     """
     run_dir = plan.default_folder() if out is None else Path(out)
-    state_of(plan, run_dir, fresh)
+    state_of(plan, run_dir, fresh, remove)
     _make(run_dir)
     with lock_run(run_dir):
-        state = state_of(plan, run_dir, fresh)
-        if state != "started over":
-            write_run(plan, run_dir)
+        state = state_of(plan, run_dir, fresh, remove)
+        if state == "new":
+            write_run(RunPlan.of(plan), run_dir)
+            return run_dir
+        if state == "continued":
+            stored = _set_aside(stored_plan(run_dir), run_dir, remove)
+            write_run(stored.with_jobs_of(plan), run_dir)
             return run_dir
         place = run_dir.resolve()
         kept = _move_aside(place)
@@ -155,12 +82,56 @@ def prepare_run_folder(plan: Plan, out: Path | None = None, fresh: bool = False)
         # The old lock is held until the new one is, so that nobody comes between.
         with lock_run(run_dir):
             state_of(plan, run_dir)
-            write_run(plan, run_dir)
+            write_run(RunPlan.of(plan), run_dir)
     _logger.warning("%s: starts over; the earlier run is kept as %s", run_dir, kept)
     return run_dir
 
 
-def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
+def check_not_fresh(fresh: bool, remove: Sequence[str]) -> None:
+    """Refuse to start over and to remove rows at once.
+
+    Raises
+    ------
+    OptionError
+        If both are asked for.
+    """
+    if fresh and remove:
+        raise OptionError("{fresh} and {remove}: a run that starts over has no rows to remove; give one")
+
+
+def remove_rows(run_dir: Path, names: Sequence[str]) -> None:
+    """Move the jobs of rows aside, and take them out of run.json.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Folder of a run.
+    names : sequence of str
+        Methods, or jobs.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, or no such row, or another process runs in it.
+    """
+    existing_plan(run_dir, "out")
+    with lock_run(run_dir):
+        write_run(_set_aside(stored_plan(run_dir), run_dir, names), run_dir)
+
+
+def _set_aside(stored: RunPlan, run_dir: Path, names: Sequence[str]) -> RunPlan:
+    if not names:
+        return stored
+    # The folders first: what run.json still has can be removed again after a kill, and nothing is run over.
+    jobs = rows_named(names, run_dir, stored)
+    move_aside(jobs, run_dir)
+    left = left_without(jobs, run_dir, stored)
+    move_figures({*stored.datasets()} - {*left.datasets()}, run_dir)
+    _logger.warning("%s: %s moved into removed/", run_dir, ", ".join(jobs))
+    return left
+
+
+def state_of(plan: Plan, run_dir: Path, fresh: bool = False, remove: Sequence[str] = ()) -> str:
     """Return what a run would make of a folder: ``"new"``, ``"continued"`` or ``"started over"``.
 
     Parameters
@@ -171,16 +142,20 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
         The folder, which need not exist.
     fresh : bool
         Whether the run would start over.
+    remove : sequence of str
+        Methods or jobs whose rows would be moved aside first.
 
     Raises
     ------
     InputError
         If it must not run there: it is no folder, holds something that is no run, or another run.
     """
+    check_not_fresh(fresh, remove)
     try:
         names = sorted(name for name in os.listdir(run_dir) if not _OURS.fullmatch(name))  # noqa: PTH208
     except FileNotFoundError:
-        return _check_absent(run_dir)
+        _check_absent(run_dir)
+        return _new(run_dir, remove)
     except (NotADirectoryError, ValueError):
         raise _no_folder(run_dir) from None
     except OSError as error:
@@ -188,8 +163,8 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
             "{out}: {run} cannot be read ({cause}); choose another folder", run=run_dir, cause=error.strerror
         ) from error
     if not names:
-        return "new"
-    damaged = not _is_run(RunFiles(run_dir).plan)
+        return _new(run_dir, remove)
+    damaged = not _is_run(run_dir)
     if damaged and not (RUN in names and RunFiles(run_dir).jobs.is_dir()):
         found = printable(", ".join(names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         raise OptionError(
@@ -198,7 +173,7 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False) -> str:
             found=found,
         )
     if not fresh:
-        check_run_folder(plan, run_dir)
+        check_run_folder(plan, run_dir, remove)
         return "continued"
     if Path.cwd().resolve().is_relative_to(run_dir.resolve()):
         raise OptionError(
@@ -237,81 +212,148 @@ def lock_run(run_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-def check_run_folder(plan: Plan, run_dir: Path) -> None:
-    """Check that a folder's run.json is that of the plan.
+def stored_plan(run_dir: Path) -> RunPlan:
+    """Return what run.json holds.
 
     Raises
     ------
     InputError
-        If it is missing, damaged, or of a run with other options, which it names.
+        If it is missing or damaged.
     """
-    file = RunFiles(run_dir).plan
     try:
-        stored = read_json(file)
-        fingerprint, identity = stored["fingerprint"], stored["identity"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        return RunPlan.read(run_dir)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise OptionError(
             "{file}: not readable as the plan of a run ({cause}); "
             "add {fresh:True} to start over, which keeps what is there beside it",
-            file=file,
+            file=RunFiles(run_dir).plan,
             cause=type(error).__name__,
         ) from error
-    if fingerprint != plan.fingerprint():
-        raise _other_run(run_dir, identity, plan.identity())
 
 
-def _other_run(run_dir: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> OptionError:
-    different = [option for option in here if there.get(option) != here[option]]
-    values = {f"values_of_{option}": _values(option, there, here) for option in different}
+def existing_plan(run_dir: Path, option: str) -> RunPlan:
+    """Return what run.json holds in the folder that an option names.
+
+    Raises
+    ------
+    OptionError
+        If it holds no run.
+    """
+    try:
+        return stored_plan(run_dir)
+    except InputError as error:
+        raise OptionError(
+            f"{{{option}}}: {{run}} holds no run that can be read; give the folder that a2ibench run wrote",
+            run=run_dir,
+        ) from error
+
+
+def check_run_folder(plan: Plan, run_dir: Path, remove: Sequence[str] = (), *, whole: bool = False) -> None:
+    """Check that a folder's run may have the jobs of a plan, or has them.
+
+    Parameters
+    ----------
+    plan : Plan
+        What would run.
+    run_dir : Path
+        The folder.
+    remove : sequence of str
+        Methods or jobs whose rows would be moved aside first.
+    whole : bool
+        Whether run.json must have all jobs of the plan already.
+
+    Raises
+    ------
+    InputError
+        If its run.json is missing, damaged, or of a run with other options, which it names; or if a row of
+        that name is an external one.
+    """
+    stored = stored_plan(run_dir)
+    names = rows_named(remove, run_dir, stored) if remove else []
+    stored = left_without(names, run_dir, stored)
+    found = differences(stored.identity, RunPlan.of(plan).identity)
+    if found:
+        raise _other_run(run_dir, found)
+    known = stored.places()
+    for job in plan.jobs():
+        if job.name in known or job.name in names:
+            continue
+        if whole:
+            raise OptionError("{run}: was changed meanwhile; give the command again", run=run_dir)
+        record = read_record(RunFiles(run_dir).job(job.name).folder)
+        if record is not None and record.external:
+            raise OptionError(
+                "{run}: {job} is a finished volume that was entered, which nothing replaces; choose another "
+                "name, or take it out with {remove:NAME}",
+                run=run_dir,
+                job=job.name,
+            )
+
+
+def _other_run(run_dir: Path, found: Mapping[str, tuple[Any, Any]]) -> OptionError:
+    values = {f"values_of_{option}": _values(option, *pair) for option, pair in found.items()}
     others = " and ".join(
-        f"other {_OPTIONS.get(option, f'{{{option}}}')} ({{values_of_{option}}})" for option in different
+        f"other {_OPTIONS.get(option, f'{{{option}}}')} ({{values_of_{option}}})" for option in found
     )
+    rows = {name for pair in found.values() for one in pair if isinstance(one, Mapping) for name in one}
+    # Where it is about rows alone, these can be run anew.
+    of_rows = all(isinstance(one, Mapping) for pair in found.values() for one in pair)
+    anew = f", add {{remove:{','.join(sorted(rows))}}} to run these rows anew" if of_rows else ""
     return OptionError(
-        f"{{run}}: holds a run with {others or 'the options of another release'}; "
-        "choose another {out}, or add {fresh:True} to start over, which keeps that run beside it",
+        f"{{run}}: holds a run with {others}; "
+        f"choose another {{out}}{anew}, or add {{fresh:True}} to start over, which keeps that run beside it",
         run=run_dir,
         **values,
     )
 
 
-def _values(option: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    return f"there {_show(option, there.get(option))}, now {_show(option, here[option])}"
+def _values(option: str, there: Any, here: Any) -> str:
+    if option != "datasets":
+        return f"there {_show(there)}, now {_show(here)}"
+    return "; ".join(
+        f"{old['name']}: {name} there {old.get(name)}, now {value}"
+        for old, new in zip(there, here, strict=True)
+        for name, value in new.items()
+        if old.get(name) != value
+    )
 
 
-def _show(option: str, value: Any) -> str:
-    if option == "datasets" and value:
-        return ", ".join(dataset["name"] for dataset in value)
-    if option == "set" and value:
-        return " ".join(f"{m}.{key}={v}" for m, values in value.items() for key, v in values.items())
+def _show(value: Any) -> str:
+    if isinstance(value, Mapping) and value:
+        return " ".join(text for name, one in value.items() for text in _entries(name, one))
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value) if value else "none"
 
 
-def write_run(plan: Plan, run_dir: Path) -> None:
-    """Write run.json, from which a folder is known to be that of a plan."""
-    identity = plan.identity()
-    content = {
-        "fingerprint": plan.fingerprint(),
-        "identity": identity,
-        "plan": plan.to_dict(),
-        "environment": environment(),
-    }
-    write_json(RunFiles(run_dir).plan, content)
+def _entries(name: str, value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{name}.{key}={one}" for key, one in value.items()]
+    return [f"{name}={value}"]
 
 
-def _is_run(file: Path) -> bool:
+def write_run(stored: RunPlan, run_dir: Path) -> None:
+    """Write run.json, from which a folder is known to be that of a run."""
+    write_json(RunFiles(run_dir).plan, stored.to_dict())
+
+
+def _is_run(run_dir: Path) -> bool:
     try:
-        stored = read_json(file)
-        return isinstance(stored["fingerprint"], str) and isinstance(stored["identity"], dict)
-    except (OSError, ValueError, LookupError, TypeError):
+        stored_plan(run_dir)
+    except InputError:
         return False
+    return True
 
 
-def _check_absent(run_dir: Path) -> str:
+def _check_absent(run_dir: Path) -> None:
     # A link that leads nowhere, which is in the way.
     if os.path.lexists(run_dir):
         raise _no_folder(run_dir)
+
+
+def _new(run_dir: Path, remove: Sequence[str]) -> str:
+    if remove:
+        raise OptionError("{remove}: {run} holds no run; give its folder with {out}", run=run_dir)
     return "new"
 
 

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,107 +17,44 @@ from numpy.typing import NDArray
 from a2ibench.bench import device
 from a2ibench.bench.cache_key import dataset_content, used_by
 from a2ibench.bench.calibration import Calibrator
+from a2ibench.bench.handed import open_handed
+from a2ibench.bench.job import Job
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.provenance import (
     configuration_of,
-    describe_dataset,
     describe_error,
+    describe_voxels,
     finished,
     model_of,
     new_record,
     precision_of,
 )
-from a2ibench.bench.record import Record, Score, write_record
-from a2ibench.bench.specs import Job
+from a2ibench.bench.record import Record, write_record
+from a2ibench.bench.scoring import score_within
 from a2ibench.contracts import (
     AxialGrid,
     Context,
     Method,
     Progress,
-    ScoreContext,
-    Simulation,
     Volume,
     silent,
 )
-from a2ibench.errors import InputError, one_line
 from a2ibench.external.command_method import CommandMethod
 from a2ibench.external.foreign_method import ForeignMethod
 from a2ibench.files import plain
-from a2ibench.isolation import is_ctrl_c, no_exit
+from a2ibench.hookspecs import PROJECT
+from a2ibench.isolation import is_ctrl_c
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.checkpointer import FileCheckpointer
 from a2ibench.protocol.intensity import normalise, quantise
 from a2ibench.protocol.profiles import (
     PROFILES,
-    described_degradation,
     seed_everything,
     training_settings,
     training_wishes,
 )
 from a2ibench.protocol.resample import interpolate
 from a2ibench.registry import host
-from a2ibench.registry.validation import measure
-
-
-@dataclass
-class Scores:
-    """What the metrics gave.
-
-    Parameters
-    ----------
-    metrics : dict of Score
-        By metric; absent where it is not defined or failed.
-    errors : dict of str
-        One line by metric that failed.
-    slices : dict of ndarray of float32
-        Values of each slice by ``"metric.plane"``.
-    """
-
-    metrics: dict[str, Score] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    slices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    def save(self, folder: Path) -> None:
-        """Write the values of each slice to scores.npz, if there are any."""
-        if self.slices:
-            np.savez_compressed(JobFiles(folder).scores, **self.slices)  # type: ignore[arg-type]
-
-
-def score(names: tuple[str, ...], context: ScoreContext) -> Scores:
-    """Score a reconstruction by every metric that can.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Registered metrics; those that need a reference are left out where there is none.
-    context : ScoreContext
-        The reconstruction, and all that is known of it.
-    """
-    reference = None if context.reference is None else _locked(context.reference)
-    acquired = replace(context.input, data=_locked(np.asarray(context.input.data)))
-    context = replace(context, prediction=_locked(context.prediction), reference=reference, input=acquired)
-    scores = Scores()
-    for name in names:
-        try:
-            metric = host().build("metric", name)
-            # One that ends the process would cost the whole job.
-            with no_exit():
-                measured = measure(metric, name, context)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
-                raise
-            scores.errors[name] = one_line(error)
-            continue
-        if measured is not None and not math.isnan(measured.value):
-            scores.metrics[name] = Score(measured.value, measured.version)
-            scores.slices |= {f"{name}.{plane}": values for plane, values in measured.slices.items()}
-    return scores
-
-
-def _locked(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def save_slices(
@@ -262,34 +199,15 @@ def _run(
     found["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
     with clock.phase("score"):
         prediction = quantise(output, volume)
-        scores = _score(job.metrics, prediction, reference, volume, job.dataset.simulate)
+        scores = score_within(job.metrics, prediction, reference, volume, job.dataset.simulate)
     found |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
+        provenance["reconstruction"] = describe_voxels(prediction)
         scores.save(folder)
         save_slices(folder, prediction, reference, volume)
+        if job.keep_volume:
+            _keep_volume(prediction, JobFiles(folder).volume, job, provenance)
         _save_checkpoint(method, JobFiles(folder).checkpoint)
-
-
-def _score(
-    metrics: tuple[str, ...],
-    prediction: NDArray[Any],
-    reference: NDArray[Any] | None,
-    volume: Volume,
-    simulation: Simulation | None = None,
-) -> Scores:
-    # The intensity range of 8 bits; else the contrast, beyond which a single voxel would outweigh all others.
-    lo, hi = volume.contrast or volume.intensity
-    if (lo, hi) != tuple(volume.intensity):
-        bounds = np.array([lo, hi]).astype(prediction.dtype)
-        prediction = prediction.clip(*bounds)
-        reference = None if reference is None else reference.clip(*bounds)
-        volume = replace(volume, data=np.asarray(volume.data).clip(*bounds))
-    _, y, x = volume.voxel_size
-    made_by = None if simulation is None else described_degradation(simulation)
-    return score(
-        metrics,
-        ScoreContext(prediction, reference, hi - lo, ((y + x) / 2, y, x), volume, volume.ratio, made_by),
-    )
 
 
 def _set_up(job: Job, folder: Path, found: dict[str, Any], resources: ExitStack) -> Method:
@@ -321,36 +239,9 @@ def _add_peak(method: CommandMethod | ForeignMethod, found: dict[str, Any]) -> N
 
 
 def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
-    from a2ibench.data.fetch import fetch
-    from a2ibench.data.opening import open_dataset
-
-    spec = job.dataset
-    if spec.url is not None:
-        with clock.phase("fetch"):
-            fetch(spec)
-    with clock.phase("load"):
-        stored = open_dataset(spec)
-    volume, reference = stored, None
-    if spec.simulate is not None:
-        # This imports torch, which other jobs need not wait for.
-        from a2ibench.data.intensity_range import find_levels
-        from a2ibench.protocol.simulate import simulate
-
-        with clock.phase("simulate"):
-            volume, kept = simulate(stored, spec.simulate)
-            # Of what the method is handed: nothing that it is told comes from the reference.
-            found = find_levels(volume.data, spec.name, declared=spec.intensity)
-            volume = replace(volume, **found._asdict())
-        reference = kept.data
-    elif volume.ratio == 1:
-        raise InputError(
-            f"{spec.name}: voxel_size {spec.voxel_size} is isotropic, so there is nothing to reconstruct; "
-            "give the dataset a simulate table"
-        )
-    n_out = AxialGrid(volume.shape[0], volume.ratio).n_out
-    provenance["dataset"] = describe_dataset(spec, stored, volume, n_out)
-    # A view would carry what it is a view of, and so perhaps the reference, to the method.
-    return replace(volume, data=np.array(volume.data)), reference
+    handed = open_handed(job.dataset, clock.phase)
+    provenance["dataset"] = handed.described
+    return handed.volume, None if handed.reference is None else handed.reference.data
 
 
 def _sampling(calibration: Calibrator, clock: Clock, progress: Progress) -> Progress:
@@ -394,6 +285,23 @@ def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:
     part = volume.crop(slice(max(2, math.ceil(_SIDE / volume.ratio))), slice(_SIDE), slice(_SIDE))
     with suppress(Exception):
         reconstruct_volume(method, part, replace(ctx, progress=silent, workdir=None))
+
+
+def _keep_volume(prediction: NDArray[Any], place: Path, job: Job, provenance: Mapping[str, Any]) -> None:
+    from a2ibench.data.writing import write_whole
+
+    told = ("plugin", "distribution", "version", "seed", "profile", "budget", "device", "precision")
+    history = {
+        "software": PROJECT,
+        "version": provenance["a2ibench"],
+        "kind": "reconstruction of a benchmark",
+        "method": job.method,
+        **{name: provenance[name] for name in told},
+        "settings": dict(provenance["settings"]) | dict(provenance["configuration"]),
+        "dataset": provenance["dataset"],
+        "protocol_version": provenance["protocol_version"],
+    }
+    write_whole(place, prediction, provenance["dataset"]["voxel_size"], history=history)
 
 
 def _save_checkpoint(method: Method, folder: Path) -> None:

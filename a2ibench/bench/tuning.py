@@ -272,7 +272,7 @@ def run_tuning(plan: TuningPlan, *, fresh: bool = False, watch: Watch | None = N
             results = benchmark(run, out=plan.folder / name, fresh=fresh, events=events)
         if results.interrupted:
             raise KeyboardInterrupt
-        records[name] = results.run.records
+        records[name] = results.records
         problems += results.problems
     baseline, *trained = records.values()
     names = [spec.name for spec in plan.run.datasets]

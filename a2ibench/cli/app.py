@@ -15,6 +15,7 @@ from a2ibench.cli.listing import listing
 from a2ibench.cli.plugin import plugin
 from a2ibench.cli.reconstruct import reconstruct_file
 from a2ibench.cli.run import run
+from a2ibench.cli.volumes import score_finished, simulate_dataset
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -48,6 +49,8 @@ app.command("list", epilog=examples("list"))(listing)
 app.command("fetch", epilog=examples("fetch"))(fetch_datasets)
 app.command("doctor")(doctor)
 app.command("reconstruct", epilog=examples("reconstruct"))(reconstruct_file)
+app.command("simulate", epilog=examples("simulate"))(simulate_dataset)
+app.command("score", epilog=examples("score"))(score_finished)
 app.command("compare", epilog=examples("compare"))(compare_runs)
 app.command("baseline", epilog=examples("baseline"))(make_baseline)
 app.add_typer(plugin, name="plugin")

@@ -14,8 +14,8 @@ from rich.text import Text
 from a2ibench.cli.progress import count, duration, label, outcome, title, values_text
 
 if TYPE_CHECKING:
+    from a2ibench.bench.job import Job
     from a2ibench.bench.record import Record
-    from a2ibench.bench.specs import Job
 
 
 # So that bar, count and time fit beside it on 80 columns.

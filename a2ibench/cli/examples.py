@@ -17,6 +17,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "a2ibench reconstruct slices iso.ome.zarr --voxel-size 40,10,10 --dry-run",
         "a2ibench reconstruct more.tif more-iso.tif --checkpoint iso.tif.checkpoint",
     ),
+    "simulate": (
+        "a2ibench simulate phantom phantom.ome.zarr --reference",
+        "a2ibench simulate fibsem.tif thin.tif --ratio 4 --voxel-size 8,8,8",
+    ),
+    "score": (
+        "a2ibench score restored.tif phantom",
+        "a2ibench score restored.tif phantom --name imod --into reports/first",
+    ),
     "compare": (
         "a2ibench compare reports/new reports/old",
         "a2ibench compare reports/new reports/old --max-drop psnr=0.2",

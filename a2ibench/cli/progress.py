@@ -15,8 +15,8 @@ from a2ibench.errors import one_line, printable
 
 if TYPE_CHECKING:
     from a2ibench.bench.executors.events import Events
+    from a2ibench.bench.job import Job
     from a2ibench.bench.record import Record
-    from a2ibench.bench.specs import Job
     from a2ibench.contracts import Progress
 
 _LABEL = 60

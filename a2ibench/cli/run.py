@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from a2ibench.bench.options import COMMAND_ONLY, RunOptions, check_option
+from a2ibench.bench.options import COMMAND_ONLY, RunOptions, asks_for_jobs, check_option
 from a2ibench.cli.errors import ExitCode, say, say_error, say_progress
 from a2ibench.cli.options import takes
 from a2ibench.cli.progress import duration, shown_events, shown_messages
@@ -19,7 +19,7 @@ from a2ibench.errors import InputError, printable
 
 if TYPE_CHECKING:
     from a2ibench.bench.benchmark import Results
-    from a2ibench.bench.estimate import Forecast, Foreseen
+    from a2ibench.bench.forecast import Forecast, Foreseen
     from a2ibench.bench.plan import Plan
 
 _HEADER = ("dataset", "method", "seed", "action", "time", "why")
@@ -34,7 +34,7 @@ def show_forecast(forecast: Forecast, as_json: bool) -> None:
 
 
 def _lines(forecast: Forecast) -> Iterator[str]:
-    for name, text in _options(forecast.plan):
+    for name, text in _options(forecast.plan) if forecast.jobs else ():
         yield printable(f"{name.ljust(10)} {text}")
     yield printable(f"{'folder'.ljust(10)} {forecast.folder} ({forecast.state})")
     yield ""
@@ -42,10 +42,11 @@ def _lines(forecast: Forecast) -> Iterator[str]:
         (one.job.dataset.name, one.job.method, str(one.job.seed), one.action, _time(one), _why(one))
         for one in forecast.jobs
     ]
+    rows += [(one.dataset, one.method, str(one.seed), one.action, "", one.reason) for one in forecast.others]
     yield from columns(_HEADER, rows, terminal_width()).splitlines()
     yield ""
     counted = ", ".join(f"{number} to {action}" for action, number in forecast.counts.items() if number)
-    yield f"{_jobs(len(forecast.jobs))}: {counted}"
+    yield f"{_jobs(len(rows))}: {counted}"
     yield f"estimated time: {_total(forecast)}"
 
 
@@ -101,12 +102,13 @@ def run(
 ) -> None:
     """Run methods on datasets, and write records, tables, timing and figures.
 
-    The same command again continues the same run: finished jobs are kept, failed ones are tried again.
+    The same command again continues the same run: finished jobs are kept, failed ones are tried again. One
+    with further methods, datasets or seeds and the same --out adds rows to it.
 
     Exit codes: 0 all well, skipped jobs included; 2 bad input; 3 some jobs or reports failed;
     130 interrupted.
     """
-    from a2ibench.bench.benchmark import benchmark
+    from a2ibench.bench.benchmark import carry_out
     from a2ibench.bench.plan import plan_run
 
     dry_run, as_json = (given.pop(name, False) for name in COMMAND_ONLY)
@@ -117,11 +119,11 @@ def run(
         plan, out = plan_run(options), check_option("out", options)
     _mention_plugins()
     if dry_run:
-        _foretell(plan, out, options.fresh, as_json)
+        _foretell(plan, out, options, as_json)
         return
     begun = partial(_say_opening, plan)
     with shown_events() as events:
-        results = benchmark(plan, out=out, fresh=options.fresh, events=events, begun=begun)
+        results = carry_out(options, plan, events=events, begun=begun)
     _show(results)
     if results.interrupted:
         typer.echo("finished jobs are kept; the same command continues", err=True)
@@ -145,10 +147,12 @@ def _with_file(file: Path | None, given: dict[str, Any]) -> RunOptions:
     return combined_options(read_run_file(file), given)
 
 
-def _foretell(plan: Plan, out: Path | None, fresh: bool, as_json: bool) -> None:
-    from a2ibench.bench.estimate import forecast
+def _foretell(plan: Plan, out: Path | None, options: RunOptions, as_json: bool) -> None:
+    from a2ibench.bench.forecast import forecast
 
-    show_forecast(forecast(plan, out, fresh), as_json)
+    remove = check_option("remove", options)
+    runs = asks_for_jobs(options) or not remove
+    show_forecast(forecast(plan, out, options.fresh, remove, runs=runs), as_json)
 
 
 def _mention_plugins() -> None:

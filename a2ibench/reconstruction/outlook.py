@@ -16,7 +16,7 @@ import numpy as np
 
 from a2ibench.bench import device
 from a2ibench.bench.estimate import History
-from a2ibench.bench.specs import Job
+from a2ibench.bench.job import Job
 from a2ibench.contracts import Budget, Context, DatasetSpec, Method, Volume, silent
 from a2ibench.data.prepare import Crop
 from a2ibench.data.writing.layout import ZYX

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from a2ibench.bench.run import CUBIC, METRICS, Group
 from a2ibench.bench.standings import LEAST_SEEDS, Standing, Standings
@@ -127,7 +128,7 @@ class TableContent:
     blocks : tuple of Block
         One for each dataset.
     notes : tuple of str
-        One for each job without a result, and for each metric that failed.
+        One for each job without a result or of a finished volume, and for each metric that failed.
     remark : str
         What tables that show the intervals of cells add to the caption.
     """
@@ -161,7 +162,8 @@ def table_content(group: Group, found: Standings) -> TableContent:
         compared = {row.method: (row, found.get((dataset, row.method), {})) for row in members}
         columns = [_scores(name, list(compared.values())) for name in shown]
         rest = [_rest(row, standing, gains, failures) for row, standing in compared.values()]
-        lines = zip(map(Cell, compared), *columns, rest, strict=True)
+        names = [Cell(row.label) for row, _ in compared.values()]
+        lines = zip(names, *columns, rest, strict=True)
         blocks.append(Block(dataset, tuple((*scores, *others) for *scores, others in lines)))
     marked = any(cell.best for block in blocks for row in block.rows for cell in row)
     compared_all = [one for place in found.values() for one in place.items()]
@@ -252,10 +254,23 @@ def _machine(group: Group) -> list[str]:
     return [f"networks in {' and '.join(sorted(used))}"] if used else []
 
 
+def external_text(stated: Mapping[str, Any]) -> str:
+    """Return what was stated about a finished volume, and whether it lies off the grid."""
+    made = " ".join(str(stated[name]) for name in ("software", "version") if stated.get(name))
+    parts = ["external: a finished volume" + (f" of {made}" if made else "")]
+    if isinstance(seconds := stated.get("seconds"), int | float):
+        parts.append(f"made in {seconds_text(seconds)} s as stated, not measured here")
+    if stated.get("allowed"):
+        parts.append(f"entered although {stated['allowed']}")
+    return "; ".join(parts)
+
+
 def _notes(group: Group) -> tuple[str, ...]:
     notes = []
     for record in group.records:
         job = f"{record.method} on {record.dataset} (seed {record.seed})"
+        if record.external is not None:
+            notes.append(f"{record.method} on {record.dataset}: {external_text(record.external)}")
         if not record.ok:
             notes.append(f"{job}: {record.status}" + (f": {record.message}" if record.message else ""))
         notes += [f"{job}: metric {line}" for line in record.failed_metrics]

@@ -136,7 +136,8 @@ def figure_data(records: Sequence[Record], files_of: Callable[[Record], JobFiles
         image = planes["prediction"]
         sample = samples[method]
         seed = record.seed if len(repeats[method]) > 1 else None
-        panels.append(Panel(method, image, image - base, sample.mean, sample.std, seed))
+        name = f"{method} (external)" if record.external is not None else method
+        panels.append(Panel(name, image, image - base, sample.mean, sample.std, seed))
     low, high = np.percentile(base, [1, 99])
     return FigureData(
         dataset=first_record.dataset,

@@ -64,6 +64,8 @@ class Row:
         Whether each seed is a training.
     gain : float
         Mean PSNR above that of the cubic baseline, dB; NaN where one of them is missing.
+    external : bool
+        Whether it is a finished volume that was entered, and no job made it.
     """
 
     dataset: str
@@ -74,6 +76,12 @@ class Row:
     model: Mapping[str, Sample]
     learned: bool = False
     gain: float = math.nan
+    external: bool = False
+
+    @property
+    def label(self) -> str:
+        """The method's name, as tables show it."""
+        return f"{self.method} (external)" if self.external else self.method
 
     @property
     def status(self) -> str:
@@ -111,6 +119,7 @@ def _row(dataset: str, method: str, records: Sequence[Record], gain: float) -> R
         {name: _sample(name, [record.model for record in fine]) for name in MODEL},
         any(record.learned for record in fine),
         gain,
+        any(record.external is not None for record in records),
     )
 
 

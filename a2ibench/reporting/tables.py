@@ -31,8 +31,11 @@ def summary_columns(parts: Sequence[tuple[Group, Standings]]) -> pd.DataFrame:
     metrics = metric_order({name for part, _ in parts for name in part.versions})
     phases = phase_order({name for part, _ in parts for record in part.records for name in record.timings})
     compared = metric_order(_compared(found for _, found in parts))
+    external = any(record.external is not None for part, _ in parts for record in part.records)
     rows = [
         _jobs(part, row)
+        # Only where there is one, so that other tables stay as they were.
+        | ({"external": row.external} if external else {})
         | _scores(part, row, metrics)
         | _comparisons(row, found.get((row.dataset, row.method), {}), compared)
         | _costs(row, phases)
@@ -164,8 +167,8 @@ def summary_frame(run: Run) -> pd.DataFrame:
         the mean over seeds), ``<metric>_n`` and ``<metric>_version``; for each metric with scores of slices
         the comparisons of `a2ibench.reporting.tables.comparison_columns`; psnr_gain_over_cubic (dB) always;
         voxels_per_second, params, macs_per_voxel; ``<phase>_seconds_mean`` and ``<phase>_seconds_std``;
-        metric_errors, the metrics that failed.
-        Records of different protocol or metric versions stand in different rows.
+        metric_errors, the metrics that failed; where there is a finished volume, external, whether the row is
+        one. Records of different protocol or metric versions stand in different rows.
     """
     return summary_columns(_compared_groups(run))
 

@@ -94,7 +94,7 @@ def _simulation(subject: Registration) -> None:
     "use tuples, numbers, texts and mappings; crop is 3 pairs (start, stop), intensity a pair (low, high)",
 )
 def _fields(subject: Registration) -> None:
-    from a2ibench.bench.specs import dataset_from_dict, dataset_to_dict
+    from a2ibench.bench.job import dataset_from_dict, dataset_to_dict
 
     spec: DatasetSpec = subject.spec
     if not isinstance(spec.bin, int) or spec.bin < 1:

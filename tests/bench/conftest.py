@@ -214,6 +214,16 @@ class Told:
 
 
 @pytest.fixture
+def quick_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out of jobs what takes most of a short one: the speed of the machine, and versions."""
+    from a2ibench.bench import calibration, growth, keeping, provenance
+
+    monkeypatch.setattr(calibration, "_time", lambda *_: 0.01)
+    for module in (growth, keeping, provenance):
+        monkeypatch.setattr(module, "environment", dict)
+
+
+@pytest.fixture
 def probe(install_plugin: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Install the plugin; return the folder where its methods leave traces."""
     folder = tmp_path / "probe"

@@ -10,10 +10,10 @@ import pytest
 
 from a2ibench.bench.executors.events import Task
 from a2ibench.bench.executors.process import claimed_record
+from a2ibench.bench.job import Job
 from a2ibench.bench.paths import RECORD
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import content_digest
-from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.files import plain, write_json
 

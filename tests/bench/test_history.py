@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from a2ibench.bench import estimate
 from a2ibench.bench.estimate import History
-from a2ibench.bench.specs import Job
+from a2ibench.bench.job import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.files import write_json
 

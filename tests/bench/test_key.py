@@ -12,7 +12,7 @@ import pytest
 
 from a2ibench.bench import cache_key, code_digest
 from a2ibench.bench.cache_key import ingredients, job_key, metric_versions
-from a2ibench.bench.specs import Job
+from a2ibench.bench.job import Job
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.registry import host
 

@@ -16,6 +16,7 @@ import a2ibench
 from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.options import RunOptions, check_option, options_of
 from a2ibench.bench.tuning_options import TuneOptions
+from a2ibench.bench.volume_options import ScoreOptions, SimulateOptions
 from a2ibench.errors import OptionError
 from a2ibench.reconstruction.options import ReconstructOptions
 
@@ -29,7 +30,13 @@ def sources() -> list[Path]:
     return [SOURCE / path for path in files if path.parts[0] not in {"cli", "scaffold", *NOT_OURS}]
 
 
-@pytest.mark.parametrize(("function", "table"), [(a2ibench.run, RunOptions), (a2ibench.tune, TuneOptions)])
+TABLES = (RunOptions, TuneOptions, ScoreOptions, SimulateOptions)
+
+
+@pytest.mark.parametrize(
+    ("function", "table"),
+    [*zip((a2ibench.run, a2ibench.tune, a2ibench.score, a2ibench.simulate), TABLES, strict=True)],
+)
 def test_python_takes_the_options_of_a_table(function: Any, table: type) -> None:
     taken = inspect.signature(function).parameters
     assert [*taken] == [*options_of(table)]
@@ -82,7 +89,8 @@ def test_no_message_outside_the_command_line_names_a_flag() -> None:
 
 def test_messages_name_options_that_there_are() -> None:
     gate = {"max_drop", "max_slowdown", "thresholds", "force", "allow_failed", "out"}
-    known = {*options_of(RunOptions), *options_of(ReconstructOptions), *options_of(TuneOptions), *gate}
+    tables = (RunOptions, ReconstructOptions, TuneOptions, ScoreOptions, SimulateOptions)
+    known = gate.union(*map(options_of, tables))
     calls = [
         (path, node)
         for path in sources()

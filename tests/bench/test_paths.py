@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from a2ibench.bench.job import Job
 from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.record import Record
-from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 
 RUN = RunFiles(Path("run"))

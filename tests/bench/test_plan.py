@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from a2ibench.bench import device
+from a2ibench.bench.job import dataset_from_dict, dataset_to_dict
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import Job, Plan, plan_run
-from a2ibench.bench.specs import dataset_from_dict, dataset_to_dict, known_datasets
+from a2ibench.bench.specs import known_datasets
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.errors import CatalogueError, InputError, UnknownNameError
 

@@ -250,7 +250,7 @@ def test_ctrl_c_within_this_process_is_recorded_and_passed_on(
 
 def test_the_folder_must_be_the_plans(plan: Callable[..., Plan], out: Path) -> None:
     prepare_run_folder(plan("nearest"), out)
-    with pytest.raises(ValueError, match="holds a run with other methods"):
+    with pytest.raises(ValueError, match="was changed meanwhile"):
         execute(plan("bare"), out)
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from a2ibench.bench.job import Job
 from a2ibench.bench.provenance import describe_error, failed_record
 from a2ibench.bench.record import Failure, Record
-from a2ibench.bench.specs import Job
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.errors import InputError, PluginError
 from a2ibench.files import plain

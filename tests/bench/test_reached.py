@@ -11,7 +11,7 @@ import pytest
 from a2ibench.bench import code_digest
 from a2ibench.bench.cache_key import code_of, job_key
 from a2ibench.bench.code_digest import reached
-from a2ibench.bench.specs import Job
+from a2ibench.bench.job import Job
 from a2ibench.contracts import Budget, Context, DatasetSpec, Simulation
 from a2ibench.reconstruction.identity import identity
 from a2ibench.reconstruction.options import ReconstructOptions, resolve_method

@@ -100,7 +100,8 @@ def test_before_and_after_a_run(cli: Cli, command: list[str | Path], tmp_path: P
     assert why["cubic"] == "finished before: ok"
     assert why["refuses"] == "finished before: skipped, too thin"
     assert why["fails"].startswith("failed before: error, RuntimeError: no luck")
-    assert (second["counts"], second["unknown"]) == ({"run": 0, "retry": 1, "skip": 0, "keep": 3}, 1)
+    counts = {"run": 0, "retry": 1, "skip": 0, "keep": 3, "stay": 0, "remove": 0}
+    assert (second["counts"], second["unknown"]) == (counts, 1)
 
     again = foretold(cli(*command, "--fresh", "--dry-run", "--json"))
     assert everything_in(tmp_path) == settled
@@ -189,9 +190,9 @@ def test_a_folder_that_cannot_be_used_is_an_error_as_in_a_run(
     out = tmp_path / "run"
     assert cli(*command, "--methods", "cubic", "--out", out).returncode == 0
     for more in ([], ["--dry-run"]):
-        other = cli(*command, "--seeds", "2", "--out", out, *more)
+        other = cli(*command, "--precision", "fp32", "--out", out, *more)
         assert other.returncode == 2
-        assert "holds a run with other --methods" in other.stderr
+        assert "holds a run with other --precision (there auto, now fp32)" in other.stderr
     (tmp_path / "file").write_text("")
     refused = cli(*command, "--dry-run", "--out", tmp_path / "file")
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -100,7 +100,7 @@ def test_from_a_tiff_to_tables_and_figures_and_once_more(cli: Cli, catalogue: Pa
     assert second.stdout == first.stdout
     assert [path.stat().st_mtime_ns for path in sorted(out.glob("jobs/*/*"))] == times
 
-    other = cli(*command, "--seeds", "2")
+    other = cli(*command, "--precision", "fp32")
     assert other.returncode == 2
     assert [path.stat().st_mtime_ns for path in sorted(out.glob("jobs/*/*"))] == times
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from a2ibench.bench.specs import dataset_from_dict, dataset_identity, dataset_to_dict
+from a2ibench.bench.job import dataset_from_dict, dataset_identity, dataset_to_dict
 from a2ibench.contracts import DatasetSpec
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.data.fetch import fetch

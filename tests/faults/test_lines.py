@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from matplotlib import image
 from rich.console import Console
 
+from a2ibench.bench.job import Job
 from a2ibench.bench.record import Record
-from a2ibench.bench.specs import Job
 from a2ibench.cli.bars import BarEvents
 from a2ibench.cli.errors import in_one_line
 from a2ibench.cli.progress import PhaseLines, PlainEvents

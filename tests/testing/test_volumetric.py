@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from a2ibench import Budget, Context, DatasetSpec, Simulation
+from a2ibench.bench.job import Job
 from a2ibench.bench.run_job import run_job
-from a2ibench.bench.specs import Job
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.registry import host
 from a2ibench.testing import checks, judge

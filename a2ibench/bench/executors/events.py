@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from a2ibench.bench.job import Job
 from a2ibench.bench.record import Record
-from a2ibench.bench.specs import Job
 from a2ibench.documents import parse_json
 from a2ibench.errors import printable
 

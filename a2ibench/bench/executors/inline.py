@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from a2ibench.bench.executors.events import Events, Task, checked_report
+from a2ibench.bench.job import Job
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import Record, write_record
 from a2ibench.bench.run_job import run_job
-from a2ibench.bench.specs import Job
 from a2ibench.contracts import Progress
 from a2ibench.files import fresh_folder
 from a2ibench.isolation import no_exit

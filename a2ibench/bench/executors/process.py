@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from a2ibench.bench.executors.events import Events, Report, Task, parse_report
+from a2ibench.bench.job import Job
 from a2ibench.bench.paths import LOG, RECORD, JobFiles
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import DamagedRecordError, Record, load_record, write_record
-from a2ibench.bench.specs import Job
 from a2ibench.errors import InputError, one_line
 from a2ibench.external.failures import killed_by
 from a2ibench.files import fresh_folder, write_json

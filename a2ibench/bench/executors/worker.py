@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from a2ibench.bench.job import Job
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.run_job import run_job
-from a2ibench.bench.specs import Job
 from a2ibench.documents import read_json
 from a2ibench.files import plain
 from a2ibench.isolation import end_with, ignore_interrupts, take_channels

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from a2ibench.bench.gate.outcome import Outcome, Place, RunOutcome, amounts
+from a2ibench.bench.growth import planned_places
 from a2ibench.bench.record import Calibration, Record, Score
 from a2ibench.bench.run import Run, read_run
 from a2ibench.errors import InputError, one_line, printable
@@ -35,9 +36,7 @@ def whole_run(run_dir: Path) -> Run:
 
 def places_of(run: Run) -> list[Place]:
     """Return the places of all jobs that a run was planned to have."""
-    datasets = [dataset["name"] for dataset in run.options.get("datasets", ())]
-    methods, seeds = (run.options.get(name, ()) for name in ("methods", "seeds"))
-    return [(dataset, method, seed) for dataset in datasets for method in methods for seed in seeds]
+    return list(planned_places(run.options).values())
 
 
 _PROVENANCE = ("protocol_version", "profile", "budget", "device", "precision")
@@ -126,9 +125,10 @@ def _identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
 def _information(provenance: Mapping[str, Any]) -> dict[str, Any]:
     environment = provenance.get("environment") or {}
     libraries = environment.get("libraries") or {}
+    made = "external: " if provenance.get("external") else ""
     return {
         "a2ibench": provenance.get("a2ibench"),
-        "plugin": f"{provenance.get('distribution')} {provenance.get('version')}",
+        "plugin": f"{made}{provenance.get('distribution')} {provenance.get('version')}",
         "python": environment.get("python"),
         **{name: libraries.get(name) for name in _LIBRARIES},
         "machine": provenance.get("device_name"),

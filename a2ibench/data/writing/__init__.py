@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import logging
@@ -13,16 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from a2ibench.contracts import decimal_spacing
 from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.data.writing.partial import Journal, Leftover, Partial
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
-from a2ibench.files import disk_errors
+from a2ibench.files import disk_errors, plain
 
-__all__ = ["Writer", "check_creatable", "check_ome_version", "check_resumable", "create"]
+__all__ = [
+    "Writer",
+    "check_creatable",
+    "check_ome_version",
+    "check_resumable",
+    "create",
+    "suffix_of",
+    "write_whole",
+]
 
 _logger = logging.getLogger("a2ibench")
 
@@ -179,6 +188,42 @@ def check_resumable(
             _check_space(leftover.data, path)
 
 
+def write_whole(
+    path: str | Path,
+    data: NDArray[Any],
+    voxel_size: tuple[float, float, float],
+    *,
+    history: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a volume that is in memory.
+
+    Parameters
+    ----------
+    path, voxel_size, history, overwrite
+        As for `create`.
+    data : ndarray, shape (z, y, x)
+        8- or 16-bit integers, or float32.
+
+    Raises
+    ------
+    InputError
+        As for `create`.
+    """
+    told, history = hashlib.sha256(np.ascontiguousarray(data).data).hexdigest(), plain(history or {})
+    with create(
+        path,
+        data.shape,
+        data.dtype,
+        voxel_size,
+        identity={"voxels": told, "history": history},
+        overwrite=overwrite,
+        history=history,
+    ) as writer:
+        writer.write((0, 0, 0), data)
+        writer.finish()
+
+
 def check_ome_version(path: Path, version: str | None) -> None:
     """Accept a version of OME-Zarr for an output that is OME-Zarr, and none for any.
 
@@ -254,10 +299,15 @@ def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> di
     } | {f"identity.{name}": value for name, value in identity.items()}
 
 
+def suffix_of(name: str) -> str:
+    """Return what tells the format at the end of a file's name; nothing where no format is known by it."""
+    return next((name[-len(suffix) :] for suffix in _BY_SUFFIX if name.lower().endswith(suffix)), "")
+
+
 def _format(path: Path, ome_version: str | None) -> Any:
     name = path.name.lower()
-    suffix = next((suffix for suffix in _BY_SUFFIX if name.endswith(suffix)), None)
-    if suffix is None or name in _BY_SUFFIX:
+    suffix = suffix_of(name)
+    if not suffix or name in _BY_SUFFIX:
         raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
     module, target = _OME_VERSIONS[ome_version or "0.5"] if _is_zarr(path) else _BY_SUFFIX[suffix]
     return getattr(importlib.import_module(module), target)

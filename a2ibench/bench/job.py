@@ -1,0 +1,134 @@
+"""A job, and the dataset that it is of, as JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from a2ibench.bench.paths import job_name
+from a2ibench.contracts import Budget, DatasetSpec, Simulation
+from a2ibench.external.command import Command
+from a2ibench.external.environments import Environment
+from a2ibench.files import plain
+from a2ibench.settings import Value
+
+FOR_PEOPLE = ("title", "licence", "citation", "instructions")
+
+
+def dataset_to_dict(spec: DatasetSpec) -> dict[str, Any]:
+    """Return every field of a spec, JSON-able."""
+    fields: dict[str, Any] = plain(asdict(spec))
+    return fields
+
+
+def dataset_from_dict(fields: Mapping[str, Any]) -> DatasetSpec:
+    """Return the spec that `dataset_to_dict` described."""
+    given = dict(fields)
+    path, simulate, crop = given["path"], given["simulate"], given["crop"]
+    return DatasetSpec(
+        **given
+        | {
+            "voxel_size": tuple(given["voxel_size"]),
+            "path": None if path is None else Path(path),
+            "simulate": None if simulate is None else Simulation(**simulate),
+            "crop": None if crop is None else tuple((start, stop) for start, stop in crop),
+            "intensity": None if given["intensity"] is None else tuple(given["intensity"]),
+        }
+    )
+
+
+def dataset_identity(spec: DatasetSpec) -> dict[str, Any]:
+    """Return the fields that decide what is benchmarked: all but the texts for people."""
+    return {name: value for name, value in dataset_to_dict(spec).items() if name not in FOR_PEOPLE}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one dataset with one seed.
+
+    Parameters
+    ----------
+    dataset : DatasetSpec
+        The volume.
+    method : str
+        Name of a registered method, or of a variant of it.
+    seed : int
+        Seed of the method; the simulated input is the same for all seeds.
+    profile, device, precision : str
+        As in the plan.
+    budget : Budget
+        How long a learned method trains.
+    settings : mapping
+        Constructor keywords of the method.
+    training_degradation : str
+        See `training_settings`.
+    metrics : tuple of str
+        What to score.
+    checkpoint_every : float or None
+        Seconds between two states of the training that are kept; None where none is.
+    key : str
+        Cache key, see `job_key`; empty until it is known.
+    variant_of : str
+        The registered method, where `method` is the name of a variant; else empty.
+    command : Command or None
+        What is run in place of a registered method.
+    environment : Environment or None
+        The other Python in which the method runs, and what that told of it.
+    keep_volume : bool
+        Whether the reconstruction is kept beside the record.
+    """
+
+    dataset: DatasetSpec
+    method: str
+    seed: int
+    profile: str
+    budget: Budget
+    device: str = "cpu"
+    precision: str = "auto"
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    training_degradation: str = "matched"
+    metrics: tuple[str, ...] = ()
+    checkpoint_every: float | None = None
+    key: str = ""
+    variant_of: str = ""
+    command: Command | None = None
+    environment: Environment | None = None
+    keep_volume: bool = False
+
+    @property
+    def registered(self) -> str:
+        """Name that the method is registered under."""
+        return self.variant_of or self.method
+
+    @property
+    def name(self) -> str:
+        """Name of the job and of its folder."""
+        return job_name(self.dataset.name, self.method, self.seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field, JSON-able."""
+        fields = {name: plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        outside = {name: _as_dict(getattr(self, name)) for name in ("command", "environment")}
+        return fields | outside | {"dataset": dataset_to_dict(self.dataset), "budget": str(self.budget)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Job:
+        """Return the job that `to_dict` described."""
+        return cls(
+            **dict(fields)
+            | {
+                "dataset": dataset_from_dict(fields["dataset"]),
+                "budget": Budget.parse(fields["budget"]),
+                "metrics": tuple(fields["metrics"]),
+                "command": None if fields["command"] is None else Command(**fields["command"]),
+                "environment": None
+                if fields["environment"] is None
+                else Environment(**fields["environment"]),
+            }
+        )
+
+
+def _as_dict(one: Command | Environment | None) -> dict[str, Any] | None:
+    return None if one is None else plain(asdict(one))
