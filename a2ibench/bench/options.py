@@ -305,8 +305,8 @@ class RunOptions:
         "Move rows aside, into removed/ in the folder of the run: of methods, or single jobs.",
         "A,B|DATASET--METHOD--sN",
         doc="Rows to move aside, into ``removed/`` in the folder of the run: names of methods, or of single "
-        "jobs as ``DATASET--METHOD--sN``. Nothing is run unless `methods`, `datasets`, `input` or `variants` "
-        "are given, too.",
+        "jobs as ``DATASET--METHOD--sN``. Nothing is run unless `methods`, `datasets`, `input`, `variants`, "
+        "`commands` or `environments` are given, too.",
         key="every run of it would remove them; give {remove:NAMES} on the command line",
         check=named_rows,
     ).default()
@@ -328,7 +328,8 @@ class RunOptions:
 
 def asks_for_jobs(options: RunOptions) -> bool:
     """Whether anything that is to be run is named; without that, `remove` is all that is done."""
-    named = (options.datasets, options.input, options.variants)
+    rows = (options.variants, options.commands, options.environments)
+    named = (options.datasets, options.input, *rows)
     return options.methods != ALL or any(value is not None for value in named)
 
 

@@ -21,7 +21,7 @@ from a2ibench.bench.forecast import forecast
 from a2ibench.bench.gate.baseline import write_baseline
 from a2ibench.bench.gate.records import places_of
 from a2ibench.bench.growth import RunPlan
-from a2ibench.bench.options import RunOptions
+from a2ibench.bench.options import RunOptions, asks_for_jobs
 from a2ibench.bench.plan import Plan, plan_run
 from a2ibench.bench.run_folder import check_run_folder, prepare_run_folder
 from a2ibench.errors import InputError
@@ -256,3 +256,12 @@ def test_the_exit_tells_of_the_jobs_that_were_asked_for(run: Run, volumes: Path,
     results = benchmark(plan, out=tmp_path / "run")
     assert not results.failed
     assert [record.status for record in results.run.records] == ["error", "ok"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"methods": "cubic"}, {"datasets": "a"}, {"variants": VARIANTS}, {"commands": {}}, {"environments": []}],
+)
+def test_rows_are_only_removed_where_nothing_is_named(options: dict[str, Any]) -> None:
+    assert asks_for_jobs(RunOptions(remove="sharp", **options))
+    assert not asks_for_jobs(RunOptions(remove="sharp", profile="quick", seeds=2))
