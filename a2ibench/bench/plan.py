@@ -174,11 +174,19 @@ def plan_run(options: RunOptions) -> Plan:
     InputError
         If an option cannot be used.
     """
-    forget()
-    plan = Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
-    environments = {}
+    try:
+        plan = Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
+        return replace(plan, environments=_environments(plan))
+    finally:
+        # What is installed elsewhere may be another thing when the next run is planned.
+        forget()
+
+
+def _environments(plan: Plan) -> dict[str, Environment]:
+    """Return where rows run, by name of the row, with what is told there of their methods."""
+    found: dict[str, Environment] = {}
     for name in plan.methods:
-        found = environment_of(name, plan.variants, plan.environments)
-        if found is not None:
-            environments[name] = found.of(plan.variants[name].method if name in plan.variants else name)
-    return replace(plan, environments=environments)
+        where = environment_of(name, plan.variants, plan.environments)
+        if where is not None:
+            found[name] = where.of(plan.variants[name].method if name in plan.variants else name)
+    return found

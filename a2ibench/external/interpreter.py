@@ -170,11 +170,11 @@ def _report(told: Any, progress: Progress) -> None:
     try:
         phase, done, total, values = told
         # Numbers that are not finite come as texts.
-        numbers = {str(name): value for name, value in values.items() if isinstance(value, (int, float))}
-        name, made, whole = str(phase), float(done), float(total)
+        numbers = {str(name): float(one) for name, one in values.items() if isinstance(one, (int, float))}
+        name, reached, whole = str(phase), float(done), float(total)
     except (TypeError, ValueError, AttributeError):
         return
-    progress(name, made, whole, **numbers)
+    progress(name, reached, whole, **numbers)
 
 
 def _log(line: str) -> None:
