@@ -17,6 +17,7 @@ from a2ibench.bench.volume_options import as_array
 from a2ibench.contracts import Volume, same_spacing
 from a2ibench.data.checksums import content_sha256
 from a2ibench.errors import InputError, OptionError, printable
+from a2ibench.protocol.intensity import normalise, quantise
 from a2ibench.protocol.resample import interpolate
 
 _logger = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ def fitted(finished: Finished, handed: Handed) -> NDArray[Any]:
     _check_shape(finished, handed)
     _check_voxel_size(finished, handed)
     _check_levels(finished, handed.volume)
-    return _stored(finished.data, handed.volume)
+    # The way that a method's result goes, so that the same voxels have the same scores to the last digit.
+    return quantise(normalise(finished.data, handed.volume), handed.volume)
 
 
 def check_alignment(finished: Finished, data: NDArray[Any], handed: Handed, *, allow: bool) -> Alignment:
@@ -189,14 +191,3 @@ def _check_levels(finished: Finished, volume: Volume) -> None:
 def _sample(data: NDArray[Any]) -> NDArray[Any]:
     step = max(1, data.size >> 20)
     return np.ascontiguousarray(data).reshape(-1)[::step]
-
-
-def _stored(data: NDArray[Any], volume: Volume) -> NDArray[Any]:
-    dtype, (lo, hi) = np.dtype(volume.data.dtype), volume.intensity
-    levels = data.astype(np.float64)
-    if dtype.kind != "f":
-        lo, hi = max(lo, np.iinfo(dtype).min), min(hi, np.iinfo(dtype).max)
-        # As those of methods are: exact halves are still halves.
-        levels = np.rint(levels.round(6))
-    stored: NDArray[Any] = np.clip(levels, lo, hi).astype(dtype)
-    return stored

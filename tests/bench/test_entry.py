@@ -20,8 +20,10 @@ from a2ibench.bench.gate.baseline import read_outcome, write_baseline
 from a2ibench.bench.gate.compare import compare
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
+from a2ibench.bench.provenance import describe_voxels
 from a2ibench.bench.run_folder import prepare_run_folder
 from a2ibench.data.writing import write_whole
+from a2ibench.protocol.intensity import quantise
 
 pytestmark = pytest.mark.usefixtures("quick_jobs")
 
@@ -103,6 +105,14 @@ def test_arrays_floats_and_wider_integers_are_the_same_volume(run: Path, catalog
         assert a2ibench.score(other, "full", catalogue=catalogue).metrics == truth
     volume = a2ibench.Volume(data, (5.0, 5.0, 5.0), (0.0, 255.0))
     assert a2ibench.score(volume, "full", catalogue=catalogue).metrics == truth
+
+
+def test_floats_are_rounded_as_those_of_methods(run: Path, catalogue: Path) -> None:
+    handed, _ = a2ibench.simulate("full", catalogue=catalogue)
+    levels = np.clip(kept(run) + np.random.default_rng(0).integers(0, 4, (40, 36, 32)) / 4, 0, 255)
+    result = a2ibench.normalise(levels, handed)
+    record = a2ibench.score(levels, "full", catalogue=catalogue)
+    assert record.provenance["reconstruction"] == describe_voxels(quantise(result, handed))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
-"""A public tool that is no plugin: as the command of the documentation, and as a plugin of another Python."""
+"""A public tool that is no plugin: as a command, as a plugin of another Python, and as a finished volume."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tifffile
 
 import a2ibench
 from a2ibench.bench.record import Record
@@ -51,7 +53,7 @@ class Bspline:
 """
 
 
-def test_it_scores_the_same_as_a_command_and_in_another_python(
+def test_it_scores_the_same_in_all_three_ways(
     record_of: Callable[..., Record],
     environment_with: Callable[..., Path],
     tmp_path: Path,
@@ -74,5 +76,12 @@ def test_it_scores_the_same_as_a_command_and_in_another_python(
     one, other = records["itk"], records["itk-there"]
     assert (one.status, other.status) == ("ok", "ok"), (one.message, other.message)
     assert one.metrics == other.metrics
+    catalogue = shared_data / "datasets.toml"
+    volume, _ = a2ibench.simulate("tiny-epfl", catalogue=catalogue)
+    tifffile.imwrite(tmp_path / "input.tif", volume.data)
+    script = [sys.executable, "resample.py", "input.tif", "output.tif", repr(volume.ratio), "64"]
+    subprocess.run(script, cwd=tmp_path, check=True)
+    finished = a2ibench.score(tmp_path / "output.tif", "tiny-epfl", name="itk-volume", into=tmp_path / "run")
+    assert finished.metrics == one.metrics
     # A spline keeps more than cubic convolution; half a voxel off would lose more than that.
     assert -0.5 < one.metrics["psnr"].value - cubic.metrics["psnr"].value < 1.0
