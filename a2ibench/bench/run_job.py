@@ -30,7 +30,7 @@ from a2ibench.bench.provenance import (
     precision_of,
 )
 from a2ibench.bench.record import Record, write_record
-from a2ibench.bench.scoring import score_within
+from a2ibench.bench.scoring import misalignment, score_within
 from a2ibench.contracts import (
     AxialGrid,
     Context,
@@ -200,6 +200,9 @@ def _run(
     with clock.phase("score"):
         prediction = quantise(output, volume)
         scores = score_within(job.metrics, prediction, reference, volume, job.dataset.simulate)
+        if job.command is not None or job.environment is not None:
+            # What was not written for this grid is most likely to miss it.
+            provenance |= misalignment(prediction, reference, volume)
     found |= {"metrics": scores.metrics, "metric_errors": scores.errors}
     with clock.phase("write"):
         provenance["reconstruction"] = describe_voxels(prediction)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.bench.alignment import find_alignment
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.record import Score
-from a2ibench.contracts import ScoreContext, Simulation, Volume
+from a2ibench.contracts import AxialGrid, ScoreContext, Simulation, Volume
 from a2ibench.errors import one_line
 from a2ibench.isolation import is_ctrl_c, no_exit
 from a2ibench.protocol.profiles import described_degradation
+from a2ibench.protocol.resample import interpolate
 from a2ibench.registry import host
 from a2ibench.registry.validation import measure
 
@@ -114,3 +116,20 @@ def score_within(
         metrics,
         ScoreContext(prediction, reference, hi - lo, ((y + x) / 2, y, x), volume, volume.ratio, made_by),
     )
+
+
+def misalignment(prediction: NDArray[Any], reference: NDArray[Any] | None, volume: Volume) -> dict[str, str]:
+    """Return ``misaligned``, how a reconstruction lies off its grid, in one line; nothing where it does not.
+
+    Parameters
+    ----------
+    prediction, reference : ndarray, shape (z, y, x)
+        As for `score_within`.
+    volume : Volume, shape (n_in, y, x)
+        The input; without a reference the prediction is held against its cubic interpolation.
+    """
+    truth = reference
+    if truth is None:
+        truth = interpolate(volume.data, AxialGrid(volume.shape[0], volume.ratio))
+    problem = find_alignment(prediction, truth).problem(volume.ratio)
+    return {} if problem is None else {"misaligned": problem}

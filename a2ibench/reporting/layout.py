@@ -271,6 +271,8 @@ def _notes(group: Group) -> tuple[str, ...]:
         job = f"{record.method} on {record.dataset} (seed {record.seed})"
         if record.external is not None:
             notes.append(f"{record.method} on {record.dataset}: {external_text(record.external)}")
+        if problem := record.provenance.get("misaligned"):
+            notes.append(f"{job}: off the grid: {problem}")
         if not record.ok:
             notes.append(f"{job}: {record.status}" + (f": {record.message}" if record.message else ""))
         notes += [f"{job}: metric {line}" for line in record.failed_metrics]
