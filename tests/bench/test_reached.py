@@ -33,6 +33,7 @@ STALE = {
     "a2ibench/data/phantom/render.py": EVERY,
     "a2ibench/data/fetch/archives.py": EVERY,
     "a2ibench/degradations/models.py": EVERY,
+    "a2ibench/external/command_method.py": EVERY,
     "a2ibench/isolation/__init__.py": EVERY,
     "a2ibench/metrics/psnr.py": EVERY,
     "a2ibench/protocol/blocks.py": EVERY,
