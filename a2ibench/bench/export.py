@@ -10,7 +10,8 @@ from a2ibench.bench.handed import Handed, open_handed
 from a2ibench.bench.options import check_option
 from a2ibench.bench.volume_options import SimulateOptions
 from a2ibench.contracts import Volume
-from a2ibench.data.writing import check_creatable, suffix_of, write_whole
+from a2ibench.data.writing import check_creatable, suffix_of
+from a2ibench.data.writing.whole import write_whole
 from a2ibench.errors import InputError
 from a2ibench.hookspecs import PROJECT
 

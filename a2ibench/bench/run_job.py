@@ -291,7 +291,7 @@ def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:
 
 
 def _keep_volume(prediction: NDArray[Any], place: Path, job: Job, provenance: Mapping[str, Any]) -> None:
-    from a2ibench.data.writing import write_whole
+    from a2ibench.data.writing.whole import write_whole
 
     told = ("plugin", "distribution", "version", "seed", "profile", "budget", "device", "precision")
     history = {

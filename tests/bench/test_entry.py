@@ -22,7 +22,7 @@ from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.provenance import describe_voxels
 from a2ibench.bench.run_folder import prepare_run_folder
-from a2ibench.data.writing import write_whole
+from a2ibench.data.writing.whole import write_whole
 from a2ibench.protocol.intensity import quantise
 
 pytestmark = pytest.mark.usefixtures("quick_jobs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import logging
@@ -14,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from a2ibench.contracts import decimal_spacing
 from a2ibench.data.writing.layout import ZYX, Layout, Target
 from a2ibench.data.writing.partial import Journal, Leftover, Partial
+from a2ibench.data.writing.room import check_possible, check_room, check_space
 from a2ibench.data.writing.writer import Writer
 from a2ibench.errors import InputError, OptionError, printable
-from a2ibench.files import disk_errors, plain
+from a2ibench.files import disk_errors
 
 __all__ = [
     "Writer",
@@ -30,7 +30,6 @@ __all__ = [
     "check_resumable",
     "create",
     "suffix_of",
-    "write_whole",
 ]
 
 _logger = logging.getLogger("a2ibench")
@@ -141,7 +140,7 @@ def create(
             _clear_unless_same(partial, settings, overwrite=overwrite, explain=explain or _listed)
             journal = _laid_out(partial, target, layout, settings)
             if partial.data.is_file():
-                _check_space(partial.data, path)
+                check_space(partial.data, path)
             return Writer(layout, target, partial, journal, overwrite=overwrite)
         except BaseException:
             if keep and partial.interrupted:
@@ -185,43 +184,7 @@ def check_resumable(
         elif differing and not overwrite:
             raise _other_settings(path, differing, explain or _listed)
         elif not differing and leftover.data.is_file():
-            _check_space(leftover.data, path)
-
-
-def write_whole(
-    path: str | Path,
-    data: NDArray[Any],
-    voxel_size: tuple[float, float, float],
-    *,
-    history: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Write a volume that is in memory.
-
-    Parameters
-    ----------
-    path, voxel_size, history, overwrite
-        As for `create`.
-    data : ndarray, shape (z, y, x)
-        8- or 16-bit integers, or float32.
-
-    Raises
-    ------
-    InputError
-        As for `create`.
-    """
-    told, history = hashlib.sha256(np.ascontiguousarray(data).data).hexdigest(), plain(history or {})
-    with create(
-        path,
-        data.shape,
-        data.dtype,
-        voxel_size,
-        identity={"voxels": told, "history": history},
-        overwrite=overwrite,
-        history=history,
-    ) as writer:
-        writer.write((0, 0, 0), data)
-        writer.finish()
+            check_space(leftover.data, path)
 
 
 def check_ome_version(path: Path, version: str | None) -> None:
@@ -265,7 +228,7 @@ def check_creatable(path: Path, shape: ZYX, dtype: DTypeLike, *, overwrite: bool
     if not _is_zarr(path):
         # MRC has no bytes without sign.
         wide = np.dtype(np.uint16) if path.name.lower().endswith(".mrc") and kind == np.uint8 else kind
-        _check_room(path, math.prod(shape) * wide.itemsize, shutil.disk_usage(path.absolute().parent).free)
+        check_room(path, math.prod(shape) * wide.itemsize, shutil.disk_usage(path.absolute().parent).free)
 
 
 def _checked(path: Path, shape: ZYX, kind: np.dtype[Any]) -> ZYX:
@@ -283,7 +246,7 @@ def _checked(path: Path, shape: ZYX, kind: np.dtype[Any]) -> ZYX:
     nz, ny, nx = (int(n) for n in shape)
     if min(nz, ny, nx) < 1:
         raise InputError(f"{path}: shape is {(nz, ny, nx)}; give at least one voxel along each of (z, y, x)")
-    _check_possible(path, nz * ny * nx * kind.itemsize)
+    check_possible(path, nz * ny * nx * kind.itemsize)
     return nz, ny, nx
 
 
@@ -325,36 +288,6 @@ def _check_free(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: is a folder without Zarr, which is not replaced; choose another name")
 
 
-_GIB = 2**30
-# Of what is all alike a thousandth may be left; no tissue is.
-_COMPRESSED = 1000
-
-
-def _check_possible(output: Path, size: int) -> None:
-    # The header of an input may claim more voxels than there can be.
-    whole = shutil.disk_usage(output.absolute().parent).total
-    if size > _COMPRESSED * whole:
-        raise InputError(
-            f"{output}: its voxels would take {size / _GIB:.3g} GiB, but the disk has {_gib(whole)} GiB in "
-            "all; give a crop, or an input that is not so large"
-        )
-
-
-def _check_space(file: Path, output: Path) -> None:
-    """Accept a file laid out with holes if the disk has room to fill them."""
-    state = file.stat()
-    holes = state.st_size - 512 * getattr(state, "st_blocks", 0)
-    _check_room(output, holes, shutil.disk_usage(file.parent).free)
-
-
-def _check_room(output: Path, needed: int, free: int) -> None:
-    if needed > free:
-        raise InputError(
-            f"{output}: needs {_gib(needed)} GiB more, but the disk has {_gib(free)} GiB free; "
-            "free some space, or write elsewhere"
-        )
-
-
 def _listed(differing: Differing) -> str:
     texts = [f"{name} was {_short(was)}, is {_short(now)}" for name, (was, now) in differing.items()]
     return "; ".join(texts[:3]).replace("{", "{{").replace("}", "}}")
@@ -363,10 +296,6 @@ def _listed(differing: Differing) -> str:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _gib(size: int) -> str:
-    return f"{math.ceil(size / _GIB * 1000) / 1000:.3f}"
 
 
 def _clear_unless_same(
