@@ -12,10 +12,12 @@ from a2ibench.contracts import (
     Budget,
     Checkpointer,
     Context,
+    Curve,
     DatasetSpec,
     Degradation,
     DegradationSpec,
     Degraded,
+    HeldOut,
     Method,
     MethodSpec,
     Metric,
@@ -37,7 +39,7 @@ from a2ibench.hookspecs import hookimpl
 from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
-    from a2ibench.api import reconstruct, reconstruct_file, run, score, simulate, tune
+    from a2ibench.api import recommend, reconstruct, reconstruct_file, run, score, simulate, tune
     from a2ibench.bench.record import Record, Score
     from a2ibench.bench.run import Run, read_run
     from a2ibench.bench.tuning import Trial, Tuning
@@ -45,17 +47,20 @@ if TYPE_CHECKING:
     from a2ibench.data.intensity_range import noise_level
     from a2ibench.data.opening import open_volume
     from a2ibench.degradations.models import AxialDegradation
+    from a2ibench.inspection.finding import Finding
     from a2ibench.layers.window_attention import ShiftedWindowAttention, pad_to_multiple, to_image, to_map
     from a2ibench.protocol.block_sampling import BlockSampler
-    from a2ibench.protocol.fitting import train_network
+    from a2ibench.protocol.fitting import precision_of, train_network
     from a2ibench.protocol.intensity import normalise
     from a2ibench.protocol.profiles import build_degradation
     from a2ibench.protocol.resample import interpolate, interpolation_matrix
-    from a2ibench.protocol.restoration import restore_block, restore_planes, upsample_planes
-    from a2ibench.protocol.sampling import PatchSampler, training_grid
+    from a2ibench.protocol.restoration import restore_block, restore_planes, upsample_block, upsample_planes
+    from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
     from a2ibench.protocol.slice_network import SliceNetwork
     from a2ibench.protocol.stages import Stage, TrainingStep
     from a2ibench.protocol.training import load_checkpoint, save_checkpoint
+    from a2ibench.recommendation.ranking import Ranked
+    from a2ibench.recommendation.recommend import Recommendation
 
 __version__ = "0.1.0"
 
@@ -71,11 +76,14 @@ __all__ = [
     "Checkpointer",
     "Configurable",
     "Context",
+    "Curve",
     "DatasetSpec",
     "Degradation",
     "DegradationSpec",
     "Degraded",
     "DownloadError",
+    "Finding",
+    "HeldOut",
     "InputError",
     "Method",
     "MethodSpec",
@@ -83,6 +91,8 @@ __all__ = [
     "MetricSpec",
     "PatchSampler",
     "PluginError",
+    "Ranked",
+    "Recommendation",
     "Record",
     "ReporterSpec",
     "Run",
@@ -105,11 +115,14 @@ __all__ = [
     "interpolation_matrix",
     "load_catalogue",
     "load_checkpoint",
+    "missing_noise",
     "noise_level",
     "normalise",
     "open_volume",
     "pad_to_multiple",
+    "precision_of",
     "read_run",
+    "recommend",
     "reconstruct",
     "reconstruct_file",
     "restore_block",
@@ -124,6 +137,7 @@ __all__ = [
     "train_network",
     "training_grid",
     "tune",
+    "upsample_block",
     "upsample_planes",
 ]
 
@@ -131,7 +145,10 @@ __all__ = [
 _LAZY = {
     "AxialDegradation": "a2ibench.degradations.models",
     "BlockSampler": "a2ibench.protocol.block_sampling",
+    "Finding": "a2ibench.inspection.finding",
     "PatchSampler": "a2ibench.protocol.sampling",
+    "Ranked": "a2ibench.recommendation.ranking",
+    "Recommendation": "a2ibench.recommendation.recommend",
     "Record": "a2ibench.bench.record",
     "Run": "a2ibench.bench.run",
     "Score": "a2ibench.bench.record",
@@ -146,11 +163,14 @@ _LAZY = {
     "interpolation_matrix": "a2ibench.protocol.resample",
     "load_catalogue": "a2ibench.data.catalogue",
     "load_checkpoint": "a2ibench.protocol.training",
+    "missing_noise": "a2ibench.protocol.sampling",
     "noise_level": "a2ibench.data.intensity_range",
     "normalise": "a2ibench.protocol.intensity",
     "open_volume": "a2ibench.data.opening",
     "pad_to_multiple": "a2ibench.layers.window_attention",
+    "precision_of": "a2ibench.protocol.fitting",
     "read_run": "a2ibench.bench.run",
+    "recommend": "a2ibench.api",
     "reconstruct": "a2ibench.api",
     "reconstruct_file": "a2ibench.api",
     "restore_block": "a2ibench.protocol.restoration",
@@ -164,6 +184,7 @@ _LAZY = {
     "train_network": "a2ibench.protocol.fitting",
     "training_grid": "a2ibench.protocol.sampling",
     "tune": "a2ibench.api",
+    "upsample_block": "a2ibench.protocol.restoration",
     "upsample_planes": "a2ibench.protocol.restoration",
 }
 

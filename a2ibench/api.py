@@ -18,6 +18,7 @@ from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.bench.volume_options import ScoreOptions, SimulateOptions
 from a2ibench.contracts import Budget, Progress, Volume
 from a2ibench.errors import OptionError
+from a2ibench.recommendation.options import RecommendOptions
 from a2ibench.reconstruction.options import ReconstructOptions
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from a2ibench.bench.record import Record
     from a2ibench.bench.tuning import Tuning
     from a2ibench.data.bounds import Bounds
+    from a2ibench.recommendation.recommend import Recommendation
     from a2ibench.settings import Value
 
 Given = ParamSpec("Given")
@@ -182,6 +184,36 @@ def score(options: ScoreOptions) -> Record:
     return scored.record
 
 
+@takes(RecommendOptions)
+def recommend(options: RecommendOptions) -> Recommendation:
+    """Check a stack, try the methods on a sample of it, and say which to use.
+
+    The trial is an ordinary run, scored by `in_plane_psnr`: held-out slices are degraded as the axial
+    direction is, restored, and compared with themselves. The same call again goes on where it was stopped.
+
+    Parameters
+    ----------
+    {options}
+
+    Returns
+    -------
+    Recommendation
+        What the checks found, how the methods rank, which to use, what to expect, and the command.
+
+    Raises
+    ------
+    InputError
+        If the stack cannot be read, is isotropic, or an option cannot be used.
+    UnknownNameError
+        If nothing has a given name.
+    KeyboardInterrupt
+        After Ctrl-C; finished trials are kept.
+    """
+    from a2ibench.recommendation.recommend import recommend_method
+
+    return recommend_method(options)
+
+
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> Tuning:
     """Find the best value of a setting of a method, by default its learning rate, on development volumes.
@@ -251,7 +283,7 @@ def reconstruct(
     PluginError
         If the method does not keep its contract.
     """
-    from a2ibench.reconstruction.reconstruct import reconstruct_in_memory
+    from a2ibench.reconstruction.in_memory import reconstruct_in_memory
 
     options = ReconstructOptions(
         method,
@@ -282,6 +314,7 @@ def reconstruct_file(
     target_spacing: str | float | None = None,
     intensity: tuple[float, float] | None = None,
     planes: str | None = None,
+    start: str | None = None,
     fill_missing: bool = False,
     profile: str | None = None,
     device: str = "auto",
@@ -293,8 +326,15 @@ def reconstruct_file(
     save_checkpoint: str | Path | bool | None = True,
     checkpoint_every: str | float = "60s",
     match_slices: bool = False,
+    uncertainty: str | Path | None = None,
     ome_version: str | None = None,
     overwrite: bool = False,
+    prepare: bool = False,
+    part: str | None = None,
+    finish: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    cluster: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Reconstruct a stack of any size from one file to another, block by block.
@@ -303,6 +343,10 @@ def reconstruct_file(
     training, with the first block that is not written yet, or with what is missing beside a complete output.
     A figure of three planes is left beside the output, as NAME.png, how it came about in NAME.json, and what
     was trained in NAME.checkpoint.
+
+    Many processes do it together, on one machine or on many, as the workers of a Dask cluster (`scheduler`,
+    `workers` or `cluster`), or by calls that differ in one option: one with `prepare`, then one for each
+    `part`, then one with `finish`. The output is the same, byte by byte.
 
     Parameters
     ----------
@@ -327,7 +371,7 @@ def reconstruct_file(
     PluginError
         If the method does not keep its contract.
     """
-    from a2ibench.reconstruction.reconstruct import reconstruct_between
+    from a2ibench.reconstruction.ways import reconstruct_somehow
 
     options = ReconstructOptions(
         method,
@@ -339,6 +383,7 @@ def reconstruct_file(
         level=level,
         intensity=intensity,
         planes=planes,
+        start=start,
         profile=profile,
         device=device,
         precision=precision,
@@ -349,9 +394,17 @@ def reconstruct_file(
         save_checkpoint=save_checkpoint,
         checkpoint_every=checkpoint_every,
         match_slices=match_slices,
+        uncertainty=uncertainty,
         ome_version=ome_version,
         fill_missing=fill_missing,
         overwrite=overwrite,
+        prepare=prepare,
+        part=part,
+        finish=finish,
+        scheduler=scheduler,
+        workers=workers,
+        cluster=cluster,
         progress=progress,
     )
-    return reconstruct_between(source, Path(target), options).output
+    reconstruct_somehow(source, Path(target), options)
+    return Path(target).absolute()

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+# Every job asks, and each answer is the parsing of a file that may hold a whole README.
+@cache
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

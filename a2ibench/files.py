@@ -8,8 +8,9 @@ import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -120,6 +121,22 @@ def flush_tree(folder: Path) -> None:
     """Wait until the names within a folder and all its folders are on the disk."""
     for inner, _, _ in os.walk(folder):
         flush(Path(inner))
+
+
+_AGAIN = 0.2
+
+
+def await_shown(files: Iterable[Path], seconds: float) -> None:
+    """Wait until files show that other machines have written, at most so many seconds in all."""
+    deadline = time.monotonic() + seconds
+    for file in files:
+        while not file.exists():
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(_AGAIN)
+            # Network file systems ask their server anew when a folder is opened.
+            with suppress(OSError):
+                next(file.parent.iterdir(), None)
 
 
 def fresh_folder(folder: Path, keep: Collection[str] = ()) -> None:

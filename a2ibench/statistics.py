@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def independent_half_width(values: NDArray[Any]) -> Floats:
     """
     rows = np.asarray(values, np.float64)
     n = rows.shape[-1]
-    return np.asarray(stdtrit(n - 1, QUANTILE) * rows.std(axis=-1, ddof=1) / math.sqrt(n))
+    return np.asarray(_student(n - 1) * rows.std(axis=-1, ddof=1) / math.sqrt(n))
 
 
 def _centred(values: NDArray[Any]) -> Floats:
@@ -209,4 +208,11 @@ def _half_width(groups: Sequence[Sequence[float]]) -> float:
         return 0.0
     # Welch and Satterthwaite; with one group these are its own degrees of freedom.
     freedom = total**2 / sum(v**2 / (group.size - 1) for v, group in zip(variances, repeated, strict=True))
-    return float(stdtrit(freedom, QUANTILE)) * math.sqrt(total)
+    return _student(float(freedom)) * math.sqrt(total)
+
+
+def _student(freedom: float) -> float:
+    # Tables of runs with one seed ask for no such quantile, and the import takes longer than they do.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, QUANTILE))

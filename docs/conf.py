@@ -18,6 +18,7 @@ extensions = [
     "math_font",
     "mathml",
     "myst_parser",
+    "published_results",
     "reference_commands",
     "reference_objects",
     "reference_settings",

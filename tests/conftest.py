@@ -9,8 +9,9 @@ import signal
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import Distribution
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,12 +34,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="Run the tests marked slow, too.")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file in vain where only tests with a mark are asked for, such as ``-m alone``."""
+    mark, _, rest = config.getoption("markexpr").partition(" ")
+    if mark not in ("alone", "slow") or " or " in rest or collection_path.suffix != ".py":
+        return None
+    return None if f"mark.{mark}" in collection_path.read_text(encoding="utf-8") else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the tests marked slow out, unless they are asked for."""
     if not config.getoption("--slow"):
         slow = [item for item in items if "slow" in item.keywords]
         items[:] = [item for item in items if "slow" not in item.keywords]
         config.hook.pytest_deselected(items=slow)
+
+
+@pytest.fixture(scope="session")
+def source_state() -> Callable[[], object]:
+    """Return what tells the state of the checkout, and asks git once."""
+    from a2ibench import environment
+
+    return cache(environment._source_state)
+
+
+@pytest.fixture(autouse=True)
+def light_jobs(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, source_state: Callable[[], object]
+) -> None:
+    """Spare the jobs of this process most of what a short one takes: rounds of calibration, and git."""
+    if request.node.get_closest_marker("alone") is None:
+        monkeypatch.setattr("a2ibench.bench.calibration._WARM_UP", 0)
+        monkeypatch.setattr("a2ibench.bench.calibration._AT_ONCE", 1)
+        monkeypatch.setattr("a2ibench.environment._source_state", source_state)
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +132,20 @@ def write_distribution() -> Callable[..., Distribution]:
         return distribution
 
     return write
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plugins be imported in this process at once, as in a job's; trying them apart takes seconds."""
+    from a2ibench import registry
+
+    class Together(registry.PluginHost):
+        def __init__(
+            self, entry_points: Iterable[EntryPoint], *, apart: bool = False, **options: Any
+        ) -> None:
+            super().__init__(entry_points, **options)
+
+    monkeypatch.setattr(registry, "PluginHost", Together)
 
 
 @pytest.fixture

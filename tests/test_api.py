@@ -55,7 +55,7 @@ OPTIONS: dict[str, Any] = {"profile": "smoke", "device": "cpu", "budget": "7step
 
 
 @pytest.fixture
-def probe(install_plugin: Install) -> str:
+def probe(together: None, install_plugin: Install) -> str:
     """Install a method that returns one grey level."""
     install_plugin("prober", PLUGIN, files={"method.py": METHOD})
     return "probe"

@@ -81,7 +81,7 @@ def written_out(spec: DatasetSpec, folder: Path) -> dict[str, object]:
 
 def as_read(name: str, table: dict[str, object]) -> dict[str, object]:
     """State what a valid table means: defaults, and texts for people on one line."""
-    read = {"title": name, "bin": 1, "fill_missing": False} | table
+    read = {"title": name, "bin": 1, "fill_missing": False, "labels": False} | table
     for field in ("title", "licence", "citation", "instructions"):
         if field in read:
             read[field] = " ".join(str(read[field]).split())

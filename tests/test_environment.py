@@ -18,6 +18,11 @@ from a2ibench.environment import cpu_model, environment, git_state, library_vers
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
+@pytest.fixture(autouse=True)
+def light_jobs() -> None:
+    """Git is asked each time here."""
+
+
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder, as a user of no fixed settings."""
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]

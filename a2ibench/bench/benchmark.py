@@ -74,7 +74,8 @@ def execute(plan: Plan, run_dir: Path, events: Events | None = None) -> list[Rec
                 _logger.warning("%s: %s; the job runs again", task.job.name, NOT_KEPT)
         pending = [task for task in tasks if task.job.name not in records]
         try:
-            for task, record in load_executor(plan.executor)(pending, events, plan.timeout):
+            executor = load_executor(plan.executor, plan.cluster)
+            for task, record in executor(pending, events, plan.timeout, plan.retries):
                 records[task.job.name] = record
                 _forget_training(task, record)
                 events.job_finished(task.job, record)

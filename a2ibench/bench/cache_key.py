@@ -14,9 +14,12 @@ from typing import Any
 from a2ibench import __version__
 from a2ibench.bench.code_digest import code_digest, core_digest, target_digest, tree_digest
 from a2ibench.bench.job import Job, dataset_identity
+from a2ibench.bench.metric_settings import METRIC_SETTINGS, contents
 from a2ibench.bench.outside import identity_outside
 from a2ibench.bench.paths import JobFiles
-from a2ibench.bench.record import Record, files_are_whole
+from a2ibench.bench.record import Record
+from a2ibench.bench.result_files import files_are_whole
+from a2ibench.bench.scoring import want_labels
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
 from a2ibench.data.checksums import content_sha256
 from a2ibench.data.generators import DEFAULT_TARGET
@@ -159,18 +162,29 @@ def ingredients(job: Job) -> dict[str, Any]:
     # What writes volumes counts where a command reads them.
     core = core_digest("a2ibench.bench.run_job", writers=job.command is not None)
     code = code_of(job.registered, core) if outside is None else core_of(core) | outside
-    return code | {
-        "settings": dict(job.settings),
-        "files": named_files(job.settings),
-        "dataset": _dataset(job.dataset),
-        "metrics": metric_versions(job.metrics),
-        "seed": job.seed,
-        "profile": job.profile,
-        "budget": str(job.budget),
-        "training_degradation": job.training_degradation,
-        "device": job.device,
-        "precision": job.precision,
-    }
+    # Only where they count, so that the keys of other jobs stay what they were.
+    evaluated = {"evaluate": sorted(job.evaluate)} if job.evaluate else {}
+    wanted = job.dataset.labels and want_labels(job.metrics, job.metric_settings)
+    labels = {"labels": _labels(job.dataset)} if wanted else {}
+    of_metrics = {METRIC_SETTINGS: contents(job.metric_settings)} if job.metric_settings else {}
+    return (
+        code
+        | evaluated
+        | labels
+        | of_metrics
+        | {
+            "settings": dict(job.settings),
+            "files": named_files(job.settings),
+            "dataset": _dataset(job.dataset),
+            "metrics": metric_versions(job.metrics),
+            "seed": job.seed,
+            "profile": job.profile,
+            "budget": str(job.budget),
+            "training_degradation": job.training_degradation,
+            "device": job.device,
+            "precision": job.precision,
+        }
+    )
 
 
 def code_of(method: str, core: str) -> dict[str, Any]:
@@ -242,6 +256,12 @@ def _registered(kind: str, name: str) -> Mapping[str, Any]:
         "distribution": entry.distribution,
         "version": entry.version,
     }
+
+
+def _labels(spec: DatasetSpec) -> Mapping[str, Any]:
+    # Those that a generator makes, or that lie in the volume's own file, are told by the dataset.
+    content = None if isinstance(spec.labels, bool) else dataset_content(replace(spec, path=spec.labels))
+    return {"content": content, "key": spec.labels_key}
 
 
 def _dataset(spec: DatasetSpec) -> Mapping[str, Any]:

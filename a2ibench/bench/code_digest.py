@@ -20,7 +20,7 @@ from a2ibench.data.checksums import sha256_of
 from a2ibench.hookspecs import PROJECT
 from a2ibench.registry import Registered
 
-_SHOWING: Final = r"a2ibench\.(cli|reporting|scaffold|testing|bench\.gate)(\..*)?"
+_SHOWING: Final = r"a2ibench\.(cli|reporting|scaffold|testing|bench\.gate|bench\.kept_planes)(\..*)?"
 """Modules that show results, or serve those who write plugins, and make no result."""
 
 _WRITING: Final = r"a2ibench\.data\.(writing|formats\.\w+_writer)(\..*)?"

@@ -11,15 +11,17 @@ from a2ibench import __version__
 from a2ibench.bench.finished import check_alignment, fitted, read_finished
 from a2ibench.bench.growth import RunPlan
 from a2ibench.bench.handed import open_handed
-from a2ibench.bench.job import dataset_from_dict, dataset_identity
+from a2ibench.bench.job import REPORT_PLANES, dataset_from_dict, dataset_identity
+from a2ibench.bench.kept_planes import save_planes
+from a2ibench.bench.metric_settings import METRIC_SETTINGS, MetricSettings, as_lines, contents
 from a2ibench.bench.options import check_option
 from a2ibench.bench.paths import RunFiles, job_name
 from a2ibench.bench.provenance import describe_voxels, finished
-from a2ibench.bench.record import Record, write_record
+from a2ibench.bench.record import Record, whole_number, write_record
 from a2ibench.bench.run import Run, read_run
 from a2ibench.bench.run_folder import existing_plan, lock_run, stored_plan
 from a2ibench.bench.run_job import save_slices
-from a2ibench.bench.scoring import Scores, score_within
+from a2ibench.bench.scoring import Scores, axial_powers, score_within, want_labels
 from a2ibench.bench.specs import find_datasets, metric_names, reporter_names
 from a2ibench.bench.volume_options import NAME, ScoreOptions
 from a2ibench.contracts import PROTOCOL_VERSION, DatasetSpec
@@ -65,20 +67,21 @@ def score_volume(options: ScoreOptions) -> Scored:
     name = check_option("name", options)
     if into is None:
         spec = _named(options)
-        record, _ = _scored(options, spec, name or NAME, metric_names())
+        record, _ = _scored(options, spec, name or NAME, metric_names(), {})
         return Scored(record, Run(Path(), records=(record,)), [], [])
     if name is None:
         raise OptionError("{name}: none is given; say what the row is called in the run")
     stored = existing_plan(into, "into")
     spec = _of_run(options, stored, into)
     _check_free(name, spec.name, stored, into)
-    record, parts = _scored(options, spec, name, tuple(stored.plan.get("metrics", ())))
+    metrics = tuple(stored.plan.get("metrics", ()))
+    record, parts = _scored(options, spec, name, metrics, _metric_settings(stored, into))
     with lock_run(into):
         _check_free(name, spec.name, stored_plan(into), into)
         _check_same_dataset(record, into)
         folder = RunFiles(into).job(record.name).folder
         fresh_folder(folder)
-        parts.write(folder)
+        parts.write(folder, _kept_planes(stored))
         record = write_record(folder, record)
     from a2ibench.bench.benchmark import write_reports
 
@@ -94,9 +97,16 @@ class _Parts:
     scores: Scores
     planes: tuple[Any, ...]
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, planes: int) -> None:
         self.scores.save(folder)
         save_slices(folder, *self.planes)
+        save_planes(folder, planes, *self.planes)
+
+
+def _kept_planes(stored: RunPlan) -> int:
+    # Runs of older releases do not tell.
+    found = whole_number(stored.plan.get("report_planes", REPORT_PLANES))
+    return REPORT_PLANES if found is None else found
 
 
 def _named(options: ScoreOptions) -> DatasetSpec:
@@ -148,6 +158,28 @@ def _of_run(options: ScoreOptions, stored: RunPlan, into: Path) -> DatasetSpec:
     return spec
 
 
+def _metric_settings(stored: RunPlan, into: Path) -> MetricSettings:
+    """Return the settings of a run's metrics, once it is known that files in them are what they were.
+
+    Raises
+    ------
+    OptionError
+        If they are not.
+    """
+    settings: MetricSettings = stored.plan.get(METRIC_SETTINGS, {})
+    here, there = as_lines(contents(settings)), stored.identity.get(METRIC_SETTINGS, [])
+    if here != there:
+        raise OptionError(
+            "{into}: {run} scored by a file that is gone or another one now ({settings}; there {there}, now "
+            "{here}); put it back, or run it again",
+            run=into,
+            settings=" ".join(as_lines(settings)),
+            there=" ".join(there),
+            here=" ".join(here),
+        )
+    return settings
+
+
 def _check_free(name: str, dataset: str, stored: RunPlan, into: Path) -> None:
     if name in host().methods:
         raise OptionError("{name}: {given} is a registered method; choose another name", given=name)
@@ -184,14 +216,21 @@ def _check_same_dataset(record: Record, into: Path) -> None:
 
 
 def _scored(
-    options: ScoreOptions, spec: DatasetSpec, name: str, metrics: tuple[str, ...]
+    options: ScoreOptions,
+    spec: DatasetSpec,
+    name: str,
+    metrics: tuple[str, ...],
+    settings: MetricSettings,
 ) -> tuple[Record, _Parts]:
     seconds = check_option("seconds", options)
-    handed, given = open_handed(spec), read_finished(options.volume, options.key, options.level)
+    handed = open_handed(spec, labels=want_labels(metrics, settings))
+    given = read_finished(options.volume, options.key, options.level)
     data = fitted(given, handed)
     alignment = check_alignment(given, data, handed, allow=options.allow_shift)
     reference = None if handed.reference is None else handed.reference.data
-    scores = score_within(metrics, data, reference, handed.volume, spec.simulate)
+    scores = score_within(
+        metrics, data, reference, handed.volume, spec.simulate, settings, labels=handed.labels
+    )
     stated = {
         "software": options.software,
         "version": options.software_version,
@@ -208,9 +247,11 @@ def _scored(
         "distribution": options.software,
         "version": options.software_version,
         "settings": {},
+        **({METRIC_SETTINGS: dict(settings)} if settings else {}),
         "configuration": {},
         "dataset": handed.described,
         "reconstruction": describe_voxels(data),
+        **axial_powers(data, reference, handed.volume),
         "a2ibench": __version__,
         "protocol_version": PROTOCOL_VERSION,
     }

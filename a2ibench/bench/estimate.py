@@ -13,7 +13,7 @@ from a2ibench.bench.device import device_name
 from a2ibench.bench.job import Job
 from a2ibench.bench.outside import version_outside
 from a2ibench.bench.paths import RUN, RunFiles
-from a2ibench.bench.record import Record, read_record
+from a2ibench.bench.record import CONTROLS, Record, read_record
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.opening import DatasetSize, dataset_size
 from a2ibench.environment import usable_cpus
@@ -23,7 +23,7 @@ from a2ibench.registry import host
 if TYPE_CHECKING:
     pass
 
-_PER_VOXEL = ("load", "simulate", "reconstruct", "score", "write")
+_PER_VOXEL = ("load", "simulate", "reconstruct", "validate", "score", "write")
 _INSTANT = 0.01
 
 
@@ -173,7 +173,12 @@ def _scaled_seconds(
     timings, provenance = record.timings, record.provenance
     factor = size.voxels / math.prod(provenance["dataset"]["shape"])
     phases = [phase for phase in _PER_VOXEL if phase not in without]
-    seconds = timings["setup"] + factor * sum(timings.get(phase, 0.0) for phase in phases)
+    per_voxel = sum(timings.get(phase, 0.0) for phase in phases)
+    # Without scores of its own a job scores no controls.
+    if job.controls and record.metrics:
+        # Where the earlier job scored none: each takes about what the method's own scores take.
+        per_voxel += timings.get("controls", len(CONTROLS) * timings.get("score", 0.0))
+    seconds = timings["setup"] + factor * per_voxel
     fit, other_budget = timings["fit"], provenance["budget"] != str(job.budget)
     learns = record.model.get("params", 0) > 0
     if learns:

@@ -84,21 +84,10 @@ class RunPlan:
         Names stand in the order in which they appeared first, unless the plan has all of them.
         """
         new = RunPlan.of(plan)
-        here, there = new.plan, self.plan
-        merged: dict[str, Any] = {
-            "methods": _in_order(there.get("methods", ()), here["methods"]),
-            "datasets": _by_name(there.get("datasets", ()), here["datasets"]),
-            "seeds": _in_order(there.get("seeds", ()), here["seeds"]),
-        }
-        names = {*self.places(), *here[JOBS]}
-        merged[JOBS] = [name for name in _combinations(merged) if name in names]
-        # Jobs that shared a process shared its peak of memory, too.
-        if there.get("executor") == "inline" and names - {*here[JOBS]}:
-            merged["executor"] = "inline"
         identity = {option: _united(self.identity.get(option), value) for option, value in _all(self, new)}
         for option in ("methods", "seeds"):
             identity[option] = sorted({*self.identity.get(option, ()), *new.identity[option]})
-        return RunPlan(identity, {**here, **_tables(there, here), **merged})
+        return RunPlan(identity, joined(self.plan, new.plan))
 
     def without(self, names: Collection[str], entered: Collection[str] = ()) -> RunPlan:
         """Return this run without some jobs, and without methods, datasets and seeds that have none left.
@@ -145,6 +134,25 @@ def planned_places(plan: Mapping[str, Any]) -> dict[str, Place]:
         return places
     wanted = {*plan[JOBS]}
     return {name: place for name, place in places.items() if name in wanted}
+
+
+def joined(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two plans as run.json has them in one.
+
+    Names stand in the order in which they appeared first, unless the second plan has all of them.
+    """
+    merged: dict[str, Any] = {
+        "methods": _in_order(there.get("methods", ()), here.get("methods", ())),
+        "datasets": _by_name(there.get("datasets", ()), here.get("datasets", ())),
+        "seeds": _in_order(there.get("seeds", ()), here.get("seeds", ())),
+    }
+    old, new = planned_places(there), planned_places(here)
+    names = {*old, *new}
+    merged[JOBS] = [name for name in _combinations(merged) if name in names]
+    # Jobs that shared a process shared its peak of memory, too.
+    if there.get("executor") == "inline" and names - {*new}:
+        merged["executor"] = "inline"
+    return {**here, **_tables(there, here), **merged}
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:

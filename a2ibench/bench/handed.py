@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from a2ibench.bench.provenance import describe_dataset
+from a2ibench.bench.provenance import describe_dataset, describe_voxels
 from a2ibench.contracts import AxialGrid, DatasetSpec, Volume
 from a2ibench.errors import InputError
 
@@ -28,12 +29,15 @@ class Handed:
     reference : Volume or None, shape (n_out, y, x)
         What reconstructions are scored against, where the dataset simulates its input.
     described : dict
-        What `describe_dataset` tells.
+        What `describe_dataset` tells, and the checksum of the labels where they were opened.
+    labels : ndarray or None, shape (n_out, y, x)
+        What the voxels of the reference belong to, where it is known and was asked for.
     """
 
     volume: Volume
     reference: Volume | None
     described: dict[str, Any]
+    labels: NDArray[Any] | None = None
 
     @property
     def grid(self) -> AxialGrid:
@@ -52,7 +56,7 @@ class Handed:
         return lateral, lateral, lateral
 
 
-def open_handed(spec: DatasetSpec, phase: Phase = nullcontext) -> Handed:
+def open_handed(spec: DatasetSpec, phase: Phase = nullcontext, *, labels: bool = False) -> Handed:
     """Open a dataset, and make the anisotropic input of it where it is to be simulated.
 
     Parameters
@@ -61,6 +65,8 @@ def open_handed(spec: DatasetSpec, phase: Phase = nullcontext) -> Handed:
         The catalogue's entry.
     phase : callable
         Told the name of each phase: fetch, load, simulate.
+    labels : bool
+        Whether to open the labels, too, if the dataset has any.
 
     Raises
     ------
@@ -70,13 +76,14 @@ def open_handed(spec: DatasetSpec, phase: Phase = nullcontext) -> Handed:
         If it cannot be downloaded.
     """
     from a2ibench.data.fetch import fetch
-    from a2ibench.data.opening import open_dataset
+    from a2ibench.data.opening import open_dataset, open_labels
 
     if spec.url is not None:
         with phase("fetch"):
             fetch(spec)
     with phase("load"):
         stored = open_dataset(spec)
+        known = open_labels(spec) if labels and spec.labels and spec.simulate else None
     volume, reference = stored, None
     if spec.simulate is not None:
         # This imports torch, which other jobs need not wait for.
@@ -95,5 +102,8 @@ def open_handed(spec: DatasetSpec, phase: Phase = nullcontext) -> Handed:
         )
     n_out = AxialGrid(volume.shape[0], volume.ratio).n_out
     described = describe_dataset(spec, stored, volume, n_out)
+    if known is not None:
+        known = known[:n_out]
+        described["labels"] = describe_voxels(known)
     # A view would carry what it is a view of, and so perhaps the reference, to the method.
-    return Handed(replace(volume, data=np.array(volume.data)), reference, described)
+    return Handed(replace(volume, data=np.array(volume.data)), reference, described, known)

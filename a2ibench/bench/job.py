@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.metric_settings import MetricSettings
 from a2ibench.bench.paths import job_name
 from a2ibench.contracts import Budget, DatasetSpec, Simulation
 from a2ibench.external.command import Command
@@ -14,19 +15,26 @@ from a2ibench.external.environments import Environment
 from a2ibench.files import plain
 from a2ibench.settings import Value
 
+REPORT_PLANES = 9
+"""Planes in each direction that jobs keep by default for people to look at."""
+
 FOR_PEOPLE = ("title", "licence", "citation", "instructions")
+FOR_SCORES = ("labels", "labels_key")
+"""Of what no method is handed and nothing else depends on: only some metrics look at it."""
 
 
 def dataset_to_dict(spec: DatasetSpec) -> dict[str, Any]:
     """Return every field of a spec, JSON-able."""
     fields: dict[str, Any] = plain(asdict(spec))
-    return fields
+    # Only where it is given, so that other runs stay what they were.
+    return {name: value for name, value in fields.items() if name != "evaluate" or value is not None}
 
 
 def dataset_from_dict(fields: Mapping[str, Any]) -> DatasetSpec:
     """Return the spec that `dataset_to_dict` described."""
     given = dict(fields)
     path, simulate, crop = given["path"], given["simulate"], given["crop"]
+    labels = given.get("labels", False)
     return DatasetSpec(
         **given
         | {
@@ -35,13 +43,16 @@ def dataset_from_dict(fields: Mapping[str, Any]) -> DatasetSpec:
             "simulate": None if simulate is None else Simulation(**simulate),
             "crop": None if crop is None else tuple((start, stop) for start, stop in crop),
             "intensity": None if given["intensity"] is None else tuple(given["intensity"]),
+            "evaluate": None if given.get("evaluate") is None else tuple(given["evaluate"]),
+            "labels": labels if isinstance(labels, bool) else Path(labels),
         }
     )
 
 
 def dataset_identity(spec: DatasetSpec) -> dict[str, Any]:
-    """Return the fields that decide what is benchmarked: all but the texts for people."""
-    return {name: value for name, value in dataset_to_dict(spec).items() if name not in FOR_PEOPLE}
+    """Return the fields that decide what is benchmarked: all but the texts for people, and labels."""
+    aside = FOR_PEOPLE + FOR_SCORES
+    return {name: value for name, value in dataset_to_dict(spec).items() if name not in aside}
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,8 @@ class Job:
         See `training_settings`.
     metrics : tuple of str
         What to score.
+    metric_settings : mapping
+        Constructor keywords of metrics, by metric.
     checkpoint_every : float or None
         Seconds between two states of the training that are kept; None where none is.
     key : str
@@ -78,6 +91,15 @@ class Job:
         The other Python in which the method runs, and what that told of it.
     keep_volume : bool
         Whether the reconstruction is kept beside the record.
+    evaluate : tuple of str
+        How the method is scored without a reference, some of `EVALUATIONS`.
+    controls : bool
+        Whether the controls of the dataset are scored, too; no part of the key.
+    report_planes : int
+        Planes in each direction that are kept to be looked at; no part of the key.
+    beside : bool
+        Whether other jobs may run on the same machine meanwhile, which its times tell of; no part of the
+        key.
     """
 
     dataset: DatasetSpec
@@ -90,12 +112,17 @@ class Job:
     settings: Mapping[str, Value] = field(default_factory=dict)
     training_degradation: str = "matched"
     metrics: tuple[str, ...] = ()
+    metric_settings: MetricSettings = field(default_factory=dict)
     checkpoint_every: float | None = None
     key: str = ""
     variant_of: str = ""
     command: Command | None = None
     environment: Environment | None = None
     keep_volume: bool = False
+    evaluate: tuple[str, ...] = ()
+    controls: bool = False
+    report_planes: int = REPORT_PLANES
+    beside: bool = False
 
     @property
     def registered(self) -> str:
@@ -122,6 +149,7 @@ class Job:
                 "dataset": dataset_from_dict(fields["dataset"]),
                 "budget": Budget.parse(fields["budget"]),
                 "metrics": tuple(fields["metrics"]),
+                "evaluate": tuple(fields["evaluate"]),
                 "command": None if fields["command"] is None else Command(**fields["command"]),
                 "environment": None
                 if fields["environment"] is None

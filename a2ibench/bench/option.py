@@ -27,7 +27,8 @@ class Option:
     example : str
         Of a tuple, for messages.
     off : str
-        What the command line says of ``--no-NAME``, which gives False; empty where there is none.
+        What the command line says of ``--no-NAME``, which gives False; empty where there is none. What is on
+        or off and has one is on by default, and has nothing else there.
     key : callable or str
         Reads the value of a run file; or what to do instead, where a run file cannot hold it.
     check : callable

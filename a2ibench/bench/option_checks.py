@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.executors import DASK, EXECUTORS
+from a2ibench.bench.specs import one_of
+from a2ibench.cluster.options import ClusterOptions
 from a2ibench.contracts import Budget
 from a2ibench.errors import InputError
 
@@ -16,6 +20,35 @@ def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if not found or min(found) < 0:
         raise InputError(f"seeds: got {seeds}; give a number of at least 1, or seeds of at least 0")
     return found
+
+
+def planes_of(count: int) -> int:
+    """Return how many planes of each direction are kept or shown; 0 for none."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise InputError(f"report_planes: got {count!r}; give a whole number of at least 0, such as 9")
+    return count
+
+
+def cluster_of(file: str | Path | None, scheduler: str | None, workers: int | None) -> ClusterOptions | None:
+    """Return where jobs run on Dask; None where nothing of it is asked for."""
+    if file is None and scheduler is None and workers is None:
+        return None
+    return ClusterOptions(scheduler, workers, None if file is None else Path(file))
+
+
+def executor_of(name: str, cluster: ClusterOptions | None = None) -> str:
+    """Return the executor: that on Dask, where a cluster is asked for."""
+    one_of("executor", name, EXECUTORS)
+    if cluster is not None and name == "inline":
+        raise InputError("executor: inline runs all jobs in this process; leave it out to run them on Dask")
+    return DASK if cluster is not None else name
+
+
+def retries_of(count: int) -> int:
+    """Return how often a failed job is tried again."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise InputError(f"retries: got {count!r}; give a whole number of at least 0")
+    return count
 
 
 def timeout_of(timeout: float | None, executor: str) -> float | None:

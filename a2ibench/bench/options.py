@@ -10,14 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.executors import EXECUTORS
 from a2ibench.bench.input import input_dataset, local_stack, with_input
+from a2ibench.bench.job import REPORT_PLANES
 from a2ibench.bench.option import Option as Option
 from a2ibench.bench.option import check_option as check_option
 from a2ibench.bench.option import options_of as options_of
-from a2ibench.bench.option_checks import budget_of, levels_of, ratio_of, seeds_of, timeout_of
+from a2ibench.bench.option_checks import (
+    budget_of,
+    cluster_of,
+    executor_of,
+    levels_of,
+    planes_of,
+    ratio_of,
+    retries_of,
+    seeds_of,
+    timeout_of,
+)
 from a2ibench.bench.specs import (
     ALL,
     Settings,
     checked_settings,
+    evaluation_names,
     find_datasets,
     method_names,
     metric_names,
@@ -26,6 +38,7 @@ from a2ibench.bench.specs import (
     reporter_names,
 )
 from a2ibench.bench.variants import checked_variants, read_variants
+from a2ibench.cluster.options import check_scheduler, check_workers
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.data.bounds import Bounds, bounds_of
 from a2ibench.data.catalogue import load_catalogue, voxel_size
@@ -155,10 +168,10 @@ CHECKPOINT_EVERY = Option(
     check=interval,
 )
 SETTINGS = Option(
-    "Change a setting of a method; repeatable.",
+    "Change a setting of a method or metric; repeatable.",
     "METHOD.KEY=VALUE",
     list,
-    doc="``{method: {key: value}}``, or texts ``METHOD.KEY=VALUE``.",
+    doc="``{method: {key: value}}``, or texts ``METHOD.KEY=VALUE``; metrics stand as methods do.",
     check=checked_settings,
     needs=("methods",),
 )
@@ -241,12 +254,44 @@ class RunOptions:
     precision: str = PRECISION.default("auto")
     budget: str | Budget | None = BUDGET.default()
     executor: str = Option(
-        "A process for each job (the default), or all in this one.",
+        "A process for each job (the default), all in this one, or processes on workers of Dask.",
         "|".join(EXECUTORS),
-        doc='``"process"``, one for each job, or ``"inline"``, all in this one.',
+        doc='``"process"``, one for each job, ``"inline"``, all in this one, or ``"dask"``, one for '
+        "each on several workers.",
         key=literal,
-        check=lambda name: one_of("executor", name, EXECUTORS),
+        check=executor_of,
+        needs=("cluster",),
     ).default("process")
+    scheduler: str | None = Option(
+        "Address of a running Dask scheduler, whose workers run the jobs.",
+        "ADDRESS",
+        doc='Address of a Dask scheduler whose workers run the jobs, such as ``"tcp://node1:8786"``.',
+        key=literal,
+        check=check_scheduler,
+    ).default()
+    workers: int | None = Option(
+        "Run jobs on so many workers of Dask on this machine, or of those that {cluster} allows.",
+        "N",
+        int,
+        doc="How many workers of Dask on this machine run jobs, or how many of those that `cluster` allows.",
+        key=whole(1),
+        check=check_workers,
+    ).default()
+    cluster: str | Path | None = Option(
+        "A TOML file with the Dask cluster that runs the jobs, such as one on SLURM.",
+        "FILE",
+        Path,
+        key=path,
+        check=cluster_of,
+        needs=("scheduler", "workers"),
+    ).default()
+    retries: int = Option(
+        "How often a job that failed is tried again at once; 0 by default.",
+        "N",
+        int,
+        key=whole(0),
+        check=retries_of,
+    ).default(0)
     training_degradation: str = Option(
         "What networks learn to undo: what made the volume (the default), or what each was published with.",
         "|".join(TRAINING_DEGRADATIONS),
@@ -279,7 +324,7 @@ class RunOptions:
         key=read_environments,
         check=checked_environments,
     ).default()
-    settings: Settings | None = SETTINGS.default(needs=("methods", *_ROWS))
+    settings: Settings | None = SETTINGS.default(needs=("methods", *_ROWS, "metrics"))
     timeout: float | None = Option(
         "Stop a job that takes longer.",
         "SECONDS",
@@ -322,7 +367,32 @@ class RunOptions:
         type=bool,
         key="every run of it would start over; give {fresh:True} on the command line",
     ).default(False)
-    metrics: str | Sequence[str] | None = Option("Names; by default all.", check=metric_names).default()
+    metrics: str | Sequence[str] | None = Option(
+        "Names; by default all but those that run on request.",
+        "A,B|all",
+        key=names,
+        check=metric_names,
+    ).default()
+    evaluate: str | Sequence[str] | None = Option(
+        "How methods are scored without a reference, or none; by default what datasets state: in-plane for "
+        "those that have no reference.",
+        "in-plane,reduced-resolution",
+        key=names,
+        check=evaluation_names,
+    ).default()
+    controls: bool = Option(
+        "Score the controls of each dataset, too, once: nearest, linear, smoothed and ceiling.",
+        type=bool,
+        off="Leave the controls out: nearest, linear, smoothed and ceiling.",
+        key=boolean,
+    ).default(True)
+    report_planes: int = Option(
+        "Planes in each direction that jobs keep to be looked at in reports; 9 by default, 0 for none.",
+        "N",
+        int,
+        key=whole(0),
+        check=planes_of,
+    ).default(REPORT_PLANES)
     events: Events | None = Option("Told how the run goes.").default()
 
 
@@ -338,6 +408,12 @@ COMMAND_ONLY: Mapping[str, Option] = {
         "Show what would be done and how long it may take; do nothing.",
         type=bool,
         key="give {dry_run:True} on the command line",
+    ),
+    "follow": Option(
+        "Attach to a run that is under way in this folder, and end with it, with its exit code.",
+        "DIR",
+        Path,
+        key="give {follow:DIR} on the command line",
     ),
     "json": Option("With {dry_run:True}: print JSON.", type=bool, key="give {json:True} on the command line"),
 }

@@ -68,6 +68,11 @@ class JobFiles:
         return self.folder / "slices.npz"
 
     @property
+    def planes(self) -> Path:
+        """The planes that the report lets people look at."""
+        return self.folder / "planes.npz"
+
+    @property
     def volume(self) -> Path:
         """The reconstruction, where volumes are kept."""
         return self.folder / "volume.ome.zarr"
@@ -104,6 +109,21 @@ class RunFiles:
     def timing(self) -> Path:
         """What each job took."""
         return self.folder / "timing.csv"
+
+    @property
+    def axial_power(self) -> Path:
+        """Figure of the axial power of all datasets."""
+        return self.folder / "axial_power.png"
+
+    @property
+    def page(self) -> Path:
+        """Everything about the run on one page."""
+        return self.folder / "report.html"
+
+    @property
+    def paper_table(self) -> Path:
+        """Table of scores for a paper, where one was made."""
+        return self.folder / "paper.tex"
 
     def table(self, suffix: str) -> Path:
         """Return the table of scores as ``csv``, ``md`` or ``tex``."""

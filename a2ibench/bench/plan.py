@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from a2ibench.bench.growth import fingerprint
-from a2ibench.bench.job import Job, dataset_identity, dataset_to_dict
+from a2ibench.bench.job import REPORT_PLANES, Job, dataset_identity, dataset_to_dict
+from a2ibench.bench.metric_settings import METRIC_SETTINGS, as_lines, contents, ready_metrics
 from a2ibench.bench.options import RunOptions, check_option
 from a2ibench.bench.rows import environment_of
+from a2ibench.bench.run import CUBIC
+from a2ibench.bench.specs import ALL
 from a2ibench.bench.variants import Variant
+from a2ibench.cluster.options import ClusterOptions
 from a2ibench.contracts import Budget, DatasetSpec
 from a2ibench.external.command import Command
 from a2ibench.external.environments import Environment
@@ -51,13 +55,17 @@ class Plan:
     environments : mapping of str to Environment
         By what runs in another Python; each is among the methods.
     settings : mapping of str to mapping
-        Settings by method or variant, where they differ from its own.
+        Settings by method or variant, and by metric, where they differ from its own.
     metrics : tuple of str
         What to score.
     catalogue : Path or None
         Where the datasets were listed; None for the catalogue that ships.
     executor : str
         A name in ``EXECUTORS``.
+    cluster : ClusterOptions or None
+        Where the Dask executor finds workers.
+    retries : int
+        How often a job that failed is tried again at once.
     timeout : float or None
         Seconds that a job may take.
     checkpoint_every : float or None
@@ -66,6 +74,12 @@ class Plan:
         What writes about the run in the end.
     keep_volumes : bool
         Whether jobs keep their reconstructions.
+    evaluate : tuple of str or None
+        How methods are scored without a reference; None for what each dataset states.
+    controls : bool
+        Whether one job of each dataset scores the controls, too.
+    report_planes : int
+        Planes in each direction that jobs keep to be looked at.
     """
 
     methods: tuple[str, ...]
@@ -83,14 +97,21 @@ class Plan:
     metrics: tuple[str, ...] = ()
     catalogue: Path | None = None
     executor: str = "process"
+    cluster: ClusterOptions | None = None
+    retries: int = 0
     timeout: float | None = None
     checkpoint_every: float | None = None
     reporters: tuple[str, ...] = ()
     keep_volumes: bool = False
+    evaluate: tuple[str, ...] | None = None
+    controls: bool = True
+    report_planes: int = REPORT_PLANES
 
     def jobs(self) -> list[Job]:
         """Return the jobs in the order in which they run: dataset by dataset, method by method."""
         budget = self.budget or Budget(steps=PROFILES[self.profile].steps)
+        # That of cubic interpolation, which the others need not wait for.
+        first = CUBIC if CUBIC in self.methods else next(iter(self.methods), None)
         return [
             Job(
                 dataset=dataset,
@@ -103,16 +124,25 @@ class Plan:
                 settings=self._settings(method),
                 training_degradation=self.training_degradation,
                 metrics=self.metrics,
+                metric_settings=self.metric_settings,
                 checkpoint_every=self.checkpoint_every,
                 variant_of=self.variants[method].method if method in self.variants else "",
                 command=self.commands.get(method),
                 environment=self.environments.get(method),
                 keep_volume=self.keep_volumes,
+                evaluate=dataset.evaluations if self.evaluate is None else self.evaluate,
+                controls=self.controls and (method, seed) == (first, self.seeds[0]),
+                report_planes=self.report_planes,
             )
             for dataset in self.datasets
             for method in self.methods
             for seed in self.seeds
         ]
+
+    @property
+    def metric_settings(self) -> dict[str, Mapping[str, Value]]:
+        """Settings of metrics, by metric; of those that are given any."""
+        return {name: self.settings[name] for name in self.metrics if self.settings.get(name)}
 
     def _settings(self, method: str) -> dict[str, Value]:
         own = self.variants[method].settings if method in self.variants else {}
@@ -127,7 +157,14 @@ class Plan:
         environments = {name: one.name for name, one in sorted(self.environments.items())}
         rows = {"variants": variants, "commands": commands, "environments": environments}
         # Only where there are any, so that other runs stay what they were.
-        return {name: some for name, some in rows.items() if some} | {
+        given: dict[str, Any] = {name: some for name, some in rows.items() if some}
+        if self.evaluate is not None:
+            given["evaluate"] = sorted(self.evaluate)
+        of_metrics = self.metric_settings
+        if of_metrics:
+            # No table, since those are by method; and of files the content, wherever they lie.
+            given[METRIC_SETTINGS] = as_lines(contents(of_metrics))
+        return given | {
             "methods": sorted(self.methods),
             "datasets": sorted((dataset_identity(spec) for spec in self.datasets), key=lambda d: d["name"]),
             "profile": self.profile,
@@ -136,7 +173,11 @@ class Plan:
             "precision": self.precision,
             "budget": None if self.budget is None else str(self.budget),
             "training_degradation": self.training_degradation,
-            "set": {method: dict(values) for method, values in sorted(self.settings.items()) if values},
+            "set": {
+                method: dict(values)
+                for method, values in sorted(self.settings.items())
+                if values and method not in of_metrics
+            },
             "metrics": sorted(self.metrics),
         }
 
@@ -150,7 +191,12 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field, JSON-able."""
+        of_metrics = self.metric_settings
         return self.identity() | {
+            # With paths, so that others can be scored by the same later.
+            **(
+                {METRIC_SETTINGS: {name: dict(of_metrics[name]) for name in of_metrics}} if of_metrics else {}
+            ),
             "methods": list(self.methods),
             "datasets": [dataset_to_dict(spec) for spec in self.datasets],
             "seeds": list(self.seeds),
@@ -158,9 +204,12 @@ class Plan:
             "catalogue": None if self.catalogue is None else str(self.catalogue),
             "executor": self.executor,
             "timeout": self.timeout,
+            **({"retries": self.retries} if self.retries else {}),
             "checkpoint_every": self.checkpoint_every,
             "reporters": list(self.reporters),
             "keep_volumes": self.keep_volumes,
+            "controls": self.controls,
+            "report_planes": self.report_planes,
         }
 
 
@@ -176,7 +225,8 @@ def plan_run(options: RunOptions) -> Plan:
     """
     try:
         plan = Plan(**{one.name: check_option(one.name, options) for one in fields(Plan)})
-        return replace(plan, environments=_environments(plan))
+        ready = ready_metrics(plan.metrics, plan.metric_settings, skip=options.metrics == ALL)
+        return replace(plan, environments=_environments(plan), metrics=ready)
     finally:
         # What is installed elsewhere may be another thing when the next run is planned.
         forget()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench import __version__
-from a2ibench.bench.job import FOR_PEOPLE, Job, dataset_to_dict
+from a2ibench.bench.job import FOR_PEOPLE, FOR_SCORES, Job, dataset_to_dict
+from a2ibench.bench.metric_settings import METRIC_SETTINGS
 from a2ibench.bench.outside import provenance_outside
-from a2ibench.bench.record import Failure, Record
+from a2ibench.bench.record import BESIDE, Failure, Record
 from a2ibench.contracts import PROTOCOL_VERSION, Context, DatasetSpec, Volume
 from a2ibench.data.checksums import sha256_of
 from a2ibench.data.intensity_range import noise_level
 from a2ibench.environment import environment
 from a2ibench.external.failures import failure_of
+from a2ibench.files import plain
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.registry import host
 
@@ -150,7 +152,7 @@ def _levels(volume: Volume) -> dict[str, Any]:
 
 
 _FIRST_FIELDS = ("key", "bin", "crop", "phantom", "simulate")
-_TOLD_ELSEWHERE = (*FOR_PEOPLE, "name", "voxel_size", "path", "url", "sha256", "intensity")
+_TOLD_ELSEWHERE = (*FOR_PEOPLE, *FOR_SCORES, "name", "voxel_size", "path", "url", "sha256", "intensity")
 
 
 def _definition(spec: DatasetSpec) -> dict[str, Any]:
@@ -197,6 +199,7 @@ def _provenance(job: Job) -> dict[str, Any]:
         **({"variant_of": job.variant_of} if job.variant_of else {}),
         **provenance_outside(job),
         "settings": dict(job.settings),
+        **({METRIC_SETTINGS: plain(job.metric_settings)} if job.metric_settings else {}),
         "configuration": {},
         "dataset": {"name": job.dataset.name, "sha256": job.dataset.sha256},
         "a2ibench": __version__,
@@ -207,6 +210,8 @@ def _provenance(job: Job) -> dict[str, Any]:
         "precision": job.precision,
         "budget": str(job.budget),
         "protocol": _protocol(job),
+        # Only where it is so, so that other records stay as they were.
+        **({BESIDE: True} if job.beside else {}),
         "started": _now(),
     }
 
@@ -237,6 +242,31 @@ def model_of(method: Any) -> dict[str, float]:
     """Return ``params`` and ``macs_per_voxel`` of a fitted method, where it tells them."""
     told = {"params": _told(method, "parameters"), "macs_per_voxel": _told(method, "macs_per_voxel")}
     return {name: value for name, value in told.items() if isinstance(value, int | float)}
+
+
+def trained_on(method: Any) -> dict[str, tuple[str, ...]]:
+    """Return the SHA-256, by name, of what weights that came with a method have seen; mostly nothing."""
+    told = dict(getattr(method, "trained_on", None) or {})
+    return {
+        str(name): (found,) if isinstance(found, str) else tuple(map(str, found))
+        for name, found in told.items()
+    }
+
+
+def seen_before(learnt_from: Mapping[str, Sequence[str]], dataset: Mapping[str, Any]) -> str | None:
+    """Return why a method cannot be judged on a dataset that its weights have seen; None where it can.
+
+    Parameters
+    ----------
+    learnt_from : mapping of str to sequence of str
+        What `trained_on` tells.
+    dataset : mapping
+        As a record's provenance describes it.
+    """
+    for name, checksums in learnt_from.items():
+        if dataset.get("sha256") in checksums:
+            return f"its weights were trained on this volume ({name})"
+    return None
 
 
 def precision_of(method: Any, ctx: Context) -> dict[str, str]:

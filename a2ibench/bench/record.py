@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from a2ibench import values
 from a2ibench.bench.paths import JobFiles, job_name
-from a2ibench.data.checksums import content_sha256, files_below, sha256_of
+from a2ibench.bench.result_files import result_files
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line
 from a2ibench.files import plain, write_json
@@ -23,15 +22,26 @@ STATUSES = ("ok", "skipped", "error", "oom", "timeout", "interrupted")
 FINISHED = frozenset({"ok", "skipped"})
 """Statuses that are not tried again."""
 
-_FILES, _DIGEST = "files", "digest"
+CEILING = "ceiling"
+CONTROLS = ("nearest", "linear", "smoothed", CEILING)
+"""What is scored beside the methods, in the order of tables."""
+
+BESIDE = "beside"
+"""In the provenance: whether other jobs may have run on the same machine meanwhile."""
+
+_CONTROLS, _FILES, _DIGEST = "controls", "files", "digest"
 
 
 @dataclass(frozen=True)
 class Score:
-    """Value of a metric (plus infinity where it has no bound) and the metric's version."""
+    """Value of a metric (plus infinity where it has no bound), its version, and the settings it was given.
+
+    Of a setting that names a file it holds the checksum, as ``"sha256:..."``.
+    """
 
     value: float
     version: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,8 @@ class Record:
         By metric; absent where it is not defined or failed.
     metric_errors : mapping of str to str
         One line by metric that failed.
+    controls : mapping of str to mapping of str to Score
+        Scores of the dataset's controls, by control and metric; empty where the job scored none.
     timings : mapping of str to float
         Seconds by phase.
     calibration : Calibration or None
@@ -97,6 +109,7 @@ class Record:
     reason: str | None = None
     metrics: Mapping[str, Score] = field(default_factory=dict)
     metric_errors: Mapping[str, str] = field(default_factory=dict)
+    controls: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     calibration: Calibration | None = None
     memory: Mapping[str, float] = field(default_factory=dict)
@@ -130,6 +143,16 @@ class Record:
         return told if isinstance(told, Mapping) else None
 
     @property
+    def beside(self) -> bool:
+        """Whether other jobs may have run on the same machine meanwhile, so that its times are longer."""
+        return bool(self.provenance.get(BESIDE))
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether its method began with weights that other volumes have trained."""
+        return bool(self.provenance.get("trained_on"))
+
+    @property
     def finished(self) -> bool:
         """Whether the job is not tried again: it is ok, or was skipped."""
         return self.status in FINISHED
@@ -153,8 +176,11 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what stands in record.json, with numbers that are not finite as they are."""
-        content = asdict(self)
-        return {name: value for name, value in content.items() if value is not None or name not in _ADDED}
+        content = without_empty_settings(asdict(self))
+        absent = {name for name in _ADDED if content[name] is None}
+        # Only where there are any, so that other records stay as they were.
+        absent |= set() if self.controls else {_CONTROLS}
+        return {name: value for name, value in content.items() if name not in absent}
 
     @classmethod
     def from_dict(cls, content: Any) -> Record:
@@ -172,6 +198,21 @@ class Record:
 
 
 _ADDED = (_FILES, _DIGEST)
+
+
+def without_empty_settings(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record, or what the gate keeps of one, whose scores tell of settings where there are any."""
+    told = {name: _told(scores) for name, scores in content.get(_CONTROLS, {}).items()}
+    controls = {_CONTROLS: told} if _CONTROLS in content else {}
+    return {**content, "metrics": _told(content["metrics"]), **controls}
+
+
+def _told(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    # Other records stay as they were.
+    return {
+        metric: {name: value for name, value in score.items() if name != "settings" or value}
+        for metric, score in scores.items()
+    }
 
 
 def write_record(folder: Path, record: Record) -> Record:
@@ -198,9 +239,10 @@ def write_record(folder: Path, record: Record) -> Record:
     OSError
         If the file cannot be written.
     """
-    content = record.to_dict() | {_FILES: _files(folder)}
-    scores = content["metrics"].items()
-    content["metrics"] = {name: score for name, score in scores if not _undefined(score["value"])}
+    content = record.to_dict() | {_FILES: result_files(folder)}
+    content["metrics"] = _defined(content["metrics"])
+    if _CONTROLS in content:
+        content[_CONTROLS] = {name: _defined(scores) for name, scores in content[_CONTROLS].items()}
     return _write(folder, plain(content))
 
 
@@ -268,29 +310,6 @@ def is_damaged(folder: Path) -> bool:
     return JobFiles(folder).record.exists() and read_record(folder) is None
 
 
-def belongs(record: Record, folder: Path, name: str) -> bool:
-    """Whether a file in a job's folder is the one that the record is of.
-
-    Records of older releases do not tell; any file is taken for theirs.
-    """
-    if record.files is None:
-        return True
-    try:
-        digest = content_sha256 if (folder / name).is_dir() else sha256_of
-        return bool(digest(folder / name) == record.files.get(name))
-    except (OSError, ValueError):
-        return False
-
-
-def files_are_whole(record: Record, folder: Path) -> bool:
-    """Whether all files that a record names lie in a job's folder, unchanged; its volume may be gone."""
-    if record.files is None:
-        return False
-    volume = JobFiles(folder).volume
-    gone = {volume.name} if not os.path.lexists(volume) else set()
-    return all(belongs(record, folder, name) for name in record.files if name not in gone)
-
-
 def content_digest(content: Mapping[str, Any]) -> str:
     """Return the digest of what a record.json holds, itself left out."""
     rest = {name: value for name, value in content.items() if name != _DIGEST}
@@ -306,20 +325,8 @@ def whole_number(value: Any) -> int | None:
         return None
 
 
-def _files(folder: Path) -> dict[str, str]:
-    job = JobFiles(folder)
-    places = [file for file in (job.scores, job.slices) if file.is_file()]
-    if job.checkpoint.is_dir():
-        places += sorted(files_below(job.checkpoint))
-    found = {place.relative_to(folder).as_posix(): sha256_of(place) for place in places}
-    if job.volume.is_dir():
-        # One for all of its chunks, which is looked up where no file of it has another size or time.
-        found[job.volume.name] = content_sha256(job.volume)
-    return found
-
-
-def _undefined(value: float) -> bool:
-    return math.isnan(value) or value == -math.inf
+def _defined(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {name: score for name, score in scores.items() if score["value"] > -math.inf}
 
 
 def _or_none(read: values.Reader) -> values.Reader:
@@ -355,7 +362,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 _FINITE = values.number("a finite number")
 _POSITIVE = values.number("a positive number", lambda value: 0 < value < math.inf)
-_SCORE = values.fields({"value": _score_value, "version": _score_version})
+_SCORE = values.fields({"value": _score_value, "version": _score_version, "settings": _or_empty(_object)})
 _CALIBRATION = values.fields(
     {"version": whole(), "kernel": text, "seconds": _POSITIVE, "serial_seconds": _POSITIVE}
 )
@@ -385,6 +392,7 @@ _RECORD = values.fields(
         "reason": _or_none(text),
         "metrics": values.each(read_score),
         "metric_errors": _or_empty(values.each(text)),
+        _CONTROLS: _or_empty(values.each(values.each(read_score))),
         "timings": values.each(_amount),
         "calibration": _or_none(read_calibration),
         "memory": values.each(_amount),

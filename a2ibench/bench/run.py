@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import importlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,24 +12,30 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from a2ibench.bench.paths import JobFiles, RunFiles
-from a2ibench.bench.record import Record, load_record, whole_number
+from a2ibench.bench.record import CONTROLS, Record, Score, load_record, whole_number
+from a2ibench.bench.result_files import content_of
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from a2ibench.bench.scores_file import StoredScores
     from a2ibench.bench.standings import Standings
+    from a2ibench.reporting.paper.table import PaperTable
+    from a2ibench.reporting.plots import RunPlots
 
 CUBIC = "cubic"
-METRICS = ("psnr", "ssim", "ssim_3d")
-PHASES = ("setup", "load", "simulate", "fit", "reconstruct", "score", "write")
+METRICS = ("psnr", "ssim", "haarpsi", "gmsd", "ssim_3d")
+PHASES = ("setup", "load", "simulate", "fit", "reconstruct", "validate", "score", "write", "controls")
+_PLOTS = "a2ibench.reporting.plots"
+_PAPER_TABLE = "a2ibench.reporting.paper.table"
 MODEL = ("voxels_per_second", "params", "macs_per_voxel")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Records that may share a table: one version of the protocol, and one of every metric.
+    """Records that may share a table: one version of the protocol, one version and settings of every metric.
 
     Parameters
     ----------
@@ -38,14 +45,38 @@ class Group:
         Version by metric.
     records : tuple of Record
         In the order of the run.
+    settings : mapping of str to mapping
+        Settings by metric, as scores have them; of those that have any.
+    origins : mapping of str to str
+        By job, the name of the run that it comes from, where several are merged; else empty.
     """
 
     protocol: int
     versions: Mapping[str, int]
     records: tuple[Record, ...]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def controls(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Scores of the controls by dataset, control and metric, of these versions; see `Run.controls`."""
+        found: dict[str, dict[str, dict[str, float]]] = {}
+        for record in self.records:
+            told = {name: self._comparable(scores) for name, scores in record.controls.items()}
+            # Every job that scored them came to the same; a run that grew may have several.
+            if any(told.values()) and record.dataset not in found:
+                found[record.dataset] = {name: told[name] for name in CONTROLS if told.get(name)}
+        return found
+
+    def _comparable(self, scores: Mapping[str, Score]) -> dict[str, float]:
+        return {name: one.value for name, one in scores.items() if self._is_of(name, one)}
+
+    def _is_of(self, metric: str, score: Score) -> bool:
+        same = self.settings.get(metric, {}) == score.settings
+        return same and self.versions.get(metric) == score.version
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What a run came to; `a2ibench.read_run` reads it from a folder.
 
@@ -72,6 +103,11 @@ class Run:
     damaged: Mapping[Path, str] = field(default_factory=dict)
 
     @property
+    def parts(self) -> tuple[Run, ...]:
+        """The runs that it was merged of; of one that was not, itself."""
+        return (self,)
+
+    @property
     def datasets(self) -> tuple[str, ...]:
         """Names of the datasets in order."""
         return _names(_planned(self.options)[0], (record.dataset for record in self.records))
@@ -95,10 +131,41 @@ class Run:
         """Return where the files of a job lie: log, checkpoint, scores, slices and curve of the training."""
         return self.files.job(record.name)
 
+    def scores_of(self, record: Record) -> StoredScores:
+        """Return the scores of axial slices and the curves that a job has left, which are read once.
+
+        Nothing where its scores.npz is missing, damaged or not the one that the record is of.
+        """
+        found = self._scores.get(record.name)
+        if found is None:
+            from a2ibench.bench.scores_file import StoredScores
+
+            content = content_of(record, self.files_of(record).scores)
+            found = StoredScores(content or b"")
+            self._scores[record.name] = found
+        return found
+
+    @cached_property
+    def _scores(self) -> dict[str, StoredScores]:
+        return {}
+
+    def place_of(self, file: Path) -> str:
+        """Return a file of the run, or of a job, as it is called within it."""
+        return file.relative_to(self.folder).as_posix() if file.is_relative_to(self.folder) else str(file)
+
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """The records, divided by versions of protocol and metrics, the newest last."""
+        """The records, divided by versions of protocol and metrics and by their settings, the newest last."""
         return tuple(group(self.records))
+
+    @property
+    def controls(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Scores of the controls by dataset, control and metric, of the last of `groups`.
+
+        Controls are ``"nearest"``, ``"linear"``, ``"smoothed"`` and, where there is a reference,
+        ``"ceiling"``. A dataset whose controls nobody scored is left out.
+        """
+        return self.groups[-1].controls if self.groups else {}
 
     def standings(self, part: Group | None = None) -> Standings:
         """Return how the methods of every dataset compare, with 95 % intervals.
@@ -118,7 +185,7 @@ class Run:
 
         if part is None and not self.groups:
             return {}
-        return standings(part or self.groups[-1], self.files_of)
+        return standings(part or self.groups[-1], lambda record: self.scores_of(record).slices)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each job.
@@ -129,11 +196,85 @@ class Run:
             Columns: dataset, method, seed, status, one for each metric, ``<phase>_seconds``,
             ``total_seconds``, ``peak_<where>_bytes``, ``voxels_per_second``, ``params``, ``macs_per_voxel``,
             what else the model tells, profile, device, precision, precision_used (which of them ``"auto"``
-            was), protocol_version, metric_errors (metrics that failed, and why), message (the reason of a
-            skipped job, the error of a failed one). NaN
-            stands where a job has no such number.
+            was), beside (whether others may have run on the machine meanwhile; only where one did),
+            protocol_version, metric_errors (metrics that failed, and why), message (the reason of a
+            skipped job, the error of a failed one), folder (the job's). NaN stands where a job has no such
+            number.
+
+            For each metric that has been compared: ``<metric>_gain_over_cubic``, and the ends of its 95 %
+            interval, ``<metric>_gain_low`` and ``<metric>_gain_high``. They are of the method on the
+            dataset, over all its seeds, and stand beside each of these; NaN where there is no cubic
+            interpolation, and ends also where scores of slices are missing.
+
+            The folder of the run is ``table.attrs["folder"]``. Tables that are joined lose it; the column
+            stays.
         """
-        return _frame(self.records)
+        from a2ibench.bench.frame import run_frame
+
+        return run_frame(self)
+
+    @property
+    def plot(self) -> RunPlots:
+        """Plots of the run, one call each, as matplotlib figures: ``run.plot.quality_against_time()``."""
+        # By name, as reporters are: what runs benchmarks knows nothing of what draws.
+        plots: RunPlots = importlib.import_module(_PLOTS).RunPlots(self)
+        return plots
+
+    def table(
+        self,
+        metrics: Sequence[str] | None = None,
+        *,
+        columns: str = "metrics",
+        datasets: Sequence[str] | None = None,
+        methods: Sequence[str] | None = None,
+        width: str = "two",
+        spread: str = "std",
+        ranks: bool = True,
+        caption: str | None = None,
+        label: str | None = None,
+    ) -> PaperTable:
+        """Return a table for a paper: ``run.table(["psnr"], width="one").save("psnr.tex")``.
+
+        Parameters
+        ----------
+        metrics, datasets, methods : sequence of str, optional
+            What to show, in this order; by default all, of the metrics those of the run's tables that compare
+            with a reference. Methods may be controls, too.
+        columns : {"metrics", "datasets"}
+            What stands side by side.
+        width : {"two", "one"}
+            Columns of a page that it spans, 174 or 84 mm.
+        spread : {"std", "interval", "none"}
+            What stands after a mean over seeds.
+        ranks : bool
+            Whether to add the mean ranks over datasets.
+        caption, label : str, optional
+            Plain text, and LaTeX's name of it.
+        """
+        made: PaperTable = importlib.import_module(_PAPER_TABLE).paper_table(
+            self,
+            metrics,
+            columns=columns,
+            datasets=datasets,
+            methods=methods,
+            width=width,
+            spread=spread,
+            ranks=ranks,
+            caption=caption,
+            label=label,
+        )
+        return made
+
+    def __repr__(self) -> str:
+        from a2ibench.bench.notebook import in_words
+
+        return in_words(self)
+
+    def _repr_html_(self) -> str | None:
+        from a2ibench.bench.notebook import run_html
+        from a2ibench.contracts.notebook import html_or_none
+
+        return html_or_none(lambda: run_html(self))
 
 
 def read_run(folder: str | Path) -> Run:
@@ -225,34 +366,47 @@ def _places(names: Sequence[str]) -> dict[str, int]:
 
 
 def group(records: Sequence[Record]) -> list[Group]:
-    """Divide records by protocol and metric versions, the newest last.
+    """Divide records by protocol, and by versions and settings of metrics, the newest last.
 
-    A record without a metric, such as that of a failed job, counts as of the metric's newest version, so
-    that it stands in one table only.
+    A record without a metric, such as that of a failed job, counts as of the metric's newest version, and of
+    one of its settings, so that it stands in one table only.
     """
     known = [version for record in records if (version := record.protocol_version) is not None]
-    parts: dict[tuple[int, tuple[tuple[str, int], ...]], list[Record]] = {}
+    parts: dict[tuple[int, tuple[tuple[str, _Kind], ...]], list[Record]] = {}
     by_protocol: dict[int, list[Record]] = {}
     for record in records:
         version = record.protocol_version
         by_protocol.setdefault(max(known, default=0) if version is None else version, []).append(record)
     for protocol, members in by_protocol.items():
-        newest: dict[str, int] = {}
+        newest: dict[str, _Kind] = {}
         for record in members:
-            for name, version in _versions(record).items():
-                newest[name] = max(newest.get(name, 0), version)
+            for name, kind in _kinds(record).items():
+                newest[name] = max(newest.get(name, kind), kind)
         for record in members:
-            key = protocol, tuple(sorted((newest | _versions(record)).items()))
+            key = protocol, tuple(sorted((newest | _kinds(record)).items()))
             parts.setdefault(key, []).append(record)
-    return [
-        Group(protocol, dict(versions), tuple(parts[protocol, versions]))
-        for protocol, versions in sorted(parts)
-    ]
+    return [_group(protocol, kinds, parts[protocol, kinds]) for protocol, kinds in sorted(parts)]
 
 
-def _versions(record: Record) -> dict[str, int]:
+_Kind = tuple[int, str]
+"""Version of a metric, and its settings as text."""
+
+
+def _kinds(record: Record) -> dict[str, _Kind]:
     # Other programs may have written no whole numbers.
-    return {name: whole_number(score.version) or 0 for name, score in record.metrics.items()}
+    return {
+        name: (whole_number(score.version) or 0, json.dumps(score.settings, sort_keys=True))
+        for name, score in record.metrics.items()
+    }
+
+
+def _group(protocol: int, kinds: Iterable[tuple[str, _Kind]], records: Iterable[Record]) -> Group:
+    versions, settings = {}, {}
+    for name, (version, text) in kinds:
+        versions[name] = version
+        if given := json.loads(text):
+            settings[name] = given
+    return Group(protocol, versions, tuple(records), settings)
 
 
 def metric_order(names: Iterable[str]) -> list[str]:
@@ -263,37 +417,3 @@ def metric_order(names: Iterable[str]) -> list[str]:
 def phase_order(names: Iterable[str]) -> list[str]:
     """Sort phases as they follow each other in a job; unknown ones last, by name."""
     return sorted(names, key=lambda name: (PHASES.index(name) if name in PHASES else len(PHASES), name))
-
-
-def _frame(records: Sequence[Record]) -> pd.DataFrame:
-    import pandas as pd
-
-    metrics = metric_order({name for record in records for name in record.metrics})
-    phases = phase_order({name for record in records for name in record.timings})
-    memory = sorted({name for record in records for name in record.memory}, reverse=True)
-    others = sorted({name for record in records for name in record.model} - set(MODEL))
-    rows = []
-    for record in records:
-        row: dict[str, Any] = {name: getattr(record, name) for name in _FIRST}
-        row |= {name: record.metrics[name].value if name in record.metrics else math.nan for name in metrics}
-        row |= {f"{name}_seconds": float(record.timings.get(name, math.nan)) for name in phases}
-        row["total_seconds"] = sum(record.timings.values()) if record.timings else math.nan
-        row |= {f"peak_{name}_bytes": float(record.memory.get(name, math.nan)) for name in memory}
-        row |= {name: float(record.model.get(name, math.nan)) for name in MODEL}
-        row |= {name: record.model.get(name) for name in others}
-        row |= {name: record.provenance.get(name) for name in _ASKED}
-        row["protocol_version"] = record.protocol_version
-        row["metric_errors"] = "; ".join(record.failed_metrics) or None
-        row["message"] = record.message
-        rows.append(row)
-    table = pd.DataFrame(rows, columns=None if rows else list(_FIRST))
-    return whole(table, ["params", "protocol_version", *(f"peak_{name}_bytes" for name in memory)])
-
-
-_ASKED = ("profile", "device", "precision", "precision_used")
-_FIRST = ("dataset", "method", "seed", "status")
-
-
-def whole(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
-    """Return a table whose named columns, where it has them, hold whole numbers or nothing."""
-    return table.astype({name: "Int64" for name in columns if name in table})

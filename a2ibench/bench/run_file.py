@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from a2ibench.bench.metric_settings import checked_metric_settings
 from a2ibench.bench.options import COMMAND_ONLY, Option, RunOptions, check_option, options_of
 from a2ibench.bench.rows import environment_of, refuse_settings
-from a2ibench.bench.specs import ALL, SetTo, chosen_rows, method_names, split_names
+from a2ibench.bench.specs import (
+    ALL,
+    SetTo,
+    chosen_rows,
+    is_metric,
+    method_names,
+    metric_names,
+    split_names,
+)
 from a2ibench.bench.variants import Variant, checked_setting, checked_variants, families
 from a2ibench.documents import read_toml
 from a2ibench.errors import A2IBenchError, InputError, OptionError, UnknownNameError
@@ -27,7 +36,7 @@ from a2ibench.settings import Value
 from a2ibench.values import Reader, show, within
 
 SETTINGS = "settings"
-METHODS, COMMANDS, ENVIRONMENTS = "methods", "commands", "environments"
+METHODS, COMMANDS, ENVIRONMENTS, METRICS = "methods", "commands", "environments", "metrics"
 
 _OPTIONS: Mapping[str, Option] = {**options_of(RunOptions), **COMMAND_ONLY}
 
@@ -51,7 +60,7 @@ class RunFile:
     options : mapping
         Of `RunOptions`, by name; paths do not depend on the file's place any more.
     settings : mapping of str to mapping
-        Settings by method, as the file has them.
+        Settings by method and metric, as the file has them.
     """
 
     path: Path
@@ -65,8 +74,8 @@ def read_run_file(path: Path) -> RunFile:
     Parameters
     ----------
     path : Path
-        A TOML file with `KEYS` and tables ``[settings.METHOD]``, of variants, too. Paths in it are relative
-        to it.
+        A TOML file with `KEYS` and tables ``[settings.METHOD]``, of variants and metrics, too. Paths in it
+        are relative to it.
 
     Raises
     ------
@@ -103,7 +112,7 @@ def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
     Returns
     -------
     RunOptions
-        Without the file's settings of methods that the command line leaves out.
+        Without the file's settings of methods and metrics that the command line leaves out.
 
     Raises
     ------
@@ -134,7 +143,8 @@ def combined_options(file: RunFile, given: Mapping[str, Any]) -> RunOptions:
     methods = method_names(options.methods, variants, commands, environments)
     rows = {name: {"method": one.method, **one.settings} for name, one in variants.items()}
     programs = {name: (options.commands or {})[name] for name in commands}
-    settings = list(_checked_settings(file, methods, known, strict="methods" not in given))
+    strict = frozenset({METHODS, METRICS} - given.keys())
+    settings = list(_checked_settings(file, methods, metric_names(options.metrics), known, strict))
     settings += given.get("settings", ())
     return replace(options, methods=methods, variants=rows, commands=programs, settings=settings)
 
@@ -176,18 +186,31 @@ def _with_commands(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked_settings(
-    file: RunFile, methods: Sequence[str], known: _Known, *, strict: bool
+    file: RunFile, methods: Sequence[str], metrics: Sequence[str], known: _Known, strict: Collection[str]
 ) -> Iterator[SetTo]:
     variants = known.variants
+    rows = {*methods, *(name for names in known for name in names)}
     for method, table in file.settings.items():
         place = f"{file.path}: [settings.{method}]: "
+        with naming(place):
+            of_metric = is_metric(method, rows, metrics)
+            if of_metric and METRICS in strict and method not in metrics:
+                raise InputError(
+                    f"the metric {method} is not asked for; add it to metrics, or remove the table"
+                )
+        if of_metric:
+            for key, value in table.items() if method in metrics else ():
+                with naming(place, key, before_key=f"{method}."):
+                    checked_metric_settings(method, {key: value})
+                yield method, key, value
+            continue
         registered = variants[method].method if method in variants else method
         where = environment_of(method, variants, known.environments)
         with naming(place):
             refuse_settings(method, known.commands)
             if where is None:
                 host().find("method", registered)
-            if strict and method not in methods:
+            if METHODS in strict and method not in methods:
                 raise InputError(f"{method} is not run; add it to methods, or remove the table")
         for key, value in table.items() if method in methods else ():
             with naming(place, key, before_key=f"{registered}."):

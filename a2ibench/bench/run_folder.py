@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from a2ibench.bench.growth import RunPlan, differences
+from a2ibench.bench.metric_settings import METRIC_SETTINGS
 from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import read_record
 from a2ibench.bench.removal import left_without, move_aside, move_figures, rows_named
@@ -27,11 +28,13 @@ _logger = logging.getLogger(__name__)
 
 
 _LOCK = ".lock"
+_MOMENT = 0.2
 # What a process that was killed while it made the folder leaves is nobody's work.
 _OURS = re.compile(rf"\.lock|{TEMPORARY.pattern}")
 _OPTIONS = {
     "set": "{settings}",
     "metrics": "installed metrics",
+    METRIC_SETTINGS: "{settings} of metrics",
     "datasets": "definitions of {datasets}",
 }
 
@@ -197,7 +200,8 @@ def lock_run(run_dir: Path) -> Iterator[None]:
     try:
         # The lock itself does not tell a folder that cannot be written from one that is in use.
         (run_dir / _LOCK).touch()
-        lock.acquire(timeout=0)
+        # Whoever looks whether a process runs here holds it for a moment.
+        lock.acquire(timeout=_MOMENT, poll_interval=_MOMENT / 10)
     except filelock.Timeout:
         raise OptionError(
             "{run}: another process runs in this folder; wait for it, or choose another {out}", run=run_dir
@@ -210,6 +214,23 @@ def lock_run(run_dir: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Whether a process runs in a folder."""
+    place = run_dir / _LOCK
+    if not place.exists():
+        return False
+    lock = filelock.FileLock(place)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:
+        # Of a folder that may not be written nobody else knows.
+        return False
+    lock.release()
+    return False
 
 
 def stored_plan(run_dir: Path) -> RunPlan:

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from a2ibench.bench import device
 from a2ibench.bench.cache_key import dataset_content, used_by
 from a2ibench.bench.calibration import Calibrator
+from a2ibench.bench.controls import score_controls
 from a2ibench.bench.handed import open_handed
 from a2ibench.bench.job import Job
+from a2ibench.bench.kept_planes import save_planes
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.provenance import (
     configuration_of,
@@ -28,9 +30,12 @@ from a2ibench.bench.provenance import (
     model_of,
     new_record,
     precision_of,
+    seen_before,
+    trained_on,
 )
 from a2ibench.bench.record import Record, write_record
-from a2ibench.bench.scoring import misalignment, score_within
+from a2ibench.bench.scoring import axial_powers, misalignment, score_within, want_labels
+from a2ibench.bench.validation import Validation
 from a2ibench.contracts import (
     AxialGrid,
     Context,
@@ -120,10 +125,10 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
     job : Job
         What to run.
     folder : Path
-        Folder for record.json, checkpoint/, slices.npz and scores.npz; empty, or with a training that was
-        kept, which goes on if it is of this job.
+        Folder for record.json, checkpoint/, slices.npz, planes.npz and scores.npz; empty, or with a training
+        that was kept, which goes on if it is of this job.
     progress : Progress
-        Told about every phase: setup, (fetch,) load, simulate, fit, reconstruct, score, write.
+        Told about every phase: setup, (fetch,) load, simulate, fit, reconstruct, score, write, controls.
 
     Returns
     -------
@@ -146,7 +151,7 @@ def run_job(job: Job, folder: Path, progress: Progress = silent) -> Record:
             try:
                 _run(job, folder, clock, progress, found, resources)
             finally:
-                found["memory"] = device.peak_memory(job.device)
+                found.setdefault("memory", device.peak_memory(job.device))
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and is_ctrl_c():
             raise
@@ -164,16 +169,22 @@ def _run(
     resources: ExitStack,
 ) -> None:
     provenance = found["provenance"]
+
+    def build() -> Method:
+        return _set_up(job, folder, found, resources)
+
     with clock.phase("setup"):
-        method = _set_up(job, folder, found, resources)
+        method = build()
     provenance["device_name"] = device.device_name(job.device)
     used = used_by(configuration_of(method))
     before = dataset_content(job.dataset)
-    volume, reference = _open(job, clock, provenance)
+    handed = open_handed(job.dataset, clock.phase, labels=want_labels(job.metrics, job.metric_settings))
+    provenance["dataset"] = handed.described
+    volume, reference = handed.volume, None if handed.reference is None else handed.reference.data
     # What changed while it was read is of no known content, and is not taken for current later.
     same = dataset_content(job.dataset) == before
     provenance["used"] = used | {"dataset": before if same else "changed while it was read"}
-    reason = method.skip(volume) if hasattr(method, "skip") else None
+    reason = _reason_not_to_run(method, volume, provenance)
     if reason is not None:
         found |= {"status": "skipped", "reason": " ".join(str(reason).split())}
         return
@@ -181,10 +192,11 @@ def _run(
     ctx = _context(job, folder, _sampling(calibration, clock, progress))
     calibration.begin()
     checkpointer = _checkpointer(job, folder, provenance["used"], clock) if same else None
+    validation = Validation.of(job, volume, method)
     seed_everything(job.seed)
     try:
         with clock.phase("fit"):
-            method.fit(volume, replace(ctx, checkpointer=checkpointer))
+            method.fit(validation.training, replace(ctx, checkpointer=checkpointer))
     finally:
         if checkpointer is not None:
             clock.seconds["fit"] = clock.seconds.get("fit", 0.0) + checkpointer.earlier
@@ -194,12 +206,27 @@ def _run(
     if job.device == "cuda" and job.command is None:
         _warm_up(method, volume, ctx)
     with clock.phase("reconstruct"):
-        output = reconstruct_volume(method, volume, ctx)
+        output = reconstruct_volume(method, volume, ctx, apart=validation.apart)
     found["calibration"] = calibration.end()
     found["model"] = model_of(method) | {"voxels_per_second": output.size / clock.seconds["reconstruct"]}
+    if job.evaluate:
+        provenance["validation"] = validation.described()
+    if validation.wanted:
+        with clock.phase("validate"):
+            validation.carry_out(method, build, ctx)
     with clock.phase("score"):
         prediction = quantise(output, volume)
-        scores = score_within(job.metrics, prediction, reference, volume, job.dataset.simulate)
+        scores = score_within(
+            job.metrics,
+            prediction,
+            reference,
+            volume,
+            job.dataset.simulate,
+            job.metric_settings,
+            labels=handed.labels,
+            **validation.scored(),
+        )
+        provenance |= axial_powers(prediction, reference, volume)
         if job.command is not None or job.environment is not None:
             # What was not written for this grid is most likely to miss it.
             provenance |= misalignment(prediction, reference, volume)
@@ -208,9 +235,23 @@ def _run(
         provenance["reconstruction"] = describe_voxels(prediction)
         scores.save(folder)
         save_slices(folder, prediction, reference, volume)
+        save_planes(folder, job.report_planes, prediction, reference, volume, validation.apart)
         if job.keep_volume:
             _keep_volume(prediction, JobFiles(folder).volume, job, provenance)
         _save_checkpoint(method, JobFiles(folder).checkpoint)
+    if job.controls and scores.metrics:
+        # What they take is no cost of the method.
+        found["memory"] = device.peak_memory(job.device)
+        del output, prediction
+        with clock.phase("controls"):
+            found["controls"] = score_controls(
+                tuple(scores.metrics),
+                reference,
+                volume,
+                job.dataset.simulate,
+                handed.labels,
+                job.metric_settings,
+            )
 
 
 def _set_up(job: Job, folder: Path, found: dict[str, Any], resources: ExitStack) -> Method:
@@ -239,12 +280,6 @@ def _add_peak(method: CommandMethod | ForeignMethod, found: dict[str, Any]) -> N
     memory.pop("device", None)
     if method.peak_memory is not None:
         memory |= {"process": max(memory["process"], method.peak_memory), "external": method.peak_memory}
-
-
-def _open(job: Job, clock: Clock, provenance: dict[str, Any]) -> tuple[Volume, NDArray[Any] | None]:
-    handed = open_handed(job.dataset, clock.phase)
-    provenance["dataset"] = handed.described
-    return handed.volume, None if handed.reference is None else handed.reference.data
 
 
 def _sampling(calibration: Calibrator, clock: Clock, progress: Progress) -> Progress:
@@ -281,6 +316,14 @@ def _checkpointer(job: Job, folder: Path, used: Mapping[str, Any], clock: Clock)
         identity,
         clock=lambda: time.perf_counter() - clock.excluded,
     )
+
+
+def _reason_not_to_run(method: Method, volume: Volume, provenance: dict[str, Any]) -> str | None:
+    """Return why a method is skipped; notes what its weights have seen."""
+    if learnt_from := trained_on(method):
+        provenance["trained_on"] = sorted(learnt_from)
+    reason = method.skip(volume) if hasattr(method, "skip") else None
+    return seen_before(learnt_from, provenance["dataset"]) if reason is None else reason
 
 
 def _warm_up(method: Method, volume: Volume, ctx: Context) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from a2ibench.bench.metric_settings import checked_metric_settings
 from a2ibench.bench.rows import check_rows, environment_of, refuse_settings
 from a2ibench.bench.variants import Variant, checked_setting, families
 from a2ibench.contracts import DatasetSpec
+from a2ibench.contracts.specs import EVALUATIONS
 from a2ibench.data.catalogue import load_catalogue
 from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
 from a2ibench.external.command import Command
@@ -23,9 +25,9 @@ from a2ibench.settings import Value
 
 Names = str | Sequence[str]
 SetTo = tuple[str, str, Value]
-"""Method, key and value of a setting."""
+"""Method or metric, key and value of a setting."""
 Settings = Mapping[str, Mapping[str, Value]] | Sequence[str | SetTo]
-"""Either ``{method: {key: value}}``, or ``METHOD.KEY=VALUE`` or (method, key, value) each."""
+"""Either ``{method: {key: value}}``, or ``METHOD.KEY=VALUE`` or (method, key, value) each; metrics, too."""
 
 Row = TypeVar("Row")
 
@@ -137,17 +139,39 @@ def find_datasets(
 
 
 def metric_names(names: Names | None = None) -> tuple[str, ...]:
-    """Return the names of the wanted metrics, by default all.
+    """Return the names of the wanted metrics, by default all but those that run on request.
 
     Raises
     ------
     UnknownNameError
         If no plugin registers a name.
     """
-    found = list(host().metrics) if names is None or names == ALL else split_names("metrics", names)
+    known = host().metrics
+    if names is None:
+        return tuple(name for name, registered in known.items() if not registered.spec.on_request)
+    found = list(known) if names == ALL else split_names("metrics", names)
     for name in found:
         host().find("metric", name)
     return tuple(found)
+
+
+def evaluation_names(names: Names | None = None) -> tuple[str, ...] | None:
+    """Return how methods are scored without a reference; None where each dataset states it.
+
+    Parameters
+    ----------
+    names : str or sequence of str, optional
+        Some of `EVALUATIONS`; ``"none"`` for none.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such evaluation.
+    """
+    if names is None:
+        return None
+    found = () if names in ("none", ["none"]) else split_names("evaluate", names)
+    return tuple(one_of("evaluation", name, EVALUATIONS) for name in found)
 
 
 def reporter_names(names: Names | None = None) -> tuple[str, ...]:
@@ -200,8 +224,9 @@ def checked_settings(
     variants: Mapping[str, Variant] = _NONE,
     commands: Mapping[str, Command] = _NONE,
     environments: Mapping[str, Environment] = _NONE,
+    metrics: Sequence[str] = (),
 ) -> dict[str, dict[str, Value]]:
-    """Return checked settings by method; only the methods that have any are imported.
+    """Return checked settings by method and metric; only those that have any are imported.
 
     Parameters
     ----------
@@ -213,43 +238,105 @@ def checked_settings(
         By name.
     environments : mapping
         By what runs there.
+    metrics : sequence of str
+        The metrics of the run, whose settings are those that differ from their own.
 
     Raises
     ------
     UnknownNameError
-        If a method or a setting does not exist.
+        If a method, metric or setting does not exist.
     InputError
-        If a text has another form, a value is not allowed, or the method is not part of the run.
+        If a text has another form, a value is not allowed, or the method or metric is not part of the run.
     """
     if isinstance(given, Mapping):
         given = [f"{method}.{key}={value}" for method, table in given.items() for key, value in table.items()]
     checked: dict[str, dict[str, Value]] = {}
+    of_metrics: dict[str, dict[str, Value]] = {}
+    rows = {*methods, *variants, *commands, *environments}
     for one in given or ():
         method, key, value = _split_setting(one) if isinstance(one, str) else one
+        if is_metric(method, rows, metrics):
+            if method not in metrics:
+                raise OptionError(
+                    "{settings}: {text} is for the metric {metric}, which is not asked for; "
+                    "add it to {metrics}",
+                    text=_setting_text(one),
+                    metric=method,
+                )
+            of_metrics.setdefault(method, {})[key] = value
+            checked_metric_settings(method, {key: value})
+            continue
         registered = variants[method].method if method in variants else method
         where = environment_of(method, variants, environments)
         refuse_settings(method, commands)
         if where is None:
             host().find("method", registered)
         if method not in methods:
-            text = one if isinstance(one, str) else f"{method}.{key}={value}"
             raise OptionError(
                 "{settings}: {text} is for {method}, which is not run; add it to {methods}",
-                text=repr(text),
+                text=_setting_text(one),
                 method=method,
             )
         checked.setdefault(method, {})[key] = checked_setting(registered, key, value, where)
-    return checked
+    return checked | {name: checked_metric_settings(name, values) for name, values in of_metrics.items()}
+
+
+def is_metric(name: str, rows: Collection[str], metrics: Collection[str]) -> bool:
+    """Return whether a setting is a metric's, and not a method's.
+
+    Parameters
+    ----------
+    name : str
+        Before the dot of the setting.
+    rows : collection of str
+        Methods, variants and commands that a run has or could have.
+    metrics : collection of str
+        The metrics of the run.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither.
+    InputError
+        If it may be either.
+    PluginError
+        If the plugin that gives it does not work.
+    """
+    if name in rows and name in metrics:
+        raise OptionError(
+            "{settings}: {name} is both a row and a metric of this run; leave one of them out, or choose "
+            "another name",
+            name=name,
+        )
+    if name in rows or name in metrics:
+        return name in metrics
+    known = [*host().methods, *rows, *host().metrics]
+    for kind in ("method", "metric"):
+        try:
+            host().find(kind, name)
+        except UnknownNameError:
+            continue
+        return kind == "metric"
+    raise UnknownNameError("method or metric", name, known)
 
 
 def settings_of_one(
-    given: Mapping[str, Value] | Sequence[str] | None, method: str, planes: str | None
+    given: Mapping[str, Value] | Sequence[str] | None, method: str, planes: str | None, start: str | None
 ) -> Mapping[str, Value]:
-    """Return the settings of one method; texts ``KEY=VALUE`` or ``METHOD.KEY=VALUE`` are checked."""
+    """Return the settings of one method; texts ``KEY=VALUE`` or ``METHOD.KEY=VALUE`` are checked.
+
+    `planes` and `start` are settings of these names, where they are not None.
+    """
     if not isinstance(given, Mapping):
         full = [text if text.startswith(f"{method}.") else f"{method}.{text}" for text in given or ()]
         given = checked_settings(full, [method]).get(method, {})
-    return given if planes is None else {**given, "planes": parse_setting(method, "planes", planes)}
+    short = {"planes": planes, "start": start}
+    told = {key: parse_setting(method, key, text) for key, text in short.items() if text is not None}
+    return {**given, **told}
+
+
+def _setting_text(one: str | SetTo) -> str:
+    return repr(one if isinstance(one, str) else "{}.{}={}".format(*one))
 
 
 def _split_setting(text: str) -> SetTo:

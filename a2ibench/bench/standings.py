@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.bench.paths import JobFiles
-from a2ibench.bench.record import Record, belongs
+from a2ibench.bench.record import Record
 from a2ibench.bench.run import CUBIC, Group
+from a2ibench.bench.scores_file import Rows
 from a2ibench.contracts.planes import AXIAL
 from a2ibench.registry import host
 from a2ibench.statistics import UNKNOWN, Interval, block_half_width, difference_half_width
-
-Rows = Mapping[str, NDArray[np.float64]]
 
 LEAST_SEEDS = 3
 """Trainings that each of two methods must have before their difference is one of methods."""
 
 _AGREE = 1e-4
+POOLED = ("psnr", "in_plane_psnr", "reduced_psnr")
 _DECIBELS = 10 / math.log(10)
-
-
-def read_slices(folder: Path) -> Rows:
-    """Return the values of the axial slices in a job's folder by ``"metric.plane"``.
-
-    Nothing where scores.npz is missing or damaged: a report is made of what there is.
-    """
-    try:
-        with np.load(JobFiles(folder).scores, allow_pickle=False) as stored:
-            names = [name for name in stored.files if name.rpartition(".")[2] in AXIAL]
-            found = {name: np.asarray(stored[name], np.float64) for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return {}
-    return {name: row for name, row in found.items() if row.ndim == 1 and row.size and np.isfinite(row).all()}
 
 
 def shares(metric: str, value: float, stored: Rows) -> Rows:
@@ -55,7 +37,7 @@ def shares(metric: str, value: float, stored: Rows) -> Rows:
     value : float
         The score of the volume.
     stored : mapping of str to ndarray
-        As `read_slices` gives it.
+        Scores of slices by ``"metric.plane"``.
 
     Returns
     -------
@@ -66,7 +48,7 @@ def shares(metric: str, value: float, stored: Rows) -> Rows:
     rows = {plane: stored[name] for plane in AXIAL if (name := f"{metric}.{plane}") in stored}
     if not rows or not math.isfinite(value):
         return {}
-    if metric == "psnr":
+    if metric in POOLED:
         rows = {plane: _shares_of_psnr(row) for plane, row in rows.items()}
         agree = all(_close(row.mean(), value) for row in rows.values())
     else:
@@ -204,35 +186,61 @@ Standings = Mapping[tuple[str, str], Mapping[str, Standing]]
 """By dataset and method, then by metric."""
 
 
-def standings(group: Group, files_of: Callable[[Record], JobFiles]) -> Standings:
+def standings(group: Group, slices_of: Callable[[Record], Rows]) -> Standings:
     """Compare the methods of every dataset by each metric.
 
     Parameters
     ----------
     group : Group
         Records that may be compared.
-    files_of : callable
-        Returns the files of a record's job, with the scores of the slices; where they are missing, values
-        have no intervals.
+    slices_of : callable
+        Returns the scores of the slices of a record's job; where there are none, values have no intervals.
     """
+    found: dict[tuple[str, str], dict[str, Standing]] = {}
+    for dataset, metric, known, pretrained in _scored(group, slices_of):
+        for method, standing in _stand(metric, known, pretrained).items():
+            found.setdefault((dataset, method), {})[metric] = standing
+    return found
+
+
+def gains(
+    group: Group, slices_of: Callable[[Record], Rows]
+) -> Mapping[tuple[str, str], Mapping[str, Interval]]:
+    """Return how much each method is above the baseline, by dataset and method, then by metric.
+
+    That is the ``gain`` of its `Standing`, for which no plugin has to say which values are better.
+
+    Parameters
+    ----------
+    group, slices_of
+        As for `standings`.
+    """
+    found: dict[tuple[str, str], dict[str, Interval]] = {}
+    for dataset, metric, known, _ in _scored(group, slices_of):
+        for method in known:
+            found.setdefault((dataset, method), {})[metric] = _beside(method, CUBIC, known)
+    return found
+
+
+def _scored(
+    group: Group, slices_of: Callable[[Record], Rows]
+) -> Iterator[tuple[str, str, Mapping[str, Repeats], Collection[str]]]:
+    """Yield dataset, metric, the repeats by method, and the methods that have seen other volumes."""
     jobs: dict[str, dict[str, list[tuple[Record, Rows]]]] = {}
     for record in group.records:
         if record.ok:
-            methods = jobs.setdefault(record.dataset, {})
-            methods.setdefault(record.method, []).append((record, _slices(files_of(record), record)))
-    found: dict[tuple[str, str], dict[str, Standing]] = {}
+            jobs.setdefault(record.dataset, {}).setdefault(record.method, []).append(
+                (record, slices_of(record))
+            )
     for dataset, methods in jobs.items():
+        pretrained = {
+            name for name, scored in methods.items() if any(record.pretrained for record, _ in scored)
+        }
         for metric in group.versions:
             known = {
                 method: repeats for method, scored in methods.items() if (repeats := _repeats(metric, scored))
             }
-            for method, standing in _stand(metric, known).items():
-                found.setdefault((dataset, method), {})[metric] = standing
-    return found
-
-
-def _slices(job: JobFiles, record: Record) -> Rows:
-    return read_slices(job.folder) if belongs(record, job.folder, job.scores.name) else {}
+            yield dataset, metric, known, pretrained
 
 
 def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:
@@ -246,10 +254,16 @@ def _repeats(metric: str, jobs: list[tuple[Record, Rows]]) -> Repeats | None:
     )
 
 
-def _stand(metric: str, known: Mapping[str, Repeats]) -> dict[str, Standing]:
-    best = _best(known, host().higher_is_better(metric))
+def _stand(metric: str, known: Mapping[str, Repeats], pretrained: Collection[str]) -> dict[str, Standing]:
+    # What has seen other volumes has a gain, and no rank among those that have not.
+    ranked = {method: repeats for method, repeats in known.items() if method not in pretrained}
+    best = _best(ranked, host().ranked_upwards(metric))
     return {
-        method: Standing(_beside(method, CUBIC, known), _beside(method, best, known), best)
+        method: Standing(
+            _beside(method, CUBIC, known),
+            _beside(method, best, ranked) if method in ranked else UNKNOWN,
+            best if method in ranked else "",
+        )
         for method in known
     }
 

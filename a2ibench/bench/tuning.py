@@ -226,6 +226,8 @@ def plan_tuning(options: TuneOptions) -> TuningPlan:
         datasets=datasets,
         seeds=check_option("seeds", options),
         metrics=(METRIC,),
+        controls=False,
+        report_planes=0,
         **{name: check_option(name, options) for name in _SHARED},
     )
     folder = check_option("out", options)

@@ -142,7 +142,7 @@ class TuneOptions:
         help="Each training, instead of the profile's.",
         doc='Each training, such as ``"2000steps"`` or ``"300s"``, instead of the profile\'s.',
     )
-    executor: str = _RUN["executor"].default("process")
+    executor: str = _RUN["executor"].default("process", needs=())
     timeout: float | None = _RUN["timeout"].default()
     out: str | Path | None = _RUN["out"].default(
         help="Folder of the runs and of tuning.json; by default one in reports/ named after the options."

@@ -12,6 +12,7 @@ from a2ibench.cli.app import app
 from a2ibench.cli.errors import (
     CommandLineError,
     ExitCode,
+    InterruptedElsewhereError,
     drop_output,
     prepare_streams,
     say_error,
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         drop_output()
         code = int(ExitCode.OUTPUT_CLOSED)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort, InterruptedElsewhereError):
         code = int(ExitCode.INTERRUPTED)
     except Stopped as stopped:
         if debug:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from a2ibench.cli.progress import count, duration, label, outcome, title, values_text
+from a2ibench.cli.progress import Counts, count, duration, label, outcome, title, values_text
 
 if TYPE_CHECKING:
     from a2ibench.bench.job import Job
@@ -42,7 +43,7 @@ def _bars(console: Console) -> Progress:
 
 
 class BarEvents:
-    """Shows a bar of all jobs and one of the running job's phase; a context manager.
+    """Shows a bar of all jobs and one of the phase of each that runs; a context manager.
 
     Parameters
     ----------
@@ -52,9 +53,9 @@ class BarEvents:
 
     def __init__(self, console: Console) -> None:
         self._progress = _bars(console)
-        self._all, self._job = self._bar("jobs"), self._bar("")
-        self._phase = ""
-        self._index, self._total, self._started = 0, 0, 0.0
+        self._all = self._bar("jobs")
+        self._running: dict[str, _Running] = {}
+        self._jobs = Counts()
 
     def __enter__(self) -> BarEvents:
         self._progress.start()
@@ -66,48 +67,66 @@ class BarEvents:
         self._progress.stop()
 
     def job_started(self, job: Job, index: int, total: int) -> None:
-        """Count the jobs before this one as done, and show a bar for it."""
-        self._index, self._total, self._started, self._phase = index, total, time.monotonic(), ""
+        """Show a bar for a job."""
+        self._jobs.started(job.name, total)
+        self._running[job.name] = _Running(self._bar(title(job)), time.monotonic(), index)
         self._count_jobs(index - 1)
-        self._new_bar(title(job))
 
     def progress(self, job: Job, phase: str, done: float, total: float, values: Mapping[str, float]) -> None:
         """Move the job's bar."""
-        if phase != self._phase:
-            self._phase = phase
-            self._new_bar(f"{title(job)} {label(phase)}")
+        running = self._running.get(job.name)
+        if running is None:
+            return
+        if phase != running.phase:
+            running.phase = phase
+            self._progress.remove_task(running.bar)
+            # A new bar, because rich does not forget the total of an old one.
+            running.bar = self._bar(f"{title(job)} {label(phase)}")
         # A phase that has but one unit is one whose steps are not known: the bar pulses.
         if total > 1:
             shown = count(done, total)
             self._progress.update(
-                self._job, total=total, completed=done, count=shown, values=values_text(values)
+                running.bar, total=total, completed=done, count=shown, values=values_text(values)
             )
 
     def job_finished(self, job: Job, record: Record) -> None:
         """Leave a line above the bars, and count the job."""
-        self._say(f"{title(job)}: {outcome(record)}, {duration(time.monotonic() - self._started)}")
-        self._count_jobs(self._index)
-        self._new_bar("")
+        running = self._running.pop(job.name, None)
+        self._jobs.ended(job.name)
+        started = time.monotonic() if running is None else running.started
+        self._say(f"{title(job)}: {outcome(record)}, {duration(time.monotonic() - started)}")
+        if running is not None:
+            self._progress.remove_task(running.bar)
+            self._count_jobs(running.index)
 
     def job_cached(self, job: Job, record: Record) -> None:
         """Leave a line above the bars."""
+        self._jobs.cached += 1
         self._say(f"{title(job)}: finished before ({outcome(record)})")
 
     def _say(self, line: str) -> None:
         self._progress.console.print(Text(line), soft_wrap=True)
 
-    def _count_jobs(self, done: int) -> None:
-        self._progress.update(self._all, total=self._total, completed=done, count=count(done, self._total))
-
-    def _new_bar(self, description: str) -> None:
-        # A new bar, because rich does not forget the total of an old one.
-        self._progress.remove_task(self._job)
-        self._job = self._bar(description)
+    def _count_jobs(self, before: int) -> None:
+        # Jobs that run one after another stand in the order of the run.
+        jobs = self._jobs
+        done = jobs.cached + jobs.done if jobs.several else before
+        text = jobs.text() if jobs.several else ""
+        shown = count(done, jobs.total)
+        self._progress.update(self._all, total=jobs.total, completed=done, count=shown, values=text)
 
     def _bar(self, description: str) -> TaskID:
         return self._progress.add_task(
             description, visible=bool(description), total=None, count="", values=""
         )
+
+
+@dataclass
+class _Running:
+    bar: TaskID
+    started: float
+    index: int
+    phase: str = ""
 
 
 class PhaseBar:

@@ -13,6 +13,7 @@ import typer
 
 from a2ibench.cli.errors import ExitCode, in_one_line, say
 from a2ibench.cli.options import option
+from a2ibench.cli.step_summary import add_step_summary
 from a2ibench.errors import A2IBenchError, InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def compare_runs(
         bool | None,
         typer.Option(
             "--github/--no-github",
-            help="Also print GitHub annotations; by default where GITHUB_ACTIONS is true.",
+            help="Also print GitHub annotations, and write a summary where GITHUB_STEP_SUMMARY names a file; "
+            "by default on GitHub.",
             show_default=False,
         ),
     ] = None,
@@ -79,6 +81,7 @@ def compare_runs(
     be compared; 2 bad input, such as runs that measured different things or have nothing in common.
     """
     annotated = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
+    summarised = github is not False
     try:
         if junit is not None:
             _check_junit(junit)
@@ -87,8 +90,7 @@ def compare_runs(
         if junit is not None:
             _write_junit(junit, comparison, baseline)
     except A2IBenchError as error:
-        if annotated:
-            _annotate_error(error)
+        _tell_github_of(in_one_line(error), annotated=annotated, summarised=summarised)
         raise
     if as_json:
         from a2ibench.files import plain
@@ -97,11 +99,9 @@ def compare_runs(
     else:
         _show(comparison, everything)
     if annotated:
-        from a2ibench.reporting.comparison import github_lines
-
-        for line in github_lines(comparison):
-            # GitHub reads both streams; whoever asks for JSON wants nothing else on stdout.
-            typer.echo(line, err=as_json)
+        _annotate(comparison, to_stderr=as_json)
+    if summarised:
+        add_step_summary(lambda: _comparison_summary(comparison, baseline))
     if not comparison.ok:
         raise typer.Exit(ExitCode.BROKEN)
 
@@ -163,7 +163,7 @@ def _show(comparison: Comparison, everything: bool) -> None:
 
 
 def _check_junit(path: Path) -> None:
-    from a2ibench.reporting.comparison import is_junit
+    from a2ibench.reporting.junit import is_junit
 
     if path.is_dir():
         raise InputError(f"--junit: {path}: is a folder; give a file")
@@ -173,7 +173,7 @@ def _check_junit(path: Path) -> None:
 
 def _write_junit(path: Path, comparison: Comparison, baseline: Path) -> None:
     from a2ibench.files import write_bytes
-    from a2ibench.reporting.comparison import junit
+    from a2ibench.reporting.junit import junit
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, junit(comparison, _suite_name(baseline)))
@@ -187,7 +187,7 @@ def _told_as_junit(path: Path | None, baseline: Path) -> Iterator[None]:
     except Exception as error:
         if path is not None:
             from a2ibench.files import write_bytes
-            from a2ibench.reporting.comparison import junit_of_error
+            from a2ibench.reporting.junit import junit_of_error
 
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,25 @@ def _suite_name(baseline: Path) -> str:
     return f"comparison with {baseline.name}"
 
 
-def _annotate_error(error: Exception) -> None:
-    from a2ibench.reporting.comparison import annotation
+def _annotate(comparison: Comparison, *, to_stderr: bool) -> None:
+    from a2ibench.reporting.comparison import github_lines
 
-    typer.echo(annotation("error", in_one_line(error), "a2ibench compare"), err=True)
+    for line in github_lines(comparison):
+        # GitHub reads both streams; whoever asks for JSON wants nothing else on stdout.
+        typer.echo(line, err=to_stderr)
+
+
+def _tell_github_of(problem: str, *, annotated: bool, summarised: bool) -> None:
+    from a2ibench.reporting.comparison import annotation
+    from a2ibench.reporting.step_summary import error_summary
+
+    if annotated:
+        typer.echo(annotation("error", problem, "a2ibench compare"), err=True)
+    if summarised:
+        add_step_summary(lambda: error_summary(problem, "a2ibench compare"))
+
+
+def _comparison_summary(comparison: Comparison, baseline: Path) -> str:
+    from a2ibench.reporting.step_summary import comparison_summary
+
+    return comparison_summary(comparison, baseline.name)

@@ -32,6 +32,10 @@ class ExitCode(IntEnum):
     """Whoever read the output closed it before its end, as ``head`` does; as if ended by SIGPIPE."""
 
 
+class InterruptedElsewhereError(Exception):
+    """The run that is followed was interrupted, and this command ends as that did."""
+
+
 # Some typer releases carry their own click and others import it; the public class leads to either's base.
 CommandLineError: Any = typer.BadParameter.__mro__[2]
 

@@ -9,7 +9,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "a2ibench run --methods cubic,plain --datasets phantom --profile smoke",
         "a2ibench run --input stack.tif --voxel-size 50,15,15",
         "a2ibench run --input fibsem.tif --voxel-size 8,8,8 --simulate 4",
+        "a2ibench run --methods cubic,plain --seeds 5 --workers 2",
     ),
+    "runs": ("a2ibench runs", "a2ibench runs reports/first --json"),
     "list": ("a2ibench list methods", "a2ibench list datasets --json"),
     "fetch": ("a2ibench fetch cremi-a", "a2ibench fetch epfl-ca1 fib25-validation"),
     "reconstruct": (
@@ -21,10 +23,34 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "a2ibench simulate phantom phantom.ome.zarr --reference",
         "a2ibench simulate fibsem.tif thin.tif --ratio 4 --voxel-size 8,8,8",
     ),
+    "recommend": (
+        "a2ibench recommend stack.tif --voxel-size 50nm,4nm,4nm",
+        "a2ibench recommend stack.ome.zarr --budget 30min --methods cubic,plain,srmd",
+    ),
     "score": (
         "a2ibench score restored.tif phantom",
         "a2ibench score restored.tif phantom --name imod --into reports/first",
     ),
+    "report": (
+        "a2ibench report reports/first",
+        "a2ibench report reports/first --format tex",
+        "a2ibench report reports/laptop reports/gpu --out merged.html",
+    ),
+    "figure": (
+        "a2ibench figure reports/first --window auto --error --out first.pdf",
+        "a2ibench figure reports/first --methods cubic,srmd --width 89mm --seed mean",
+    ),
+    "table": (
+        "a2ibench table reports/first --metrics psnr,ssim --width one",
+        "a2ibench table reports/first --columns datasets --spread none --out t.md",
+    ),
+    "cite": ("a2ibench cite reports/first",),
+    "bundle": ("a2ibench bundle reports/first", "a2ibench bundle reports/first submission.zip"),
+    "verify": (
+        "a2ibench verify submission.zip",
+        "a2ibench verify submission.zip --jobs 3 --phantom-seed 20260801",
+    ),
+    "board": ("a2ibench board submissions/first.zip submissions/second.zip --out site",),
     "compare": (
         "a2ibench compare reports/new reports/old",
         "a2ibench compare reports/new reports/old --max-drop psnr=0.2",

@@ -54,7 +54,7 @@ def takes(table: type, **more: Option) -> Callable[[Callable[..., None]], Callab
 def _parameters(name: str, one: Option) -> Iterator[inspect.Parameter]:
     text = OptionError(one.help).named(flag)
     if one.type is bool:
-        yield _flag(name, flag(name), text)
+        yield _flag(f"no_{name}", flag(name, "False"), one.off) if one.off else _flag(name, flag(name), text)
         return
     kinds: dict[type, Any] = {tuple: str, list: list[str]}
     kind = kinds.get(one.type, one.type)
@@ -76,7 +76,7 @@ def _read(options: Mapping[str, Option], given: Mapping[str, Any]) -> Iterator[t
     for name, value in given.items():
         if name not in options:
             on = name.removeprefix("no_")
-            if value and given[on] is not None:
+            if value and given.get(on) is not None:
                 raise InputError(f"{flag(on)} and {flag(on, 'False')}: one excludes the other; give one")
             if value:
                 yield on, False

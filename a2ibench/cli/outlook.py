@@ -12,6 +12,8 @@ from a2ibench.cli.progress import duration
 from a2ibench.errors import counted
 
 if TYPE_CHECKING:
+    from a2ibench.reconstruction.checks import Checks
+    from a2ibench.reconstruction.joining import PartDone
     from a2ibench.reconstruction.outlook import Outlook
     from a2ibench.reconstruction.reconstruct import Written
 
@@ -45,19 +47,52 @@ def say_outlook(outlook: Outlook) -> None:
         f"{_nm(outlook.output_voxel_size)}, ratio {outlook.ratio:.4g}"
     )
     say_progress(f"disk    {bytes_text(outlook.nbytes)} for its voxels; {bytes_text(outlook.free)} free")
+    if outlook.uncertainty is not None:
+        say_progress(
+            f"beside  {outlook.uncertainty.name}: uncertainty, {bytes_text(outlook.uncertainty_nbytes)}"
+        )
     say_progress(f"method  {outlook.method.method} on {outlook.context.device}, {_training(outlook)}")
     say_progress(f"time    {_time(outlook.seconds())}")
 
 
 def say_written(written: Written) -> None:
-    """Write to stderr where the figure is, and how to open the output."""
+    """Write to stderr what was found of the output, where the figure is, and how to open the output."""
     output, figure = written.output, written.figure
+    _say_checks(written.checks)
+    if written.uncertainty is not None:
+        say_progress(f"unsure  {written.uncertainty}")
     if figure.exists():
         say_progress(f"figure  {figure}")
     suffix = output.suffix.lower()
     plugin = _PLUGINS.get(suffix)
     needs = f" (needs {plugin})" if plugin else ""
     say_progress(f"open    napari {shlex.quote(str(output))}{needs}; Fiji: {_FIJI[suffix]}")
+
+
+def say_prepared(pieces: int) -> None:
+    """Write to stderr what comes after a reconstruction is prepared."""
+    say_progress(
+        f"ready   {counted(pieces, 'piece')}; in place of --prepare give --part 1/N to --part N/N, then "
+        "--finish"
+    )
+
+
+def say_part(done: PartDone) -> None:
+    """Write to stderr what was done of a part."""
+    before = done.pieces - done.done
+    more = f", {before} {'was' if before == 1 else 'were'} done before" if before else ""
+    say_progress(f"part    {done.part}: {counted(done.done, 'piece')} done{more}")
+
+
+def _say_checks(checks: Checks) -> None:
+    if checks.consistency is not None and checks.limit is not None:
+        verdict = "passes" if checks.fits else "does not fit the input"
+        say_progress(f"checks  consistency {checks.consistency:.2f}, {verdict} (at most {checks.limit:g})")
+    if checks.disagreement is not None:
+        say_progress(f"apart   xz and yz planes by {checks.disagreement:.3g} grey levels, on average")
+    if checks.axial_power:
+        shares = ", ".join(f"{share:.2g} ({length:.3g} nm)" for length, share in checks.axial_power[:3])
+        say_progress(f"power   along z over across, by wavelength: {shares}")
 
 
 def bytes_text(count: int) -> str:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from a2ibench.cli.errors import say_progress
@@ -126,6 +127,50 @@ class _Lines(logging.Handler):
         say_progress(record.getMessage())
 
 
+class Counts:
+    """How many jobs of a run are done, running and waiting, and how long the rest may take.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._begun = clock, 0.0
+        self._running: set[str] = set()
+        self.total, self.cached, self.done = 0, 0, 0
+        self.several = False
+        """Whether more than one has run at once."""
+
+    def started(self, name: str, total: int) -> None:
+        """Count a job as running; `total` are all of the run."""
+        if not self.total:
+            self._begun = self._clock()
+        self.total = total
+        self._running.add(name)
+        self.several = self.several or len(self._running) > 1
+
+    def ended(self, name: str) -> None:
+        """Count a job as done."""
+        self._running.discard(name)
+        self.done += 1
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest may take, by those of this command; None where that is not known."""
+        waiting = self.total - self.cached - self.done
+        return (self._clock() - self._begun) / self.done * waiting if self.done else None
+
+    def text(self) -> str:
+        """Return them in words."""
+        done, running = self.cached + self.done, len(self._running)
+        parts = [f"{done} of {self.total} done", f"{running} running"]
+        parts.append(f"{self.total - done - running} waiting")
+        left = self.left
+        return ", ".join(parts if left is None else [*parts, f"about {duration(left)} left"])
+
+
 class PlainEvents:
     """Writes a line when a job starts and ends, and now and then between.
 
@@ -139,28 +184,43 @@ class PlainEvents:
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._clock = write, clock
-        self._head, self._started = "", 0.0
-        self._lines = PhaseLines(clock)
+        self._running: dict[str, _Running] = {}
+        self._jobs, self._told = Counts(clock), clock()
 
     def job_started(self, job: Job, index: int, total: int) -> None:
         """Say which job of how many starts."""
-        self._head, self._started = f"[{index}/{total}] {title(job)}", self._clock()
-        self._lines = PhaseLines(self._clock)
-        self._write(f"{self._head}: started")
+        head = f"[{index}/{total}] {title(job)}"
+        self._jobs.started(job.name, total)
+        self._running[job.name] = _Running(head, self._clock(), PhaseLines(self._clock))
+        self._write(f"{head}: started")
 
     def progress(self, job: Job, phase: str, done: float, total: float, values: Mapping[str, float]) -> None:
         """Say how far a phase has come, if it is time to."""
-        line = self._lines.line(phase, done, total, values)
-        if line is not None:
-            self._write(f"{self._head}: {line}")
+        running = self._running.get(job.name)
+        line = None if running is None else running.lines.line(phase, done, total, values)
+        if running is not None and line is not None:
+            self._write(f"{running.head}: {line}")
 
     def job_finished(self, job: Job, record: Record) -> None:
-        """Say what came of a job."""
-        self._write(f"{self._head}: {outcome(record)}, {duration(self._clock() - self._started)}")
+        """Say what came of a job, and now and then of all."""
+        running = self._running.pop(job.name, _Running(title(job), self._clock(), PhaseLines(self._clock)))
+        self._write(f"{running.head}: {outcome(record)}, {duration(self._clock() - running.started)}")
+        self._jobs.ended(job.name)
+        if self._jobs.several and self._clock() - self._told >= _MOST:
+            self._told = self._clock()
+            self._write(self._jobs.text())
 
     def job_cached(self, job: Job, record: Record) -> None:
         """Say that a job is not repeated."""
+        self._jobs.cached += 1
         self._write(f"{title(job)}: finished before ({outcome(record)})")
+
+
+@dataclass
+class _Running:
+    head: str
+    started: float
+    lines: PhaseLines
 
 
 def interactive() -> bool:

@@ -41,11 +41,15 @@ def reconstruct_file(
     Interrupted, the same command goes on where it stopped. A figure of three planes is left beside OUTPUT, in
     OUTPUT.json how it came about, and in OUTPUT.checkpoint what was trained, for other stacks.
 
+    Many processes do it with one of --workers, --scheduler and --cluster, or as jobs of the same command: one
+    with --prepare, then one for each --part, then one with --finish.
+
     Exit codes: 0 written; 2 bad input; 130 interrupted.
     """
-    from a2ibench.cli.outlook import say_outlook, say_written
+    from a2ibench.cli.outlook import say_outlook, say_part, say_prepared, say_written
+    from a2ibench.reconstruction.joining import PartDone
     from a2ibench.reconstruction.paths import located
-    from a2ibench.reconstruction.reconstruct import reconstruct_between
+    from a2ibench.reconstruction.ways import reconstruct_somehow
 
     # Before any plugin is loaded, which may change the working folder.
     place, target = located(source), target.absolute()
@@ -55,7 +59,7 @@ def reconstruct_file(
     try:
         with shown_phases() as progress:
             options = ReconstructOptions(**given, progress=progress)
-            written = reconstruct_between(
+            written = reconstruct_somehow(
                 place, target, options, command=command, told=say_outlook, dry_run=dry_run
             )
     except KeyboardInterrupt:
@@ -64,6 +68,10 @@ def reconstruct_file(
         raise
     if dry_run:
         say_progress("nothing is written, as this is a dry run")
-        return
-    say(written.output)
-    say_written(written)
+    elif isinstance(written, PartDone):
+        say_part(written)
+    elif written.pieces is not None:
+        say_prepared(written.pieces)
+    else:
+        say(written.output)
+        say_written(written)

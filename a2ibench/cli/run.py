@@ -14,6 +14,8 @@ from a2ibench.bench.options import COMMAND_ONLY, RunOptions, asks_for_jobs, chec
 from a2ibench.cli.errors import ExitCode, say, say_error, say_progress
 from a2ibench.cli.options import takes
 from a2ibench.cli.progress import duration, shown_events, shown_messages
+from a2ibench.cli.runs import follow
+from a2ibench.cli.step_summary import add_step_summary
 from a2ibench.cli.table import columns, terminal_width
 from a2ibench.errors import InputError, printable
 
@@ -111,7 +113,12 @@ def run(
     from a2ibench.bench.benchmark import carry_out
     from a2ibench.bench.plan import plan_run
 
-    dry_run, as_json = (given.pop(name, False) for name in COMMAND_ONLY)
+    dry_run, as_json, followed = (given.pop(name, False) for name in ("dry_run", "json", "follow"))
+    if followed:
+        if given or file is not None or dry_run or as_json:
+            raise InputError("--follow: shows a run that another command started; leave other options out")
+        follow(followed)
+        return
     if as_json and not dry_run:
         raise InputError("--json: shows a plan; add --dry-run, or read the records of a finished run")
     options = _with_file(file, given)
@@ -122,9 +129,10 @@ def run(
         _foretell(plan, out, options, as_json)
         return
     begun = partial(_say_opening, plan)
-    with shown_events() as events:
+    with shown_messages(), shown_events() as events:
         results = carry_out(options, plan, events=events, begun=begun)
     _show(results)
+    add_step_summary(lambda: _summary(results))
     if results.interrupted:
         typer.echo("finished jobs are kept; the same command continues", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -175,3 +183,9 @@ def _show(results: Results) -> None:
         say(path)
     for problem in results.problems:
         say_error(problem)
+
+
+def _summary(results: Results) -> str:
+    from a2ibench.reporting.step_summary import run_summary
+
+    return run_summary(results.run, results.problems)

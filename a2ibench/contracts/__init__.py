@@ -2,7 +2,15 @@
 
 from a2ibench.contracts.context import Budget, Checkpointer, Context, Progress, silent
 from a2ibench.contracts.grid import AxialGrid
-from a2ibench.contracts.interfaces import Degradation, Degraded, Method, Metric, ScoreContext
+from a2ibench.contracts.interfaces import (
+    Curve,
+    Degradation,
+    Degraded,
+    HeldOut,
+    Method,
+    Metric,
+    ScoreContext,
+)
 from a2ibench.contracts.specs import (
     API_VERSION,
     REPORTER_API_VERSION,
@@ -31,10 +39,12 @@ __all__ = [
     "Budget",
     "Checkpointer",
     "Context",
+    "Curve",
     "DatasetSpec",
     "Degradation",
     "DegradationSpec",
     "Degraded",
+    "HeldOut",
     "Method",
     "MethodSpec",
     "Metric",

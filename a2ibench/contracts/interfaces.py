@@ -26,7 +26,12 @@ class Method(Protocol):
     float`` (multiply-adds per output voxel), ``precision_used(ctx) -> str`` (what the fitted method runs in,
     such as ``"bf16"`` where ``ctx.precision`` is ``"auto"``), ``align`` (an int: lateral block starts are
     multiples of it), ``fits(shape) -> bool`` (whether it can be asked for (z, y, x) output voxels at once,
-    halo included), ``trains`` (False where `fit` loads weights that came with the method and trains nothing).
+    halo included), ``trains`` (False where `fit` loads weights that came with the method and trains nothing),
+    ``reconstruct_planes(volume, grid, ctx)`` (does what `reconstruct` does to each xz plane by itself, since
+    planes may be no neighbours: for in-plane validation), ``reconstruct_with_disagreement(volume, grid,
+    ctx)`` (what `reconstruct` returns, and how far its plane families are apart, float32 of the same shape),
+    ``trained_on`` (a mapping of names to one or several SHA-256, of files or of voxels, that weights which
+    came with the method have seen: its rows are marked and not ranked, and these volumes are refused).
     """
 
     halo: tuple[int, int]
@@ -55,10 +60,20 @@ class Degraded:
         Degraded along the rows.
     parameters : mapping of str to torch.Tensor, shape (batch, n)
         What was drawn, one row for each image.
+    positions : torch.Tensor of float64, shape (n_out,), or None
+        Where the rows that a network has to make lie, in rows of the image; None where it restores those that
+        the image has.
     """
 
     image: torch.Tensor
     parameters: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    positions: torch.Tensor | None = None
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """Shape of what a network has to make of the batch."""
+        batch, channels, rows, columns = self.image.shape
+        return batch, channels, rows if self.positions is None else len(self.positions), columns
 
     def maps(self) -> torch.Tensor:
         """Return all parameters as constant maps, shape (batch, sum of n, rows, columns)."""
@@ -71,7 +86,11 @@ class Degraded:
 
 @runtime_checkable
 class Degradation(Protocol):
-    """Turns isotropic images into anisotropic ones: noise(operator(image))."""
+    """Turns isotropic images into anisotropic ones: noise(operator(image)).
+
+    Optional member: ``estimated(volume) -> dict`` (settings of it, such as the width of a blur, that it finds
+    in an anisotropic volume; whatever trains on the volume builds the model with them).
+    """
 
     def operator(self, grid: AxialGrid) -> NDArray[np.float64]:
         """Return the matrix (n_in, n_out) that samples the input slices from the output slices."""
@@ -81,6 +100,22 @@ class Degradation(Protocol):
 
     def nominal(self, volume: Volume) -> Mapping[str, torch.Tensor]:
         """Return the parameters, each of shape (1, n), that describe the given anisotropic volume."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Lateral planes that a method has not trained on, degraded as the axial direction is and restored by it.
+
+    Parameters
+    ----------
+    prediction : ndarray, shape (n_out, planes, columns)
+        The restored planes side by side, in grey levels; rows lie along the direction that was degraded.
+    reference : ndarray, shape (n_out, planes, columns)
+        The same planes as they were acquired.
+    """
+
+    prediction: NDArray[Any]
+    reference: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -106,8 +141,15 @@ class ScoreContext:
         How the input was made from the reference, as `a2ibench.build_degradation` takes it; None where it
         was acquired.
     labels : ndarray, shape (z, y, x), or None
-        What the voxels of the prediction belong to. None where the dataset has no labels, as none has that a
-        catalogue can describe today.
+        What the voxels of the prediction belong to, 0 being none of it; None where the dataset has no labels.
+    held_out : HeldOut or None
+        None where no planes were held out, or the method cannot restore them.
+    reduced : HeldOut or None
+        The slices that were acquired, and what became of them from averages of pairs, shape (z, y, x); None
+        where that was not tried.
+    disagreement : ndarray, shape (z, y, x), or None
+        How far the two families of axial planes are apart, in grey levels; None where the method does not
+        tell.
     """
 
     prediction: NDArray[Any]
@@ -118,6 +160,25 @@ class ScoreContext:
     ratio: float
     degradation: str | None = None
     labels: NDArray[Any] | None = None
+    held_out: HeldOut | None = None
+    reduced: HeldOut | None = None
+    disagreement: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """What a metric found along an axis, such as a correlation by spatial frequency.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,)
+        Where, ascending and finite, such as frequencies in cycles/nm.
+    y : ndarray, shape (n,)
+        What; NaN where it is not defined.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
 
 
 @runtime_checkable
@@ -126,7 +187,14 @@ class Metric(Protocol):
 
     Optional members: ``per_slice`` with the same arguments as the call, returning by family one value for
     each slice; ``score(context)``, for a metric that needs more than two volumes, is handed a `ScoreContext`
-    and called in place of the metric itself. A metric that has it need not be callable.
+    and called in place of the metric itself. A metric that has it need not be callable, and its ``per_slice``
+    may take the context, too; then the slices may be those of `HeldOut`. ``uses_labels`` (True where it looks
+    at `ScoreContext.labels`, which are opened for such a metric alone). ``curves(context)``, for a metric
+    whose value is read off curves, returns these by name, each a `Curve`; a run keeps them beside the value.
+
+    A metric may be `Configurable`: a run is given its settings as those of methods are. ``check_settings()``
+    is then called before a run starts, where the metric runs on request or is given settings, and raises an
+    `InputError` where it could not score with those that it has, as where a file is missing.
     """
 
     name: str

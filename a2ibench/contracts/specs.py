@@ -11,6 +11,8 @@ API_VERSION = 1
 REPORTER_API_VERSION = 2
 BUCKETS = ("s3", "gs")
 """Schemes of links to volumes that lie in a public bucket."""
+EVALUATIONS = ("in-plane", "reduced-resolution")
+"""How a method can be scored without a reference."""
 CHUNKED_FORMATS = ("precomputed", "n5", "zarr")
 """Formats of chunked volumes that stand in front of a link, as in Neuroglancer."""
 
@@ -61,12 +63,25 @@ class MetricSpec(_Spec):
     allowed_drop : float or None
         How much worse a score may become before ``a2ibench compare`` calls it a regression, where the user
         states no limit; by default there is none.
+    on_request : bool
+        Whether runs score by it only where it, or ``all``, is asked for: one that takes long, or needs what
+        few have.
+    ranked : bool
+        Whether tables rank methods by it; not where a better score need not be a better reconstruction.
+    limit : float or None
+        The worst score of a reconstruction that passes; tables note those that do not.
+    in_tables : bool
+        Whether tables for people show it; ``table.csv`` has every metric.
     """
 
     heading: str = ""
     unit: str = ""
     decimals: int | None = None
     allowed_drop: float | None = None
+    on_request: bool = False
+    ranked: bool = True
+    limit: float | None = None
+    in_tables: bool = True
 
 
 @dataclass(frozen=True)
@@ -145,6 +160,16 @@ class DatasetSpec:
         Resolution of a multiscale volume, 0 (the default) the finest.
     fill_missing : bool
         Take chunks that are not there for the value that the metadata state; by default they are an error.
+    evaluate : tuple of str or None
+        How methods are scored without a reference, some of `EVALUATIONS`; by default ``"in-plane"`` where the
+        volume has no reference, and nothing where it has one.
+    labels : Path or bool
+        Whether it is known what the voxels belong to: a file of whole numbers for the voxels as stored, 0
+        being none of them, or True for those of the generator or, with `labels_key`, of the volume's own
+        file. Those of a generator are returned by the function beside it whose name ends in ``_labels``,
+        which is called with the same options.
+    labels_key : str or None
+        As `key`, of the labels.
     """
 
     name: str
@@ -165,6 +190,9 @@ class DatasetSpec:
     member: str | None = None
     level: int | None = None
     fill_missing: bool = False
+    evaluate: tuple[str, ...] | None = None
+    labels: Path | bool = False
+    labels_key: str | None = None
 
     @property
     def chunked(self) -> bool:
@@ -175,6 +203,13 @@ class DatasetSpec:
     def local(self) -> bool:
         """Whether the volume needs no download."""
         return self.path is not None or self.generated
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """How methods are scored without a reference."""
+        if self.evaluate is not None:
+            return self.evaluate
+        return EVALUATIONS[:1] if self.simulate is None else ()
 
     @property
     def generated(self) -> bool:

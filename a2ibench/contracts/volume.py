@@ -145,6 +145,11 @@ class Volume:
         name = printable(self.name)
         return f"<Volume {name} {shape} {dtype}, voxel size ({spacing}) nm, intensity ({levels})>"
 
+    def _repr_html_(self) -> str | None:
+        from a2ibench.contracts.notebook import html_or_none, volume_html
+
+        return html_or_none(lambda: volume_html(self))
+
     def crop(self, z: slice, y: slice, x: slice) -> Volume:
         """Return the sub-volume, with the same intensity range, contrast and padding."""
         return replace(self, data=self.data[z, y, x])

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from a2ibench.contracts import DatasetSpec, Simulation, is_isotropic
-from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS
+from a2ibench.contracts.specs import BUCKETS, CHUNKED_FORMATS, EVALUATIONS
 from a2ibench.data.spacing import implausible, voxel_size_of
 from a2ibench.documents import read_toml
 from a2ibench.errors import CatalogueError, InputError, OptionError, UnknownNameError
@@ -20,6 +20,7 @@ from a2ibench.values import (
     boolean,
     literal,
     number,
+    one_of,
     prose,
     rising,
     several,
@@ -132,8 +133,9 @@ def _dataset(path: Path, name: str, entry: Any) -> DatasetSpec:
     try:
         fields = {field: _field(field, value) for field, value in entry.items()}
         _check_together(fields)
-        if "path" in fields:
-            fields["path"] = path.parent / _expanded(fields["path"])
+        for field in ("path", "labels"):
+            if isinstance(fields.get(field), str):
+                fields[field] = path.parent / _expanded(field, fields[field])
     except (UnknownNameError, ValueError) as error:
         raise CatalogueError(f"{where}: {error}") from None
     return DatasetSpec(**{"name": name, "title": name} | fields)
@@ -161,6 +163,7 @@ def _check_together(fields: Mapping[str, Any]) -> None:
     for field in ("simulate", "phantom"):
         if field in fields and not is_isotropic((z, y, x)):
             raise ValueError(f"voxel_size is ({z:g}, {y:g}, {x:g}); {field} needs three equal numbers")
+    _check_labels(fields)
 
 
 def _check_source(spec: DatasetSpec) -> None:
@@ -173,11 +176,29 @@ def _check_source(spec: DatasetSpec) -> None:
         raise ValueError("member is given, but url leads to no archive; give a http or https link to one")
 
 
-def _expanded(path: str) -> Path:
+def _check_labels(fields: Mapping[str, Any]) -> None:
+    given, key = fields.get("labels", False), fields.get("labels_key")
+    if given is False:
+        if key is not None:
+            raise ValueError("labels_key is given, but no labels; give them, or remove it")
+        return
+    if "simulate" not in fields:
+        raise ValueError("labels is given, but scores by them need a reference; add simulate, or remove it")
+    if "phantom" in fields and (given is not True or key is not None):
+        raise ValueError("labels of a phantom are generated; give labels = true, and no labels_key")
+    spec = DatasetSpec(**{"name": "", "title": "", **fields})
+    if given is True and not spec.generated and (key is None or spec.chunked):
+        raise ValueError(
+            "labels is true, but no phantom knows them; give the path of a file"
+            + ("" if spec.chunked else ", or labels_key if the volume's own file holds them")
+        )
+
+
+def _expanded(field: str, path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise ValueError(f"path is {show(path)}, but there is no such home folder; write it out") from None
+        raise ValueError(f"{field} is {show(path)}, but there is no such home folder; write it out") from None
 
 
 _POSITIVE = number("a positive number", lambda value: 0 < value < math.inf)
@@ -191,6 +212,12 @@ def _simulation(value: Any) -> Simulation:
         raise ValueError(".ratio is missing; give a number of at least 1")
     named = {key: options.pop(key) for key in ("ratio", "degradation") if key in options}
     return Simulation(**named, options=options)
+
+
+def _evaluations(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"is {show(value)}; give a list of {', '.join(EVALUATIONS)}")
+    return tuple(one_of(EVALUATIONS)(name) for name in value)
 
 
 _NUMBERS = several(_POSITIVE, 3, "numbers", "(z, y, x) in nm")
@@ -210,6 +237,13 @@ def voxel_size(value: Any) -> tuple[float, float, float]:
     return z, y, x
 
 
+def labels(value: Any) -> bool | str:
+    """Read the path of a file of labels, or whether the volume's own source has them."""
+    if not isinstance(value, bool | str):
+        raise ValueError(f"is {show(value)}; give true, or the path of a file")
+    return value if isinstance(value, bool) else literal(value)
+
+
 _READERS: Mapping[str, Reader] = {
     "title": prose,
     "path": literal,
@@ -221,11 +255,14 @@ _READERS: Mapping[str, Reader] = {
     "key": literal,
     "level": whole(0),
     "fill_missing": boolean,
+    "labels": labels,
+    "labels_key": literal,
     "voxel_size": voxel_size,
     "bin": whole(1),
     "crop": several(rising(whole(0), "[start, stop], start below stop"), 3, "pairs", "(z, y, x) in voxels"),
     "intensity": rising(number("a finite number"), "[low, high], low below high"),
     "simulate": _simulation,
+    "evaluate": _evaluations,
     "licence": prose,
     "citation": prose,
 }

@@ -63,6 +63,30 @@ def find_generator(spec: DatasetSpec) -> Generator:
     return Generator(function, version, options)
 
 
+def generated_labels(spec: DatasetSpec) -> NDArray[Any]:
+    """Return what the voxels of an entry belong to, whole numbers (z, y, x), made anew.
+
+    Raises
+    ------
+    InputError
+        If nothing beside the generator makes labels, or they are not whole numbers.
+    """
+    function, _, options = find_generator(spec)
+    name = f"{function.__name__}_labels"
+    maker = getattr(sys.modules[function.__module__], name, None)
+    if not callable(maker):
+        raise InputError(
+            f"[{spec.name}]: labels is true, but {function.__module__} has no {name}; remove labels"
+        )
+    try:
+        labels = maker(**options)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"[{spec.name}]: labels: {error}") from error
+    if not (isinstance(labels, np.ndarray) and labels.ndim == 3 and labels.dtype.kind in "iu"):
+        raise InputError(f"[{spec.name}]: labels: {name} gave no integers (z, y, x); correct it")
+    return labels
+
+
 def generated(spec: DatasetSpec, cache: Path | None = None) -> NDArray[Any]:
     """Return the voxels of an entry, (z, y, x) uint8, from the cache or made anew.
 

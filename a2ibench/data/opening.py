@@ -18,8 +18,8 @@ from a2ibench.data.checksums import CROP_KEY
 from a2ibench.data.fetch import fetch, local_file
 from a2ibench.data.formats import LazyVolume, open_lazy
 from a2ibench.data.formats.metadata import VoxelSize
-from a2ibench.data.formats.volume import native
-from a2ibench.data.generators import generated, generated_shape
+from a2ibench.data.formats.volume import as_labels, native
+from a2ibench.data.generators import generated, generated_labels, generated_shape
 from a2ibench.data.intensity_range import find_levels
 from a2ibench.data.spacing import implausible, voxel_size_of
 from a2ibench.data.writing.layout import ZYX
@@ -116,6 +116,45 @@ def open_dataset(spec: DatasetSpec, *, cache: Path | None = None) -> Volume:
         with naming_fields(), open_lazy(file, key=key, level=level, fill_missing=fill) as volume:
             data = _whole(volume) if crop is None else prepare.cropped(volume, crop, spec.name)
     return _volume(data, spec.voxel_size, spec.intensity, spec.name, spec.bin)
+
+
+def open_labels(spec: DatasetSpec, *, cache: Path | None = None) -> NDArray[Any]:
+    """Open the labels of a dataset, cropped as its volume; of every `bin` voxels the middle one counts.
+
+    Parameters
+    ----------
+    spec, cache
+        As for `open_dataset`; the entry has labels.
+
+    Returns
+    -------
+    ndarray of int, shape (z, y, x)
+        Of the shape of the volume that `open_dataset` returns.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, holds no whole numbers, or is of another shape than the volume as stored.
+    """
+    if spec.generated:
+        labels = generated_labels(spec)
+        crop = spec.crop
+        labels = labels if crop is None else prepare.cropped(labels, crop, f"{spec.name}: labels")
+        return prepare.middle_bin(labels, spec.bin)
+    file = fetch(spec, cache=cache)
+    own, level, crop = (CROP_KEY, None, None) if spec.chunked else (spec.key, spec.level, spec.crop)
+    shape = file_shape(file, own, level)
+    place = file if isinstance(spec.labels, bool) else spec.labels
+    if not place.exists():
+        raise InputError(f"[{spec.name}]: labels is {place}, which is no file; correct it in the catalogue")
+    with as_labels(), open_lazy(place, key=spec.labels_key) as volume:
+        if volume.shape != shape:
+            raise InputError(
+                f"{spec.name}: labels of shape {volume.shape} in {place}, but the volume has {shape}; "
+                "give labels of its shape as stored"
+            )
+        labels = _whole(volume) if crop is None else prepare.cropped(volume, crop, spec.name)
+    return prepare.middle_bin(labels, spec.bin)
 
 
 def file_shape(

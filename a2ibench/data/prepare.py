@@ -139,6 +139,15 @@ def mean_bin(data: NDArray[Any], factor: int, name: str) -> NDArray[Any]:
     return binned
 
 
+def middle_bin(labels: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Return the label at the middle of each block of factor^3 voxels that `mean_bin` averages."""
+    z, y, x = (
+        slice(factor // 2, size // factor * factor, factor) if factor > 1 else slice(None)
+        for size in labels.shape
+    )
+    return labels[z, y, x]
+
+
 def check_finite(data: NDArray[Any], name: str) -> None:
     """Accept volumes without NaN and infinities.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Degraded, Volume
 from a2ibench.settings import Configurable, setting
+
+if TYPE_CHECKING:
+    import torch
 
 
 def slab_average(grid: AxialGrid) -> NDArray[np.float64]:
@@ -123,7 +126,7 @@ class AxialDegradation(Configurable):
         Degraded
             Images of shape (batch, 1, n_in, columns) and the parameters that were drawn.
         """
-        sampled = torch.matmul(self.matrix(grid, images), self.artefacts(images, generator))
+        sampled = self.matrix(grid, images) @ self.artefacts(images, generator)
         return Degraded(*self.noise(sampled, generator))
 
     def matrix(self, grid: AxialGrid, like: torch.Tensor) -> torch.Tensor:
@@ -131,7 +134,7 @@ class AxialDegradation(Configurable):
         key = (grid, like.dtype, like.device)
         if key not in self._matrices:
             self._matrices.clear()
-            self._matrices[key] = torch.from_numpy(self.operator(grid)).to(like)
+            self._matrices[key] = like.new_tensor(self.operator(grid))
         return self._matrices[key]
 
 
@@ -150,7 +153,7 @@ class SlabAverage(AxialDegradation):
         if self.gaussian == 0 and self.poisson == 0:
             return images, {}
         variance = self.gaussian**2 + self.poisson * images.clamp(min=0)
-        draw = torch.empty_like(images).normal_(generator=generator)
+        draw = images.new_empty(images.shape).normal_(generator=generator)
         return images + variance.sqrt() * draw, {}
 
 

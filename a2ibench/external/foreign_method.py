@@ -96,9 +96,26 @@ class ForeignMethod:
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Return float32 (grid.n_out, y, x)."""
+        return self._asked("reconstruct", volume, grid, ctx)
+
+    @property
+    def reconstruct_planes(self) -> Callable[[Volume, AxialGrid, Context], NDArray[np.float32]]:
+        """What restores each xz plane by itself, for a method that can.
+
+        Raises
+        ------
+        AttributeError
+            If the method cannot.
+        """
+        if "reconstruct_planes" not in self._has:
+            raise AttributeError("reconstruct_planes")
+        return lambda volume, grid, ctx: self._asked("reconstruct_planes", volume, grid, ctx)
+
+    def _asked(self, member: str, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         output = self._folder / "output.npy"
         given = {"volume": self._sent(volume), "grid": describe_grid(grid), "ctx": describe_context(ctx)}
-        self._process.ask("reconstruct", given | {"output": str(output)}, progress=ctx.progress)
+        asked = given | {"output": str(output), "member": member}
+        self._process.ask("reconstruct", asked, progress=ctx.progress)
         result: NDArray[np.float32] = np.load(output)
         output.unlink()
         return result

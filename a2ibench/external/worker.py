@@ -31,7 +31,15 @@ from a2ibench.isolation import ignore_interrupts, take_channels
 from a2ibench.settings import Setting, Value
 
 _PAUSE: Final = 0.05
-_TOLD: Final = ("configuration", "parameters", "macs_per_voxel", "precision_used", "fits", "skip")
+_TOLD: Final = (
+    "configuration",
+    "parameters",
+    "macs_per_voxel",
+    "precision_used",
+    "fits",
+    "skip",
+    "reconstruct_planes",
+)
 
 
 def main() -> None:
@@ -126,14 +134,19 @@ class _Host:
             torch.cuda.synchronize()
 
     def _reconstruct(
-        self, volume: Mapping[str, Any], grid: Mapping[str, Any], ctx: Mapping[str, Any], output: str
+        self,
+        volume: Mapping[str, Any],
+        grid: Mapping[str, Any],
+        ctx: Mapping[str, Any],
+        output: str,
+        member: str,
     ) -> None:
         context = context_of(ctx, self._channel.progress)
-        result = self._method.reconstruct(volume_of(volume), grid_of(grid), context)
+        result = getattr(self._method, member)(volume_of(volume), grid_of(grid), context)
         if not isinstance(result, np.ndarray) or result.dtype != np.float32:
             got = getattr(result, "dtype", type(result).__name__)
             name = type(self._method).__name__
-            raise PluginError(f"{name}.reconstruct returned {got}; return a numpy array of float32")
+            raise PluginError(f"{name}.{member} returned {got}; return a numpy array of float32")
         np.save(output, result)
 
     def _save(self, path: str) -> None:

@@ -48,6 +48,8 @@ class Supervised:
     usage : Path, optional
         Where the peak memory of the largest of its processes is written in the end, in bytes, if the system
         tells.
+    held : sequence of int
+        File descriptors that it keeps open, where the system can hand them on.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Supervised:
         patience: float = PATIENCE,
         folder: Path | None = None,
         usage: Path | None = None,
+        held: Sequence[int] = (),
     ) -> None:
         self._patience, self._lifeline = patience, -1
         self._tag = f"{_TAG}={uuid.uuid4().hex}"
@@ -73,7 +76,7 @@ class Supervised:
         try:
             supervisor = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(reader), str(patience)]
             supervisor.append("" if usage is None else str(usage.absolute()))
-            self._process = subprocess.Popen([*supervisor, *command], pass_fds=(reader,), **options)
+            self._process = subprocess.Popen([*supervisor, *command], pass_fds=(reader, *held), **options)
         except BaseException:
             self._cut()
             raise

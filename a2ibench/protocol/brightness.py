@@ -34,7 +34,10 @@ def waves(grid: AxialGrid) -> NDArray[np.float64]:
 
 
 def mean_added(
-    run: Run, volume: Volume, interpolated: Callable[[Volume, AxialGrid], torch.Tensor]
+    run: Run,
+    volume: Volume,
+    shown: Callable[[Volume, AxialGrid], torch.Tensor],
+    interpolated: Run = lambda images: images,
 ) -> list[float]:
     """Return how much a network brightens axial planes of a volume, as amounts of `waves`.
 
@@ -44,12 +47,14 @@ def mean_added(
     Parameters
     ----------
     run : callable
-        The network, on planes (batch, 1, n_out, lateral).
+        The network, from planes as it is shown them to (batch, 1, n_out, lateral).
     volume : Volume, shape (n_in, y, x)
         The anisotropic volume. Up to 16 evenly spaced planes of either family are looked at, of up to 256
         voxels a side around the middle.
+    shown : callable
+        Returns a volume on a grid as `run` wants it, shape (n_out, y, x) or, as it is, (n_in, y, x).
     interpolated : callable
-        Returns a volume on a grid as `run` wants it, shape (n_out, y, x).
+        Returns the interpolation of such planes; by default they are interpolated already.
 
     Returns
     -------
@@ -67,9 +72,11 @@ def mean_added(
     )
     added = []
     for planes in families:
-        images = interpolated(replace(volume, data=planes), grid).permute(1, 0, 2)[:, None]
+        images = shown(replace(volume, data=planes), grid).permute(1, 0, 2)[:, None]
         # One after another, so that features fit in the processor's cache.
-        added += [(run(image) - image).double().mean((0, 1, 3)).cpu() for image in images[:, None]]
+        added += [
+            (run(image) - interpolated(image)).double().mean((0, 1, 3)).cpu() for image in images[:, None]
+        ]
     margin = math.ceil(1.5 * grid.ratio) if n_in > 4 else 0
     inner = slice(margin, grid.n_out - margin)
     mean = torch.stack(added).mean(0).numpy()

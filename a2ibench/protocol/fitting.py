@@ -11,6 +11,24 @@ from a2ibench.contracts import Context
 from a2ibench.protocol.training import Schedule, autocast, resolve, train
 
 
+def precision_of(ctx: Context, *, bf16_on_cpu: bool = False) -> str:
+    """Return what `train_network` and the restoration of planes and blocks run a network in.
+
+    Parameters
+    ----------
+    ctx : Context
+        What the method was told.
+    bf16_on_cpu : bool
+        As of `train_network`.
+
+    Returns
+    -------
+    str
+        ``"fp32"`` or ``"bf16"``, as ``Method.precision_used`` tells it.
+    """
+    return resolve(ctx.precision, ctx.device, bf16_on_cpu=bf16_on_cpu)
+
+
 def train_network(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -21,6 +39,7 @@ def train_network(
     warmup: float = 0.2,
     clip: float = 1.0,
     average_span: float = 0.02,
+    bf16_on_cpu: bool = False,
 ) -> int:
     """Train a network as `SliceNetwork` does, until the budget is spent; it has the averaged weights then.
 
@@ -35,7 +54,7 @@ def train_network(
         Its learning rates are taken as peak rates.
     loss : callable
         Draws a batch and returns its loss, one number. Called in bf16 autocast where ``ctx.precision`` asks
-        for it, or is ``"auto"`` on a GPU that has it.
+        for it, or is ``"auto"`` on a GPU that has it; on a CPU, see `bf16_on_cpu`.
     ctx : Context
         What the method was told.
     generator : torch.Generator, optional
@@ -46,6 +65,8 @@ def train_network(
         Largest norm of the gradient.
     average_span : float
         Window of the weight average, as a part of the steps so far; 0: no average.
+    bf16_on_cpu : bool
+        Whether ``"auto"`` is bf16 on a processor that has it, too: measure whether it pays.
 
     Returns
     -------
@@ -69,5 +90,5 @@ def train_network(
         workdir=ctx.workdir,
         checkpointer=ctx.checkpointer,
         generator=generator,
-        autocast=autocast(resolve(ctx.precision, ctx.device, bf16_on_cpu=False), ctx.device),
+        autocast=autocast(precision_of(ctx, bf16_on_cpu=bf16_on_cpu), ctx.device),
     )

@@ -16,8 +16,8 @@ _TAKEN = (NETWORK, "nominal")
 """What other tensors of a checkpoint are called."""
 
 
-def checked_images(method: str, restored: object, images: torch.Tensor) -> torch.Tensor:
-    """Return what `forward` of a method returned, once it is known to be like the images.
+def checked_images(method: str, restored: object, degraded: Degraded) -> torch.Tensor:
+    """Return what `forward` of a method returned, once it is known to be what the batch asks for.
 
     Raises
     ------
@@ -25,12 +25,13 @@ def checked_images(method: str, restored: object, images: torch.Tensor) -> torch
         If it is of another shape or kind of numbers.
     """
     name = f"{method}.forward returned"
-    wanted = tuple(images.shape)
+    wanted = degraded.wanted
     if not isinstance(restored, torch.Tensor):
         raise PluginError(f"{name} {type(restored).__name__}; return a tensor of shape {wanted}")
     if tuple(restored.shape) != wanted:
         # Other shapes would be broadcast by most losses, and something else be learned.
-        raise PluginError(f"{name} shape {tuple(restored.shape)}; return {wanted}, as the images have")
+        asked = "as the images have" if degraded.positions is None else "a row for each of the positions"
+        raise PluginError(f"{name} shape {tuple(restored.shape)}; return {wanted}, {asked}")
     if not restored.is_floating_point():
         raise PluginError(f"{name} {restored.dtype}; return floating-point numbers")
     return restored
@@ -91,9 +92,10 @@ def multiply_adds(
     network: nn.Module,
     forward: Callable[[nn.Module, Degraded], torch.Tensor],
     nominal: Mapping[str, torch.Tensor],
-    side: int,
+    shape: tuple[int, int],
+    positions: torch.Tensor | None = None,
 ) -> float:
-    """Return the multiply-adds of a network on a plane of `side` x `side`.
+    """Return the multiply-adds of a network on one plane.
 
     Parameters
     ----------
@@ -103,28 +105,31 @@ def multiply_adds(
         Runs it on a degraded batch.
     nominal : mapping of str to torch.Tensor, shape (1, n)
         Parameters of the batch.
-    side : int
-        Pixels.
+    shape : tuple of int
+        Rows and columns of what it sees.
+    positions : torch.Tensor, optional
+        As `Degraded` has them.
     """
+    degraded = Degraded(torch.zeros(1, 1, *shape), nominal, positions)
     try:
         # Without data the count takes no time.
-        return _counted(copy.deepcopy(network).to("meta"), forward, nominal, side, "meta")
+        return _counted(copy.deepcopy(network).to("meta"), forward, degraded, "meta")
     except Exception:
         # Not every operation can do without.
-        return _counted(network, forward, nominal, side, next(network.parameters()).device)
+        return _counted(network, forward, degraded, next(network.parameters()).device)
 
 
 def _counted(
     network: nn.Module,
     forward: Callable[[nn.Module, Degraded], torch.Tensor],
-    nominal: Mapping[str, torch.Tensor],
-    side: int,
+    degraded: Degraded,
     device: torch.device | str,
 ) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
-    placed = {name: value.to(device) for name, value in nominal.items()}
+    parameters = {name: value.to(device) for name, value in degraded.parameters.items()}
+    positions = None if degraded.positions is None else degraded.positions.to(device)
     eager = torch.compiler.set_stance("force_eager")
     with eager, torch.no_grad(), FlopCounterMode(display=False) as counter:
-        forward(network, Degraded(torch.zeros(1, 1, side, side, device=device), placed))
+        forward(network, Degraded(degraded.image.to(device), parameters, positions))
     return float(counter.get_total_flops()) / 2

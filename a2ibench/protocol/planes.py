@@ -11,8 +11,11 @@ from torch.nn import functional as F
 
 from a2ibench.contracts import Progress
 from a2ibench.contracts.planes import AXIAL, PLANES
+from a2ibench.errors import InputError
+from a2ibench.protocol import fourier_burst
 
 Run = Callable[[torch.Tensor], torch.Tensor]
+RunAt = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 
 # The symmetries of the square, which training covers, that keep the axial direction.
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
@@ -21,11 +24,14 @@ PIXELS_PER_BATCH = {"cpu": 1 << 15, "cuda": 1 << 22}
 PIXELS_PER_TILE = {"cpu": 1 << 16, "cuda": 1 << 22}
 
 
-def mirrored(run: Run) -> Run:
+def mirrored(run: RunAt) -> RunAt:
     """Return what averages the results of `run` on planes (batch, 1, z, lateral) and their mirror images."""
 
-    def average(images: torch.Tensor) -> torch.Tensor:
-        return torch.stack([run(images.flip(axes)).flip(axes) for axes in MIRRORS]).mean(0)
+    def average(images: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
+        seen = {False: positions, True: positions}
+        if positions is not None:
+            seen[True] = images.shape[2] - 1 - positions.flip(0)
+        return torch.stack([run(images.flip(axes), seen[2 in axes]).flip(axes) for axes in MIRRORS]).mean(0)
 
     return average
 
@@ -84,6 +90,7 @@ def restore(
     kept: tuple[slice, slice] | None = None,
     fusion: str = "frequency",
     rows: int | None = None,
+    apart: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Run a network over every axial plane of a volume, and fuse the plane families.
 
@@ -103,26 +110,36 @@ def restore(
         Told how many planes are done, of their mean width.
     kept : tuple of slice, optional
         Lateral voxels (y, x) to restore; the others are 0. By default all.
-    fusion : {"frequency", "mean"}
-        How two families become one volume: by `fuse_by_frequency`, for which `FUSION_MARGIN` voxels around
-        those that are kept are restored, too, or by their mean.
+    fusion : {"frequency", "mean", "fourier-burst"}
+        How two families become one volume: by `fuse_by_frequency`, by their mean, or by `fuse_by_bursts`.
+        As many voxels as `MARGINS` says are restored around those that are kept, too.
     rows : int, optional
         Rows of what `run` returns, where they are not those of `data`.
+    apart : torch.Tensor, shape (z, y, x), or (rows, y, x), optional
+        Is filled with how far two families are apart, the absolute difference, where voxels are kept; may be
+        `data` itself.
 
     Returns
     -------
     torch.Tensor, shape (z, y, x), or (rows, y, x)
         On the CPU.
+
+    Raises
+    ------
+    InputError
+        If there is no fusion of that name.
     """
-    by_frequency = fusion == "frequency" and len(families) == len(AXIAL)
+    if fusion not in MARGINS:
+        raise InputError(f"fusion: got {fusion!r}; choose one of {', '.join(MARGINS)}")
+    margin = MARGINS[fusion] if len(families) == len(AXIAL) else 0
+    separate = margin > 0 or (apart is not None and len(families) == len(AXIAL))
     out = data.new_zeros((data.shape[0] if rows is None else rows, *data.shape[1:]))
-    others = torch.zeros_like(out) if by_frequency else out
+    others = torch.zeros_like(out) if separate else out
     kind = device.split(":")[0]
     z, y, x = (slice(0, n) for n in data.shape)
     inside = kept or (y, x)
-    grown = [_grown(part, n) for part, n in zip(inside, data.shape[1:], strict=True)]
     # What is restored: planes, and columns of each.
-    box = (z, *(grown if by_frequency else inside))
+    box = (z, *(_grown(part, n, margin) for part, n in zip(inside, data.shape[1:], strict=True)))
     axes = [PLANES[family] for family in families]
     planes = sum(_length(box[stacked]) for stacked, *_ in axes)
     # Planes of one family may be much wider than the other's, but each family covers the same voxels.
@@ -141,14 +158,22 @@ def restore(
                 images = part[:, None, :, tile.read].contiguous().to(device, non_blocking=True)
                 inner = slice(tile.kept.start - tile.read.start, tile.kept.stop - tile.read.start)
                 result = run(images)[:, 0, :, inner].to(data.device)
-                share = 1 if by_frequency else 1 / len(families)
+                share = 1 if separate else 1 / len(families)
                 target[first : first + batch, :, tile.kept].add_(result, alpha=share)
             done += len(part) * _length(part_wanted)
             progress("reconstruct", planes * done // work, planes)
-    return fuse_by_frequency(out, others, inside) if by_frequency else out
+    if apart is not None and separate:
+        torch.sub(out[:, *inside], others[:, *inside], out=apart[:, *inside]).abs_()
+    if margin:
+        fuse = fuse_by_frequency if fusion == "frequency" else fourier_burst.fuse_by_bursts
+        return fuse(out, others, inside)
+    return out.add_(others).div_(2) if separate else out
 
 
 FUSION_MARGIN = 1
+
+MARGINS = {"frequency": FUSION_MARGIN, "mean": 0, "fourier-burst": fourier_burst.MARGIN}
+"""Voxels around what is kept that a fusion reads."""
 
 LEAN = 0.75
 
@@ -179,7 +204,9 @@ def fuse_by_frequency(
     """
     y, x = kept
     rows, columns = xz.shape[1:]
-    (top, bottom), (left, right) = ((p.start, p.stop) for p in (_grown(y, rows), _grown(x, columns)))
+    (top, bottom), (left, right) = (
+        (p.start, p.stop) for p in (_grown(y, rows, FUSION_MARGIN), _grown(x, columns, FUSION_MARGIN))
+    )
     # The nearest voxel stands in for those beyond the volume.
     beyond = (left - x.start + 1, x.stop + 1 - right, top - y.start + 1, y.stop + 1 - bottom)
     for section, other in zip(xz, yz, strict=True):
@@ -193,8 +220,8 @@ def fuse_by_frequency(
     return xz
 
 
-def _grown(part: slice, length: int) -> slice:
-    return slice(max(0, part.start - FUSION_MARGIN), min(length, part.stop + FUSION_MARGIN))
+def _grown(part: slice, length: int, margin: int) -> slice:
+    return slice(max(0, part.start - margin), min(length, part.stop + margin))
 
 
 def _length(part: slice) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from a2ibench.contracts import Degradation, Simulation
+from a2ibench.contracts import Degradation, Simulation, Volume
 from a2ibench.registry import host
 from a2ibench.registry.schema import declared_settings
 from a2ibench.settings import Setting, Value
@@ -84,7 +84,7 @@ def training_wishes(choice: str, simulation: Simulation | None = None) -> dict[s
     return {TRAINED_ON: described_degradation(given)} if choice == "matched" else {"noise": "none"}
 
 
-def build_degradation(name: str, **options: Value) -> Degradation:
+def build_degradation(name: str, volume: Volume | None = None, **options: Value) -> Degradation:
     """Return a registered model of how the axial direction was acquired.
 
     Parameters
@@ -92,6 +92,8 @@ def build_degradation(name: str, **options: Value) -> Degradation:
     name : str
         Its name, such as ``"gaussian"``; or a text with options, as settings called ``degradation`` hold it:
         ``"gaussian:fwhm=1.2,gaussian=0.01"``.
+    volume : Volume, shape (z, y, x), optional
+        The anisotropic volume that the model is to describe. Only models that estimate from it look at it.
     **options
         Of the model; they go before those of the text.
 
@@ -108,7 +110,27 @@ def build_degradation(name: str, **options: Value) -> Degradation:
     given = [option.partition("=") for option in rest.split(",") if option]
     values = {key: value for key, _, value in given} | options
     model: Degradation = host().build("degradation", first, **values)
+    if volume is not None and (found := _estimated(model, volume)):
+        model = host().build("degradation", first, **values | found)
     return model
+
+
+def estimated_options(name: str, volume: Volume) -> dict[str, Value]:
+    """Return the options with which a model describes a volume; none where nothing is estimated.
+
+    Parameters
+    ----------
+    name : str
+        As `build_degradation` takes it.
+    volume : Volume, shape (z, y, x)
+        The anisotropic volume.
+    """
+    return _estimated(build_degradation(name), volume)
+
+
+def _estimated(model: Degradation, volume: Volume) -> dict[str, Value]:
+    estimate = getattr(model, "estimated", None)
+    return {} if estimate is None else dict(estimate(volume))
 
 
 def described_degradation(simulation: Simulation) -> str:

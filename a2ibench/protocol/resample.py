@@ -63,15 +63,33 @@ def interpolate(data: Any, grid: AxialGrid, a: float = -0.5) -> NDArray[np.float
     -------
     ndarray of float32, shape (grid.n_out, y, x)
     """
-    matrix = interpolation_matrix(grid, a).astype(np.float32)
+    return resample(data, interpolation_matrix(grid, a))
+
+
+def resample(data: Any, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Make each output slice of a few neighbouring input slices.
+
+    Parameters
+    ----------
+    data : array-like, shape (n_in, y, x)
+        Input slices.
+    matrix : ndarray, shape (n_out, n_in)
+        Weights of the input slices in each output slice.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_out, y, x)
+    """
+    matrix = matrix.astype(np.float32)
+    n_out, n_in = matrix.shape
     _, y, x = data.shape
-    out = np.empty((grid.n_out, y, x), np.float32)
-    height = max(1, _STRIP // max(1, grid.n_in * x))
+    out = np.empty((n_out, y, x), np.float32)
+    height = max(1, _STRIP // max(1, n_in * x))
     for row in range(0, y, height):
         rows = slice(row, row + height)
         part = np.asarray(data[:, rows], np.float32)
-        columns = part.reshape(grid.n_in, -1)
-        for first in range(0, grid.n_out, _GROUP):
+        columns = part.reshape(n_in, -1)
+        for first in range(0, n_out, _GROUP):
             group = slice(first, first + _GROUP)
             touched = np.flatnonzero(matrix[group].any(axis=0))
             taps = slice(touched[0], touched[-1] + 1)

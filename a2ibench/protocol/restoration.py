@@ -26,12 +26,13 @@ def restore_planes(
     align: int = 1,
     planes: str = "both",
     fusion: str = "frequency",
+    bf16_on_cpu: bool = False,
 ) -> NDArray[np.float32]:
     """Interpolate a volume or a block of it, restore its axial planes, and fuse the plane families.
 
     What `SliceNetwork.reconstruct` does. The halo of the method has to cover `reach` and `align` output
     voxels and two input slices along z, and `reach` voxels laterally, one more where families are fused by
-    frequency.
+    frequency, and 15 more by Fourier bursts.
 
     Parameters
     ----------
@@ -45,8 +46,10 @@ def restore_planes(
         How many pixels the network sees to each side, and the period of its windows or strides.
     planes : {"both", "xz", "yz"}
         Plane families to restore.
-    fusion : {"frequency", "mean"}
-        Of the two.
+    fusion : {"frequency", "mean", "fourier-burst"}
+        Of the two; with the last, the method's ``align`` has to be a multiple of 8.
+    bf16_on_cpu : bool
+        As of `train_network`.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def restore_planes(
             fusion=fusion,
         )
 
-    return _reconstructed(restored, volume, grid, cover, ctx)
+    return _reconstructed(restored, volume, grid, cover, ctx, bf16_on_cpu)
 
 
 def upsample_planes(
@@ -82,6 +85,7 @@ def upsample_planes(
     align: int = 1,
     planes: str = "both",
     fusion: str = "frequency",
+    bf16_on_cpu: bool = False,
 ) -> NDArray[np.float32]:
     """Do what `restore_planes` does for a network that sees the input slices as they are.
 
@@ -90,7 +94,7 @@ def upsample_planes(
     run : callable
         Called with images (batch, 1, n_in, lateral) and the grid of the wanted rows; returns (batch, 1,
         n_out, lateral) of that grid. It begins at a multiple of `align` and covers all that the images do.
-    volume, grid, ctx, reach, align, planes, fusion
+    volume, grid, ctx, reach, align, planes, fusion, bf16_on_cpu
         As of `restore_planes`; `reach` is in pixels along the lateral direction.
 
     Returns
@@ -113,11 +117,17 @@ def upsample_planes(
             rows=cover.n_out,
         )
 
-    return _reconstructed(restored, volume, grid, cover, ctx)
+    return _reconstructed(restored, volume, grid, cover, ctx, bf16_on_cpu)
 
 
 def restore_block(
-    run: Run, volume: Volume, grid: AxialGrid, ctx: Context, *, align: int = 1
+    run: Run,
+    volume: Volume,
+    grid: AxialGrid,
+    ctx: Context,
+    *,
+    align: int = 1,
+    bf16_on_cpu: bool = False,
 ) -> NDArray[np.float32]:
     """Interpolate a volume or a block of it, and restore it in 3D as a whole.
 
@@ -129,6 +139,8 @@ def restore_block(
         As of `restore_planes`. How large a block may be is for the method's ``fits`` to say.
     align : int
         Period of the network's windows or strides along z.
+    bf16_on_cpu : bool
+        As of `train_network`.
 
     Returns
     -------
@@ -142,7 +154,39 @@ def restore_block(
         ctx.progress("reconstruct", 1, 1)
         return result
 
-    return _reconstructed(restored, volume, grid, cover, ctx)
+    return _reconstructed(restored, volume, grid, cover, ctx, bf16_on_cpu)
+
+
+def upsample_block(
+    run: Callable[[torch.Tensor, AxialGrid], torch.Tensor],
+    volume: Volume,
+    grid: AxialGrid,
+    ctx: Context,
+    *,
+    bf16_on_cpu: bool = False,
+) -> NDArray[np.float32]:
+    """Do what `restore_block` does for a network that sees the input slices as they are.
+
+    Parameters
+    ----------
+    run : callable
+        Called with a block (1, 1, n_in, y, x) and the grid of the wanted slices; returns (1, 1, n_out, y, x)
+        of that grid, which covers all that the block does.
+    volume, grid, ctx, bf16_on_cpu
+        As of `restore_block`.
+
+    Returns
+    -------
+    ndarray of float32, shape (grid.n_out, y, x)
+    """
+    cover = grid.covering()
+
+    def restored(seen: NDArray[np.float32]) -> torch.Tensor:
+        result = run(torch.from_numpy(seen).to(ctx.device)[None, None], cover)[0, 0].cpu()
+        ctx.progress("reconstruct", 1, 1)
+        return result
+
+    return _reconstructed(restored, volume, grid, cover, ctx, bf16_on_cpu)
 
 
 def _reconstructed(
@@ -151,10 +195,11 @@ def _reconstructed(
     grid: AxialGrid,
     cover: AxialGrid,
     ctx: Context,
+    bf16_on_cpu: bool,
 ) -> NDArray[np.float32]:
     low, high = contrast_fractions(volume)
     seen, beyond = split_contrast(volume, low, high)
-    precision = resolve(ctx.precision, ctx.device, bf16_on_cpu=False)
+    precision = resolve(ctx.precision, ctx.device, bf16_on_cpu=bf16_on_cpu)
     with torch.inference_mode(), autocast(precision, ctx.device)():
         result = restored(seen)
     first = grid.first_out - cover.first_out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def missing_noise(volume: Volume, degradation: Degradation, grid: AxialGrid) -> 
     Parameters
     ----------
     volume : Volume, shape (z, y, x)
-        Whose `noise_level` is estimated; its intensity range counts as 0 to 1.
+        Whose `noise_level` is estimated; its contrast counts as 0 to 1, or else its intensity range.
     degradation : Degradation
         What makes the inputs; the noise that it adds at mid-grey is not added again.
     grid : AxialGrid
@@ -115,7 +116,7 @@ def missing_noise(volume: Volume, degradation: Degradation, grid: AxialGrid) -> 
     float
         Standard deviation; 0 where the volume has less than `NOISY`.
     """
-    level = noise_level(volume)
+    level = noise_level(replace(volume, intensity=volume.contrast or volume.intensity))
     if level < NOISY:
         return 0.0
     grey = torch.full((_DRAWS, 1, grid.n_out, grid.n_out), 0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,19 +19,19 @@ from a2ibench.contracts import AxialGrid, Context, Degraded, Volume
 from a2ibench.contracts.planes import PLANE_CHOICES
 from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError
-from a2ibench.protocol.brightness import mean_added, waves
+from a2ibench.protocol.brightness import waves
+from a2ibench.protocol.fourier_burst import HOP
 from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
 from a2ibench.protocol.network_checks import checked_images, multiply_adds
-from a2ibench.protocol.planes import FUSION_MARGIN, MIRRORS, Run, mirrored, restore
-from a2ibench.protocol.profiles import build_degradation
+from a2ibench.protocol.planes import MARGINS, MIRRORS, RunAt
+from a2ibench.protocol.profiles import build_degradation, estimated_options
 from a2ibench.protocol.resample import interpolate
-from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
-from a2ibench.protocol.slice_training import placed_beside, train_slices
+from a2ibench.protocol.sampling import missing_noise
+from a2ibench.protocol.slice_restoration import brightness_added, positions_of, restore_slices
+from a2ibench.protocol.slice_training import patch_grid, patch_sampler, placed_beside, train_slices
 from a2ibench.protocol.stages import Losses, Stage, TrainingStep
 from a2ibench.protocol.training import autocast, load_checkpoint, resolve, save_checkpoint, tensors_under
 from a2ibench.settings import Configurable, Value, setting
-
-log = logging.getLogger("a2ibench")
 
 _NOTHING = (0.0, 0.0, 0.0)
 _AFTER_TRAINING = ("planes", "fusion", "flips")
@@ -69,8 +68,8 @@ class SliceNetwork(Configurable):
     )
     fusion: str = setting(
         "frequency",
-        "of the plane families: each where its planes extend, or their plain mean",
-        choices=("frequency", "mean"),
+        "of the plane families: each where its planes extend, their plain mean, or each where it is stronger",
+        choices=tuple(MARGINS),
     )
     keep_mean: bool = setting(
         True, "take away the mean grey that the network adds to the volume's own axial planes"
@@ -96,6 +95,10 @@ class SliceNetwork(Configurable):
     align: ClassVar[int] = 8
     """Period in voxels of the network's windows or strides; blocks start at its multiples."""
 
+    sees_slices: ClassVar[bool] = False
+    """True for a network on the input slices as they are: of (batch, 1, n_in, columns) it makes the rows at
+    `Degraded.positions`. Of its `reach`, voxels are input slices along the axis then."""
+
     full_learning_rate: ClassVar[float] = 1e-3
     """Most of a default `learning_rate` in size full: wide networks collapse at the rates of small ones."""
 
@@ -107,7 +110,7 @@ class SliceNetwork(Configurable):
         raise TypeError(f"{type(self).__name__} must define build(size)")
 
     def forward(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
-        """Return the restored images, shape (batch, 1, rows, columns)."""
+        """Return the restored images, shape `Degraded.wanted`: (batch, 1, rows, columns)."""
         restored: torch.Tensor = network(degraded.image)
         return restored
 
@@ -161,10 +164,15 @@ class SliceNetwork(Configurable):
             return self._restore(network, degraded)
 
     @property
+    def ratio(self) -> float:
+        """Axial over lateral spacing of what it is trained for; 1 before."""
+        return self._ratio
+
+    @property
     def halo(self) -> tuple[int, int]:
         """Input slices and lateral voxels wanted around a block."""
-        margin = FUSION_MARGIN if self.fusion == "frequency" else 0
-        return math.ceil((self.reach + self.align) / self._ratio) + 2, self.reach + margin
+        reach = self.reach * self._ratio if self.sees_slices else self.reach
+        return math.ceil((reach + self.align) / self._ratio) + 2, self.reach + MARGINS[self.fusion]
 
     def fits(self, shape: tuple[int, int, int]) -> bool:
         """Whether axial planes of so large a block can be restored at once."""
@@ -180,8 +188,10 @@ class SliceNetwork(Configurable):
         self._autocast: Callable[[], AbstractContextManager[object]] = nullcontext
         self._size, self._ratio, self._side = "", 1.0, 0
         self._nominal: dict[str, torch.Tensor] = {}
+        self._estimated: dict[str, Value] = {}
         self._seen = (0.0, 1.0)
         self._mean_added = list(_NOTHING)
+        self._apart: NDArray[np.float32] | None = None
 
     def fit(self, volume: Volume, ctx: Context) -> None:
         """Train on pairs made from the volume's own lateral patches.
@@ -202,12 +212,9 @@ class SliceNetwork(Configurable):
         volume = levelled(volume)
         narrow = replace(volume, intensity=volume.contrast or volume.intensity)
         torch.manual_seed(ctx.seed)
-        degrade = build_degradation(self.degradation)
-        grid = training_grid(volume, ctx.patch) if self.trains else None
-        if grid is not None and grid.n_out < ctx.patch - volume.ratio:
-            log.warning(
-                "%s: patch shrunk from %d to %d voxels to fit the volume", volume.name, ctx.patch, grid.n_out
-            )
+        self._estimated = estimated_options(self.degradation, narrow)
+        degrade = build_degradation(self.degradation, None, **self._estimated)
+        grid = patch_grid(volume, ctx.patch) if self.trains else None
         self._size, self._ratio, self._side = ctx.size, volume.ratio, 0 if grid is None else grid.n_out
         if ctx.size == "full" and not self._rate_given:
             self.learning_rate = min(self.learning_rate, self.full_learning_rate)
@@ -217,29 +224,15 @@ class SliceNetwork(Configurable):
         self._auxiliary = placed_beside(self, ctx.size, ctx.device)
         self._autocast = autocast(self.precision_used(ctx), ctx.device)
         if grid is not None:
-            sampler = PatchSampler(
-                volume,
-                degrade,
-                grid,
-                batch=ctx.batch,
-                device=ctx.device,
-                seed=ctx.seed,
-                slope=self.slope,
-                noise=missing_noise(narrow, degrade, grid) if self.noise == "estimated" else 0.0,
-            )
+            noise = missing_noise(narrow, degrade, grid) if self.noise == "estimated" else 0.0
+            sampler = patch_sampler(self, volume, degrade, grid, noise, ctx)
             train_slices(self, network, self._auxiliary, sampler, ctx, self._autocast)
         self._network = network.eval()
         if self.keep_mean:
             # Without its contrast the volume is seen as in the training.
-            low, high = self._seen
             with torch.inference_mode(), self._autocast():
-                self._mean_added = mean_added(
-                    self._runner(ctx.device),
-                    volume,
-                    lambda planes, grid: torch.from_numpy(
-                        interpolate(split_contrast(planes, low, high)[0], grid, self.slope)
-                    ).to(ctx.device),
-                )
+                run = self._runner(ctx.device)
+                self._mean_added = brightness_added(self, run, volume, self._seen, ctx.device)
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Interpolate, restore every axial plane, and fuse the plane families.
@@ -257,29 +250,47 @@ class SliceNetwork(Configurable):
         -------
         ndarray of float32, shape (grid.n_out, y, x)
         """
-        cover = grid.covering(self.align)
         low, high = self._seen if volume.contrast is None else contrast_fractions(volume)
         seen, beyond = split_contrast(volume, low, high)
-        data = torch.from_numpy(interpolate(seen, cover, self.slope))
-        run = self._runner(ctx.device)
-        with torch.inference_mode(), autocast(self.precision_used(ctx), ctx.device)():
-            restored = restore(
-                mirrored(run) if self.flips else run,
-                data,
-                PLANE_CHOICES[self.planes],
-                device=ctx.device,
-                reach=self.reach,
-                align=self.align,
-                progress=ctx.progress,
-                kept=ctx.kept,
-                fusion=self.fusion,
-            )
-        first = grid.first_out - cover.first_out
-        wanted: NDArray[np.float32] = restored[first : first + grid.n_out].numpy()
+        telling = self._apart is not None
+        wanted, apart = restore_slices(self, self._runner(ctx.device), seen, grid, ctx, apart=telling)
         wanted -= (waves(grid) @ self._mean_added)[:, None, None].astype(np.float32)
         if beyond is not None:
             wanted += interpolate(beyond, grid, self.slope)
+        if self._apart is not None and apart is not None:
+            np.multiply(apart, np.float32(high - low), out=self._apart)
         return from_contrast(wanted, low, high)
+
+    def reconstruct_planes(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
+        """Restore xz planes that are no neighbours, each by itself; arguments are those of `reconstruct`."""
+        given, self.planes = self.planes, "xz"
+        try:
+            return self.reconstruct(volume, grid, ctx)
+        finally:
+            self.planes = given
+
+    def reconstruct_with_disagreement(
+        self, volume: Volume, grid: AxialGrid, ctx: Context
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Reconstruct, and tell how far the two plane families are apart.
+
+        Parameters
+        ----------
+        volume, grid, ctx
+            As for `reconstruct`.
+
+        Returns
+        -------
+        reconstruction : ndarray of float32, shape (grid.n_out, y, x)
+            What `reconstruct` returns.
+        disagreement : ndarray of float32, shape (grid.n_out, y, x)
+            Absolute difference of intensities; 0 where one family only is restored.
+        """
+        apart = self._apart = np.zeros((grid.n_out, *volume.shape[1:]), np.float32)
+        try:
+            return self.reconstruct(volume, grid, ctx), apart
+        finally:
+            self._apart = None
 
     def save(self, path: Path) -> None:
         """Write weights.safetensors and method.json into the folder `path`."""
@@ -292,6 +303,7 @@ class SliceNetwork(Configurable):
             "ratio": self._ratio,
             "contrast": list(self._seen),
             "mean_added": self._mean_added,
+            "estimated": self._estimated,
             "settings": Configurable.configuration(self),
         }
         save_checkpoint(path, type(self).__name__, weights, state)
@@ -312,6 +324,7 @@ class SliceNetwork(Configurable):
         low, high = state.get("contrast", (0.0, 1.0))
         self._seen = float(low), float(high)
         self._mean_added = list(state.get("mean_added", _NOTHING))
+        self._estimated = dict(state.get("estimated", {}))
         self._nominal = tensors_under(weights, "nominal")
         network = self.build(self._size)
         network.load_state_dict(tensors_under(weights, "network"))
@@ -323,7 +336,7 @@ class SliceNetwork(Configurable):
     def configuration(self) -> dict[str, Value]:
         """Return the resolved settings, those of the degradation, and the side of the training patches."""
         resolved = super().configuration()
-        model = build_degradation(self.degradation)
+        model = build_degradation(self.degradation, None, **self._estimated)
         if isinstance(model, Configurable):
             resolved |= {f"degradation.{name}": value for name, value in model.configuration().items()}
         return resolved | ({"patch": self._side} if self._side else {})
@@ -337,35 +350,40 @@ class SliceNetwork(Configurable):
         return resolve(ctx.precision, ctx.device, bf16_on_cpu=self.bf16_on_cpu)
 
     def macs_per_voxel(self) -> float:
-        """Return the multiply-adds per output voxel, counted on a plane of 288 x 288."""
-        total = multiply_adds(self._fitted(), self.forward, self._nominal, _COUNTED)
+        """Return the multiply-adds per output voxel, counted on a plane of about 288 x 288."""
+        ratio = self._ratio if self.sees_slices else 1.0
+        grid = AxialGrid(max(1, round(_COUNTED / ratio)), ratio)
+        at = positions_of(self, grid, "cpu")
+        total = multiply_adds(self._fitted(), self.forward, self._nominal, (grid.n_in, _COUNTED), at)
         passes = len(PLANE_CHOICES[self.planes]) * (len(MIRRORS) if self.flips else 1)
-        return total / _COUNTED**2 * passes
+        return total / (grid.n_out * _COUNTED) * passes
 
-    def _runner(self, device: str) -> Run:
+    def _runner(self, device: str) -> RunAt:
         network = self._fitted().to(device)
         nominal = {name: value.to(device) for name, value in self._nominal.items()}
 
-        def run(images: torch.Tensor) -> torch.Tensor:
+        def run(images: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
             expanded = {name: value.expand(len(images), -1) for name, value in nominal.items()}
-            return self._restore(network, Degraded(images, expanded))
+            return self._restore(network, Degraded(images, expanded, positions))
 
         return run
 
     def _restore(self, network: nn.Module, degraded: Degraded) -> torch.Tensor:
         if self.contrast == 0:
-            return self._checked(self.forward(network, degraded), degraded.image).float()
+            return self._checked(self.forward(network, degraded), degraded).float()
         # A mean grey that outweighs the contrast would leave layer normalisation little to work on.
-        centred = Degraded((degraded.image - 0.5) * self.contrast, degraded.parameters)
-        return self._checked(self.forward(network, centred), centred.image).float() / self.contrast + 0.5
+        centred = replace(degraded, image=(degraded.image - 0.5) * self.contrast)
+        return self._checked(self.forward(network, centred), centred).float() / self.contrast + 0.5
 
-    def _checked(self, restored: object, images: torch.Tensor) -> torch.Tensor:
-        return checked_images(type(self).__name__, restored, images)
+    def _checked(self, restored: object, degraded: Degraded) -> torch.Tensor:
+        return checked_images(type(self).__name__, restored, degraded)
 
     def _placed(self, network: nn.Module, device: str) -> nn.Module:
         network = network.to(device).to(memory_format=torch.channels_last)
         if self.compile:
             network.compile()
+        if self.fusion == "fourier-burst":
+            vars(self)["align"] = math.lcm(self.align, HOP)
         return network
 
     def _fitted(self) -> nn.Module:

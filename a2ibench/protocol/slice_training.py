@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from a2ibench.contracts import Context
+from a2ibench.contracts import AxialGrid, Context, Degradation, Volume
 from a2ibench.protocol.network_checks import checked_losses, named_networks
-from a2ibench.protocol.sampling import PatchSampler
+from a2ibench.protocol.sampling import PatchSampler, training_grid
+from a2ibench.protocol.slice_restoration import positions_of
 from a2ibench.protocol.stages import NETWORK, Losses, Moment, TrainingStep, ready
 from a2ibench.protocol.training import Schedule, train_stages
 
 if TYPE_CHECKING:
     from a2ibench.protocol.slice_network import SliceNetwork
+
+
+log = logging.getLogger("a2ibench")
+
+
+def patch_grid(volume: Volume, patch: int) -> AxialGrid:
+    """Return the axial grid of training patches, and say so where the volume is too small for them."""
+    grid = training_grid(volume, patch)
+    if grid.n_out < patch - volume.ratio:
+        log.warning("%s: patch shrunk from %d to %d voxels to fit the volume", volume.name, patch, grid.n_out)
+    return grid
+
+
+def patch_sampler(
+    method: SliceNetwork,
+    volume: Volume,
+    degradation: Degradation,
+    grid: AxialGrid,
+    noise: float,
+    ctx: Context,
+) -> PatchSampler:
+    """Return what draws the training pairs of a method."""
+    return PatchSampler(
+        volume,
+        degradation,
+        grid,
+        batch=ctx.batch,
+        device=ctx.device,
+        seed=ctx.seed,
+        slope=method.slope,
+        noise=noise,
+    )
 
 
 def placed_beside(method: SliceNetwork, size: str, device: str) -> dict[str, nn.Module]:
@@ -55,9 +90,12 @@ def train_slices(
             return method.optimizer(parameters)
         return method.auxiliary_optimizer(name, parameters)
 
+    positions = positions_of(method, sampler.grid, ctx.device)
+
     def step(moment: Moment) -> Losses:
         with torch.autocast(device, enabled=False):
-            degraded, target = sampler.pairs()
+            degraded, target = sampler.pairs() if positions is None else sampler.coarse_pairs()
+            degraded = replace(degraded, positions=positions)
         output = method.apply_network(network, degraded)
         seen = TrainingStep(
             network, degraded, target, output, moment.index, moment.course, moment.stage, auxiliary

@@ -61,7 +61,7 @@ class TrainingStep:
     network : nn.Module
         What is trained.
     degraded : Degraded
-        The batch, interpolated, with the parameters that were drawn for it; intensities in [0, 1].
+        The batch as the network sees it, with the parameters that were drawn for it; intensities in [0, 1].
     target : torch.Tensor, shape (batch, 1, rows, columns)
         What the batch was made from.
     output : torch.Tensor, shape (batch, 1, rows, columns)

@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from a2ibench.bench.provenance import seen_before, trained_on
 from a2ibench.contracts import Budget, Context, Method, Volume
+from a2ibench.data.checksums import sha256_of
 from a2ibench.data.writing.partial import (
     is_intact,
     remove_with_checksum,
@@ -164,12 +166,55 @@ def trained_method(
     return method
 
 
+def prepared_method(
+    options: MethodOptions, volume: Volume, sample: Callable[[], Volume], ctx: Context, scratch: Path
+) -> Method:
+    """Return the method that `trained_method` returned before, in another process.
+
+    Parameters
+    ----------
+    options, volume, sample, ctx, scratch
+        As for `trained_method`.
+
+    Raises
+    ------
+    InputError
+        If it is gone.
+    """
+    kept, method = kept_method(scratch), built_method(options, ctx.seed)
+    if options.checkpoint is not None:
+        method.load(options.checkpoint)
+    elif not is_intact(kept):
+        raise OptionError("{kept}: the trained method is damaged; give the same with {prepare}", kept=kept)
+    elif any(kept.iterdir()):
+        method.load(kept)
+    else:
+        # It keeps nothing, so it learns anew.
+        method.fit(sample(), ctx)
+    return method
+
+
+_MOST_HASHED = 1 << 31
+"""Bytes of a file; larger ones no bundled weights have seen."""
+
+
 def log_training(method: Method, name: str, volume: Volume, budget: Budget) -> None:
     """Say for how long a method is about to train, unless it trains nothing."""
     if trains(method):
         length = counted(budget.steps, "step") if budget.steps is not None else f"{budget.seconds:g} s"
         voxels = output_voxels(volume.shape, volume.ratio)
         _log.info("training %s for %s (%s output voxels)", name, length, f"{voxels:,}")
+    if seen := trained_on(method):
+        _log.info("%s begins with weights that were trained on %s", name, ", ".join(seen))
+
+
+def warn_of_seen(method: Method, name: str, source: Path) -> None:
+    """Say so where weights that a method begins with have seen the very file that it is to reconstruct."""
+    learnt_from = trained_on(method)
+    if not learnt_from or not source.is_file() or source.stat().st_size > _MOST_HASHED:
+        return
+    if (reason := seen_before(learnt_from, {"sha256": sha256_of(source)})) is not None:
+        _log.warning("%s: %s: %s", printable(source.name), name, reason)
 
 
 def kept_method(scratch: Path) -> Path:

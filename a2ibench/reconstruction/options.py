@@ -26,6 +26,7 @@ from a2ibench.bench.options import (
     naming,
 )
 from a2ibench.bench.specs import settings_of_one
+from a2ibench.cluster.options import check_scheduler, check_workers
 from a2ibench.contracts import (
     AxialGrid,
     Budget,
@@ -44,6 +45,7 @@ from a2ibench.data.spacing import VoxelSize, check_stored, spacing_of
 from a2ibench.errors import InputError, OptionError
 from a2ibench.protocol.profiles import PROFILES, Profile, training_settings
 from a2ibench.reconstruction.checkpoint_method import method_for
+from a2ibench.reconstruction.parts import part_of
 from a2ibench.settings import Value
 
 DEFAULT_METHOD = "plain"
@@ -95,6 +97,11 @@ class ReconstructOptions:
     planes: str | None = Option(
         "Axial planes that a network restores; both by default.", "|".join(PLANE_CHOICES)
     ).default()
+    start: str | None = Option(
+        "Where the training of `plain` begins; at random by default. pretrained-only trains nothing, for a "
+        "preview.",
+        "random|pretrained|pretrained-only",
+    ).default()
     profile: str | None = PROFILE.default(
         help="Network size and training; by default full with a GPU, else quick, and as many steps as the "
         "size of OUTPUT is worth.",
@@ -115,7 +122,7 @@ class ReconstructOptions:
         metavar="KEY=VALUE",
         doc="Settings of the method.",
         check=settings_of_one,
-        needs=("method", "planes"),
+        needs=("method", "planes", "start"),
     )
     checkpoint: str | Path | None = Option(
         "Load what a run's job or {save_checkpoint} left there; do not train.",
@@ -140,6 +147,14 @@ class ReconstructOptions:
         doc="Bring mean and contrast of every slice to what a robust line through the 17 slices around it "
         "tells, before anything else: for stacks that flicker.",
     ).default(False)
+    uncertainty: str | Path | None = Option(
+        "Write there how far xz and yz planes are apart at every voxel, in grey levels.",
+        "FILE",
+        Path,
+        doc="Where a volume of the absolute difference of what xz and yz planes became is written, in grey "
+        "levels, as float32 of the output's shape; its suffix tells the format.",
+        check=lambda path: None if path is None else Path(path),
+    ).default()
     ome_version: str | None = Option(
         "Version of an OUTPUT that is OME-Zarr; 0.5 by default.",
         "0.4|0.5",
@@ -158,6 +173,45 @@ class ReconstructOptions:
         type=bool,
         doc="Replace an output of this name, and its checkpoint, once the new one is complete.",
     ).default(False)
+    prepare: bool = Option(
+        "Train and lay OUTPUT out for jobs with {part} and one with {finish}.",
+        type=bool,
+        doc="Find the grey levels, train, and lay the output out for the calls with `part` and one with "
+        "`finish`.",
+    ).default(False)
+    part: str | None = Option(
+        "Do part I of N of what {prepare} has laid out: jobs for all I in any order, at once, or twice.",
+        "I/N",
+        doc='Do part I of N, as in ``"2/8"``, of what `prepare` has laid out: in any order, at once, or '
+        "twice.",
+        check=naming("part", part_of),
+    ).default()
+    finish: bool = Option(
+        "Complete OUTPUT when all parts are done; refused while any piece is missing.",
+        type=bool,
+        doc="Complete the output when all parts are done; refused while any piece is missing.",
+    ).default(False)
+    scheduler: str | None = Option(
+        "Hand the pieces out to the workers of a running Dask scheduler, such as tcp://node1:8786.",
+        "ADDRESS",
+        doc='Address of a running Dask scheduler, such as ``"tcp://node1:8786"``, whose workers do the '
+        "pieces.",
+        check=check_scheduler,
+    ).default()
+    workers: int | None = Option(
+        "Start so many Dask workers of one thread here, or of those that {cluster} allows.",
+        "N",
+        int,
+        doc="Start so many Dask workers of one thread on this machine, or of those that `cluster` allows.",
+        check=check_workers,
+    ).default()
+    cluster: str | Path | None = Option(
+        "Start the Dask workers that a cluster file describes.",
+        "FILE",
+        Path,
+        doc="A cluster file; the Dask workers that it describes are started and do the pieces.",
+        check=checked_folder,
+    ).default()
     progress: Progress | None = Option(
         "Told how far reading, training and reconstruction have come."
     ).default()

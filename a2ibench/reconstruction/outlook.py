@@ -21,12 +21,11 @@ from a2ibench.contracts import Budget, Context, DatasetSpec, Method, Volume, sil
 from a2ibench.data.prepare import Crop
 from a2ibench.data.writing.layout import ZYX
 from a2ibench.protocol.blocks import reconstruct_volume
-from a2ibench.protocol.slice_network import SliceNetwork
 from a2ibench.reconstruction.checkpoints import built_method, trains
 from a2ibench.reconstruction.options import MethodOptions, Spacings
 from a2ibench.settings import Value
 
-_NOT_DONE = ("simulate", "score")
+_NOT_DONE = ("simulate", "validate", "score")
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ class Outlook:
         Name of the profile.
     context : Context
         What the method is told.
+    uncertainty : Path or None
+        A second volume that is written, of its uncertainty.
     """
 
     source: str
@@ -72,6 +73,12 @@ class Outlook:
     settings: Mapping[str, Value]
     profile: str
     context: Context
+    uncertainty: Path | None = None
+
+    @property
+    def uncertainty_nbytes(self) -> int:
+        """Bytes of the voxels of the uncertainty, in single precision, before any compression."""
+        return math.prod(self.output_shape) * 4
 
     @property
     def nbytes(self) -> int:
@@ -157,6 +164,8 @@ def outlook_of(
     settings: Mapping[str, Value],
     profile: str,
     ctx: Context,
+    *,
+    uncertainty: Path | None = None,
 ) -> Outlook:
     """Return what a reconstruction of a crop is about to do; reads no voxel."""
     z, y, x = spacing.reconstructed
@@ -174,6 +183,7 @@ def outlook_of(
         settings=settings,
         profile=profile,
         context=ctx,
+        uncertainty=uncertainty,
     )
 
 
@@ -185,6 +195,8 @@ def _speed(method: Method, checkpoint: Path | None, ratio: float, ctx: Context) 
 
     None for methods whose training nobody can cut short.
     """
+    from a2ibench.protocol.slice_network import SliceNetwork
+
     training = checkpoint is None and trains(method)
     if training and not isinstance(method, SliceNetwork):
         return None

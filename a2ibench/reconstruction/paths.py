@@ -37,15 +37,24 @@ class Places(NamedTuple):
     history: Path
     checkpoint: Path | None
     partial: Path
+    uncertainty: Path | None = None
+    uncertainty_partial: Path | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """What an interrupted call left beside its unfinished output; see `a2ibench.data.writing.Writer`."""
+        return self.partial / "scratch"
 
 
-def places(target: Path, checkpoint: Path | bool) -> Places:
+def places(target: Path, checkpoint: Path | bool, uncertainty: Path | None = None) -> Places:
     """Return what is written: `checkpoint` tells where to, True beside the output, False nowhere."""
     output = target.absolute()
     beside = output.with_name(f"{output.name}.checkpoint")
     kept = (beside if checkpoint else None) if isinstance(checkpoint, bool) else checkpoint.absolute()
     figure, history = (output.with_name(f"{output.name}.{suffix}") for suffix in ("png", "json"))
-    return Places(output, figure, history, kept, hidden(output))
+    unsure = None if uncertainty is None else uncertainty.absolute()
+    growing = None if unsure is None else hidden(unsure)
+    return Places(output, figure, history, kept, hidden(output), unsure, growing)
 
 
 def located(source: str | Path) -> str | Path:
@@ -120,7 +129,8 @@ def check_apart(read: Iterable[Path], written: Places) -> None:
                 raise InputError(f"{path}: is {name} and {other_name}; give one of them another name")
 
 
-_NAMES = ("output", "figure", "history", "checkpoint", "folder of unfinished work")
+_UNFINISHED = "folder of unfinished work"
+_NAMES = ("output", "figure", "history", "checkpoint", _UNFINISHED, "uncertainty", _UNFINISHED)
 
 
 def _meeting(given: Path, written: Path) -> str | None:

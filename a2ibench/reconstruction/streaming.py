@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from a2ibench.contracts import AxialGrid, Context, Method, Progress, Volume
 from a2ibench.data.formats import open_lazy
-from a2ibench.data.intensity_range import padded
 from a2ibench.data.prepare import Crop
 from a2ibench.data.writing import Writer
 from a2ibench.data.writing.layout import ZYX
@@ -26,10 +25,19 @@ from a2ibench.data.writing.partial import (
     remove_with_checksum,
     write_checksum,
 )
+from a2ibench.data.writing.shared import SharedWriter
 from a2ibench.files import disk_errors
-from a2ibench.protocol.blocks import Block, Fits, plan_blocks, reconstruct_block
+from a2ibench.protocol.blocks import (
+    Block,
+    Blocks,
+    Fits,
+    reconstruct_block,
+    reconstruct_block_apart,
+    tells_disagreement,
+)
 from a2ibench.protocol.intensity import quantise
 from a2ibench.reconstruction.matching import Matched
+from a2ibench.reconstruction.uncertainty import Apart
 
 # Voxels of a piece, halo included: they are held twice or three times in single precision.
 VOXELS, AXIAL_VOXELS = 3 << 26, 1 << 26
@@ -142,57 +150,8 @@ def _multiples(by: int, whole: int, most: int) -> Iterator[int]:
         yield whole
 
 
-BYTES = 1 << 27
-_DEPTH, _SIDE, _TRIES = 16, 512, 12
-
-
-def training_volume(
-    crop: Crop | Matched, like: Volume, *, seed: int, progress: Progress, most: int = BYTES
-) -> Volume:
-    """Return the volume in memory, or a sample of it where it is larger than `most` bytes.
-
-    The sample is made of stacks of 16 consecutive slices and at most 512 x 512 voxels, cut at random places,
-    one from each of as many equal parts of the axial extent, and laid one upon the other: lateral patches are
-    those of the volume, and so are 15 of 16 pairs of neighbouring slices. In a volume with padding several
-    places are tried for each stack, until one holds tissue alone; the one with the most is taken.
-
-    Parameters
-    ----------
-    crop : Crop or Matched
-        The volume.
-    like : Volume
-        Gives voxel size, intensity range and name.
-    seed : int
-        Seed of the places.
-    progress : Progress
-        Told how many stacks have been read, as phase ``sample``.
-    most : int
-        Bytes that the sample may have.
-    """
-    size = math.prod(crop.shape) * crop.dtype.itemsize
-    if size <= most:
-        return replace(like, data=crop[:, :, :])
-    depth, height, width = (min(side, n) for side, n in zip((_DEPTH, _SIDE, _SIDE), crop.shape, strict=True))
-    count = max(1, most // (depth * height * width * crop.dtype.itemsize))
-    stacks = np.empty((count, depth, height, width), crop.dtype)
-    random = np.random.default_rng(seed)
-    z, y, x = (n - side for n, side in zip(crop.shape, (depth, height, width), strict=True))
-    for number in range(count):
-        fewest = math.inf
-        for _ in range(_TRIES if like.padding else 1):
-            first = int((number + random.random()) / count * (z + 1))
-            row, column = (int(random.integers(0, room, endpoint=True)) for room in (y, x))
-            stack = crop[first : first + depth, row : row + height, column : column + width]
-            empty = sum(int(padded(plane, like.padding).sum()) for plane in stack) if like.padding else 0
-            if empty < fewest:
-                fewest, stacks[number] = empty, stack
-            if empty == 0:
-                break
-        progress("sample", number + 1, count)
-    return replace(like, data=stacks.reshape(-1, height, width))
-
-
 # Compressed slices are decoded whole, as often as there are pieces side by side.
+UNPACKED = "input.npy"
 _TIMES = 4.0
 _VOXELS = 1 << 24
 
@@ -225,7 +184,7 @@ def unpacked(
     reading = reading_of(method, volume)
     if reading.fetched(piece_size(reading, unit)) <= _TIMES:
         return volume
-    file = folder / "input.npy"
+    file = folder / UNPACKED
     with disk_errors(file):
         if not is_intact(file):
             remove_with_checksum(file)
@@ -254,7 +213,17 @@ _STRIP = 1 << 20
 _WRITERS = 2
 
 
-def stream(method: Method, volume: Volume, writer: Writer, ctx: Context, *, most: int | None = None) -> None:
+def stream(
+    method: Method,
+    volume: Volume,
+    writer: Writer | SharedWriter,
+    ctx: Context,
+    *,
+    apart: Apart | None = None,
+    pieces: Sequence[Block] | None = None,
+    most: int | None = None,
+    computed: Callable[[], None] = lambda: None,
+) -> None:
     """Reconstruct what a writer has not got yet; the next piece is read and the last written meanwhile.
 
     Parameters
@@ -263,12 +232,18 @@ def stream(method: Method, volume: Volume, writer: Writer, ctx: Context, *, most
         A fitted method.
     volume : Volume, shape (n_in, y, x)
         The anisotropic volume; its data may be lazy.
-    writer : Writer
+    writer : Writer or SharedWriter
         Takes grey levels of the volume's dtype, shape (round(n_in * ratio), y, x).
     ctx : Context
         Device, precision and progress.
+    apart : Apart, optional
+        Takes how far the plane families are apart, of a method that tells; a piece is done when both have it.
+    pieces : sequence of Block, optional
+        Some of `pieces_of`; by default all.
     most : int
         Voxels of a piece, halo included; see `piece_size`.
+    computed : callable
+        Called when all pieces are computed, and only writing is waited for.
 
     Raises
     ------
@@ -277,38 +252,68 @@ def stream(method: Method, volume: Volume, writer: Writer, ctx: Context, *, most
     PluginError
         If the method returns another shape or dtype, or values that are not finite.
     """
-    blocks = _pieces(method, volume, writer.block, most)
-    left = [block for block in blocks if not writer.is_done(*_box(block))]
-    total = sum(math.prod(_box(block)[1]) for block in blocks)
-    done = total - sum(math.prod(_box(block)[1]) for block in left)
+    telling = apart if apart is not None and tells_disagreement(method) else None
+    unit = writer.block if apart is None else apart.unit
+    blocks = pieces_of(method, volume, unit, most) if pieces is None else pieces
+    left = [
+        block
+        for block in blocks
+        if not (writer.is_done(*box_of(block)) and (telling is None or telling.is_done(*box_of(block))))
+    ]
+    total = sum(math.prod(box_of(block)[1]) for block in blocks)
+    done = total - sum(math.prod(box_of(block)[1]) for block in left)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(_WRITERS) as writers:
         written: deque[Future[None]] = deque()
         for block, part in _read_ahead(reader, volume, left):
-            start, shape = _box(block)
+            start, shape = box_of(block)
             inner = replace(ctx, progress=_within(ctx.progress, done, math.prod(shape), total))
-            levels = _levels(method, part, block, inner)
-            if len(written) == _WRITERS:
+            levels, difference = _levels(method, part, block, inner, apart=telling is not None)
+            if telling is not None and difference is not None:
+                # Its sum before its voxels are written, so that a piece that is done has one.
+                difference = telling.noted(start, difference, volume.intensity)
+            while len(written) >= _WRITERS:
                 written.popleft().result()
             written.append(writers.submit(writer.write, start, levels))
+            if telling is not None and difference is not None:
+                # Of single precision, so that no more than one waits.
+                written.append(writers.submit(telling.write, start, difference))
             done += math.prod(shape)
             ctx.progress("reconstruct", done, total)
+        computed()
         for future in written:
             future.result()
 
 
-def _levels(method: Method, part: Volume, block: Block, ctx: Context) -> NDArray[Any]:
-    """Reconstruct a piece; one without lateral halo in strips that stay in the processor's cache."""
-    depth, height, width = _box(block)[1]
+def _levels(
+    method: Method, part: Volume, block: Block, ctx: Context, *, apart: bool
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """Reconstruct a piece, in grey levels, and how far its families are apart where that is asked for.
+
+    One without lateral halo is done in strips that stay in the processor's cache.
+    """
+    depth, height, width = box_of(block)[1]
     rows = max(1, _STRIP // (depth * width)) if method.halo[1] == 0 else height
     if rows >= height:
-        return quantise(reconstruct_block(method, part, block, ctx), part)
+        return _levels_at_once(method, part, block, ctx, apart=apart)
     levels = np.empty((depth, height, width), part.data.dtype)
+    difference = np.empty(levels.shape, np.float32) if apart else None
     for first in range(0, height, rows):
         strip = slice(first, min(first + rows, height))
         inner = replace(block, y_in=strip, y_out=strip, x_in=slice(0, width), x_out=slice(0, width))
         voxels = part.crop(slice(None), strip, slice(None))
-        levels[:, strip] = quantise(reconstruct_block(method, voxels, inner, ctx), part)
-    return levels
+        levels[:, strip], found = _levels_at_once(method, voxels, inner, ctx, apart=apart)
+        if difference is not None:
+            difference[:, strip] = found
+    return levels, difference
+
+
+def _levels_at_once(
+    method: Method, part: Volume, block: Block, ctx: Context, *, apart: bool
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    if not apart:
+        return quantise(reconstruct_block(method, part, block, ctx), part), None
+    restored, difference = reconstruct_block_apart(method, part, block, ctx)
+    return quantise(restored, part), difference
 
 
 def reading_of(method: Method, volume: Volume) -> Reading:
@@ -319,15 +324,27 @@ def reading_of(method: Method, volume: Volume) -> Reading:
     return Reading(grid, volume.shape[1:], halo, chunks, fits)
 
 
-def _pieces(method: Method, volume: Volume, unit: ZYX, most: int | None) -> list[Block]:
+def pieces_of(method: Method, volume: Volume, unit: ZYX, most: int | None = None) -> Blocks:
+    """Return the pieces that a volume is reconstructed in; of each the output is whole blocks of a writer.
+
+    Parameters
+    ----------
+    method, volume, most
+        As for `stream`.
+    unit : tuple of int
+        Output voxels (z, y, x) that are written together.
+    """
+    return pieces_of_size(method, volume, piece_size(reading_of(method, volume), unit, most=most))
+
+
+def pieces_of_size(method: Method, volume: Volume, size: ZYX) -> Blocks:
+    """Return pieces of so many output voxels (z, y, x)."""
     reading = reading_of(method, volume)
-    size = piece_size(reading, unit, most=most)
-    align = int(getattr(method, "align", 1))
-    return list(plan_blocks(reading.grid, reading.lateral, reading.halo, size, align))
+    return Blocks(reading.grid, reading.lateral, reading.halo, size, int(getattr(method, "align", 1)))
 
 
 def _read_ahead(
-    reader: ThreadPoolExecutor, volume: Volume, blocks: list[Block]
+    reader: ThreadPoolExecutor, volume: Volume, blocks: Sequence[Block]
 ) -> Iterator[tuple[Block, Volume]]:
     waiting: deque[tuple[Block, Future[Volume]]] = deque()
     for block in blocks:
@@ -339,7 +356,8 @@ def _read_ahead(
         yield ready, part.result()
 
 
-def _box(block: Block) -> tuple[ZYX, ZYX]:
+def box_of(block: Block) -> tuple[ZYX, ZYX]:
+    """Return where the output of a piece begins, and its shape."""
     z, y, x = block.z_out, block.y_out, block.x_out
     return (z.start, y.start, x.start), (z.stop - z.start, y.stop - y.start, x.stop - x.start)
 

@@ -254,6 +254,13 @@ class PluginHost:
         except (A2IBenchError, AttributeError):
             return None
 
+    def ranked_upwards(self, metric: str) -> bool | None:
+        """Return `higher_is_better` of a metric that methods are ranked by; None where they are not."""
+        registered = self.metrics.get(metric)
+        if registered is not None and not registered.spec.ranked:
+            return None
+        return self.higher_is_better(metric)
+
     def _try_apart(self, registered: Registered) -> str:
         """Import a target where it can do no harm; return what is wrong with it, once a process."""
         target = registered.spec.target

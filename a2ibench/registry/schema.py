@@ -45,8 +45,8 @@ def settings_of(kind: str, name: str) -> Mapping[str, Setting] | None:
     return declared_settings(host().load(kind, name))
 
 
-def parse_setting(method: str, key: str, value: Value) -> Value:
-    """Return a setting's value, checked against what the method's class declares.
+def parse_setting(name: str, key: str, value: Value, kind: str = "method") -> Value:
+    """Return a setting's value, checked against what the class of a method or metric declares.
 
     Text is read as the declared type.
 
@@ -55,31 +55,41 @@ def parse_setting(method: str, key: str, value: Value) -> Value:
     Raises
     ------
     UnknownNameError
-        If the method has no such setting.
+        If the class has no such setting.
     InputError
         If the value is not allowed.
     """
-    target = host().load("method", method)
+    target = host().load(kind, name)
     schema = declared_settings(target)
     if schema is not None:
         if key not in schema:
-            raise UnknownNameError(f"setting of {method}", key, schema)
-        return schema[key].parse(f"{method}.{key}", value)
-    return _by_signature(target, method, key, value)
+            raise UnknownNameError(f"setting of {name}", key, schema)
+        return schema[key].parse(f"{name}.{key}", value)
+    return _by_signature(target, name, key, value)
 
 
-def _by_signature(target: Callable[..., Any], method: str, key: str, value: Value) -> Value:
+def default_settings(kind: str, name: str) -> dict[str, Any]:
+    """Return the defaults of what may be set, by setting; one that has none is left out."""
+    target = host().load(kind, name)
+    schema = declared_settings(target)
+    if schema is not None:
+        return {key: one.default for key, one in schema.items()}
+    given = named_parameters(target)
+    return {key: one.default for key, one in given.items() if one.default is not one.empty}
+
+
+def _by_signature(target: Callable[..., Any], name: str, key: str, value: Value) -> Value:
     named, parameters = named_parameters(target), inspect.signature(target).parameters.values()
     if key not in named and not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        raise UnknownNameError(f"setting of {method}", key, named)
+        raise UnknownNameError(f"setting of {name}", key, named)
     default = named[key].default if key in named else inspect.Parameter.empty
     read = _literal(value) if isinstance(value, str) else value
     if isinstance(default, str):
         return str(value)
     if isinstance(default, bool) != isinstance(read, bool) and isinstance(default, bool | int | float):
-        raise InputError(f"{method}.{key}: got {value!r}; give a {type(default).__name__} such as {default}")
+        raise InputError(f"{name}.{key}: got {value!r}; give a {type(default).__name__} such as {default}")
     if isinstance(default, int | float) and isinstance(read, str):
-        raise InputError(f"{method}.{key}: got {value!r}; give a number such as {default}")
+        raise InputError(f"{name}.{key}: got {value!r}; give a number such as {default}")
     return read
 
 

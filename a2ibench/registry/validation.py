@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from a2ibench.contracts import (
     API_VERSION,
     REPORTER_API_VERSION,
+    Curve,
     DatasetSpec,
     DegradationSpec,
     MethodSpec,
@@ -23,7 +24,7 @@ from a2ibench.contracts import (
     Volume,
 )
 from a2ibench.contracts.planes import PLANES
-from a2ibench.errors import PluginError, one_line, printable
+from a2ibench.errors import InputError, PluginError, one_line, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,7 @@ KINDS: Final[Mapping[str, type[Spec]]] = {
 _TAKE_A_RUN: Final = "let its function take an a2ibench.Run, whose `folder` is what version 1 handed over"
 _MOST_DECIMALS: Final = 12
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
+_CURVE_NAME = re.compile(r"[a-z0-9_]{1,40}")
 _SOURCES = ("path", "url", "phantom", "instructions")
 
 
@@ -148,6 +150,12 @@ def _check_metric(spec: MetricSpec) -> None:
         )
     if drop is not None and not (_is_length(drop) and not isinstance(drop, bool)):
         raise PluginError(f"{where}: allowed_drop is {drop!r}; give None or a positive number")
+    for name in ("on_request", "in_tables", "ranked"):
+        if not isinstance(getattr(spec, name), bool):
+            raise PluginError(f"{where}: {name} is {getattr(spec, name)!r}; give True or False")
+    limit = spec.limit
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float)):
+        raise PluginError(f"{where}: limit is {limit!r}; give None or a number")
 
 
 def _check_dataset(spec: DatasetSpec) -> None:
@@ -159,6 +167,8 @@ def _check_dataset(spec: DatasetSpec) -> None:
         )
     if spec.path is not None and not isinstance(spec.path, Path):
         raise PluginError(f"dataset {spec.name!r}: path is {spec.path!r}; give a pathlib.Path")
+    if not isinstance(spec.labels, bool | Path):
+        raise PluginError(f"dataset {spec.name!r}: labels is {spec.labels!r}; give True or a pathlib.Path")
     sizes: Any = spec.voxel_size
     if not (isinstance(sizes, tuple | list) and len(sizes) == 3 and all(map(_is_length, sizes))):
         raise PluginError(
@@ -182,11 +192,14 @@ class Measured:
         Of the metric.
     slices : dict of ndarray of float32
         Values of each slice by family of planes.
+    curves : dict of Curve
+        By name, of float64.
     """
 
     value: float
     version: int
     slices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
 
 
 def measure(metric: Any, name: str, context: ScoreContext) -> Measured | None:
@@ -208,18 +221,26 @@ def measure(metric: Any, name: str, context: ScoreContext) -> Measured | None:
     """
     import numpy as np
 
-    prediction, reference = context.prediction, context.reference
-    if metric.needs_reference and reference is None:
+    if metric.needs_reference and context.reference is None:
         return None
     own = getattr(metric, "name", name)
     if own != name:
         raise PluginError(f"is called {_shown(own)}, but registered as {name!r}; give it that name")
     version = _version(metric.version)
     value = _value(call_metric(metric, context))
-    if np.isnan(value) or not hasattr(metric, "per_slice"):
+    if np.isnan(value):
         return Measured(value, version)
-    slices = metric.per_slice(prediction, reference, context.data_range)
-    return Measured(value, version, _slices(slices, prediction.shape))
+    curves = curves_of(metric, context) if gives_curves(metric) else {}
+    return Measured(value, version, _by_slice(metric, context), curves)
+
+
+def _by_slice(metric: Any, context: ScoreContext) -> dict[str, NDArray[np.float32]]:
+    if not hasattr(metric, "per_slice"):
+        return {}
+    if takes_only_context(metric.per_slice):
+        return _slices(metric.per_slice(context), None)
+    slices = metric.per_slice(context.prediction, context.reference, context.data_range)
+    return _slices(slices, context.prediction.shape)
 
 
 def call_metric(metric: Any, context: ScoreContext) -> Any:
@@ -237,14 +258,68 @@ def takes_context(metric: Any) -> bool:
     score = getattr(metric, "score", None)
     if not callable(score) or not callable(metric):
         return callable(score)
+    return takes_only_context(score)
+
+
+def gives_curves(metric: Any) -> bool:
+    """Whether a metric hands over curves beside its value.
+
+    One of an earlier day may have a member of that name for ends of its own, which takes no `context` alone.
+    """
+    return takes_only_context(getattr(metric, "curves", None))
+
+
+def curves_of(metric: Any, context: ScoreContext) -> dict[str, Curve]:
+    """Return the curves that a metric hands over, of float64; PluginError where they are none."""
+    import numpy as np
+
+    given = metric.curves(context)
+    found: dict[str, Curve] = {}
     try:
-        return list(inspect.signature(score).parameters) == ["context"]
+        for name, curve in dict(given).items():
+            found[name] = Curve(np.asarray(curve.x, np.float64), np.asarray(curve.y, np.float64))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise PluginError(
+            f"curves gave {_shown(given)}: {one_line(error, 100)}; give curves by name"
+        ) from None
+    for name, curve in found.items():
+        if not isinstance(name, str) or not _CURVE_NAME.fullmatch(name):
+            raise PluginError(f"curves gave the name {_shown(name)}; give at most 40 of a-z, 0-9 and _")
+        if curve.x.ndim != 1 or curve.x.shape != curve.y.shape:
+            raise PluginError(f"curves gave shapes {curve.x.shape} and {curve.y.shape} for {name}; give one")
+        if not np.isfinite(curve.x).all() or not (np.diff(curve.x) > 0).all():
+            raise PluginError(f"curves gave an x for {name} that is not finite and ascending; sort it")
+    return found
+
+
+def takes_only_context(function: Any) -> bool:
+    """Whether a function takes a `context` and nothing else."""
+    try:
+        return list(inspect.signature(function).parameters) == ["context"]
     except (TypeError, ValueError):
         return False
 
 
+def why_not_ready(metric: Any) -> str:
+    """Return why a metric cannot score with the settings that it has; empty where it can, or does not tell.
+
+    Raises
+    ------
+    PluginError
+        If it fails to tell.
+    """
+    try:
+        if callable(getattr(metric, "check_settings", None)):
+            metric.check_settings()
+    except InputError as error:
+        return one_line(error)
+    except Exception as error:
+        raise PluginError(f"metric {_shown(metric)}: check_settings failed: {one_line(error)}") from error
+    return ""
+
+
 def try_metric(metric: Any, name: str) -> None:
-    """Score a small volume and its copy with noise, as a trial.
+    """Score a small volume and its copy with noise, as a trial; not where it waits for a setting.
 
     Raises
     ------
@@ -253,6 +328,8 @@ def try_metric(metric: Any, name: str) -> None:
     """
     import numpy as np
 
+    if why_not_ready(metric):
+        return
     reference = np.random.default_rng(0).integers(0, 200, (24, 24, 24)).astype(np.uint8)
     prediction = reference + np.uint8(3)
     coarse = reference.reshape(8, 3, 24, 24).mean(axis=1).astype(np.uint8)
@@ -283,10 +360,9 @@ def _value(given: Any) -> float:
         raise PluginError(f"gave {_shown(given)}; give one number") from None
 
 
-def _slices(given: Any, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+def _slices(given: Any, shape: tuple[int, ...] | None) -> dict[str, NDArray[np.float32]]:
     import numpy as np
 
-    counts = {plane: shape[stacked] for plane, (stacked, *_) in PLANES.items()}
     try:
         found = {plane: np.asarray(values, np.float32) for plane, values in dict(given).items()}
     except (TypeError, ValueError) as error:
@@ -294,11 +370,12 @@ def _slices(given: Any, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]
             f"per_slice gave {_shown(given)}: {one_line(error, 100)}; give arrays by plane"
         ) from None
     for plane, values in found.items():
-        if plane not in counts:
-            raise PluginError(f"per_slice gave plane {_shown(plane)}; give some of {', '.join(counts)}")
-        if values.shape != (counts[plane],):
+        if plane not in PLANES:
+            raise PluginError(f"per_slice gave plane {_shown(plane)}; give some of {', '.join(PLANES)}")
+        count = values.size if shape is None else shape[PLANES[plane][0]]
+        if values.shape != (count,):
             raise PluginError(
-                f"per_slice gave shape {values.shape} for {plane}; give {counts[plane]} values, one a slice"
+                f"per_slice gave shape {values.shape} for {plane}; give {count} values, one a slice"
             )
     return found
 

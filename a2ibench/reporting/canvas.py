@@ -51,9 +51,11 @@ def draw_scale_bar(
     label = f"{nanometres / 1000:g} µm" if nanometres >= 1000 else f"{nanometres:g} nm"
     # A label wider than its bar would leave the image where it stood over the middle.
     end, align = (start + length, "right") if at_right else (start, "left")
-    text = axes.text(
-        end, rows - 0.15 * unit - 0.5, label, color="white", fontsize=FINE, ha=align, va="bottom"
-    )
+    place, stands = rows - 0.15 * unit - 0.5, "bottom"
+    if inches < _LABELLED and not at_right:
+        # Above the bar there is no room.
+        end, place, stands = start + length + 0.05 * unit, rows - 0.11 * unit - 0.5, "center"
+    text = axes.text(end, place, label, color="white", fontsize=FINE, ha=align, va=stands)
     text.set_path_effects(outline)
 
 
@@ -69,6 +71,8 @@ GAP, TITLE = 0.07, 0.21
 TEXT, FINE = 8.0, 6.5
 _MARGIN, _HEAD = 0.12, 0.4
 _LONGEST = 120
+# Inches of an image in which a label stands above its bar.
+_LABELLED = 0.3
 _FONT = "DejaVu Sans"
 
 
@@ -111,11 +115,15 @@ class Canvas:
         Not known to pyplot.
     width, height : float
         Of the whole figure, in inches.
+    margin, head : float
+        What is left free at the left, and above all parts.
     """
 
     figure: Figure
     width: float
     height: float
+    margin: float = _MARGIN
+    head: float = _HEAD
 
     @classmethod
     def of(cls, heading: str, about: str, width: float, height: float) -> Canvas:
@@ -128,8 +136,8 @@ class Canvas:
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return axes without ticks."""
-        below = self.height - _HEAD - top - height
-        box = (_MARGIN + left) / self.width, below / self.height, width / self.width, height / self.height
+        below = self.height - self.head - top - height
+        box = (self.margin + left) / self.width, below / self.height, width / self.width, height / self.height
         axes = self.figure.add_axes(box)
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
@@ -147,6 +155,6 @@ class Canvas:
         colour: str = "black",
     ) -> None:
         """Write one line that ends just above `top`; names from elsewhere are no formulas."""
-        x, y = (_MARGIN + left) / self.width, (self.height - _HEAD - top + 0.04) / self.height
+        x, y = (self.margin + left) / self.width, (self.height - self.head - top + 0.04) / self.height
         line = self.figure.text(x, y, drawable(text), va="bottom", ha="left", parse_math=False, usetex=False)
         line.set(fontfamily=_FONT, fontsize=size, fontweight=weight, color=colour)

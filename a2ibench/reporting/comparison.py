@@ -1,11 +1,8 @@
-"""A comparison as people and CI services read it: a table, JUnit XML, and lines beside a workflow run."""
+"""A comparison as people and CI services read it: a table, and lines beside a workflow run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from xml.etree import ElementTree
+from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -36,7 +33,7 @@ def comparison_table(comparison: Comparison, everything: bool = False) -> Table:
     for name in _COLUMNS:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     for difference in comparison.differences if everything else _telling(comparison):
-        cells = [difference.dataset, difference.method, *_cells(difference), _word(difference)]
+        cells = [difference.dataset, difference.method, *cells_of(difference), word_of(difference)]
         # Text, because names may hold what would pass for markup.
         table.add_row(*(Text(one_line(cell)) for cell in cells), style=_STYLES[difference.verdict])
     return table
@@ -60,7 +57,8 @@ def conclusion(comparison: Comparison) -> str:
     return f"{start}: {judged} {_values(judged)} compared{rest}"
 
 
-def _word(difference: Difference) -> str:
+def word_of(difference: Difference) -> str:
+    """Return the verdict for people."""
     idle = difference.verdict == "within" and not difference.guards
     return _IDLE if idle else _WORDS[difference.verdict]
 
@@ -80,7 +78,8 @@ def _telling(comparison: Comparison) -> Iterator[Difference]:
             yield difference
 
 
-def _cells(difference: Difference) -> list[str]:
+def cells_of(difference: Difference) -> list[str]:
+    """Return what changed, both values, the change, and how much is allowed."""
     subject = f"{difference.subject} time" if difference.kind == "time" else difference.subject
     if difference.change is None:
         return [difference.subject, "", "", difference.text.removeprefix(f"{difference.subject} is "), ""]
@@ -119,105 +118,3 @@ def annotation(level: str, message: str, title: str) -> str:
 def _escaped(text: str) -> str:
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return printable(escaped)
-
-
-_BEGINNING = 4096
-
-
-def junit(comparison: Comparison, name: str, when: datetime | None = None) -> bytes:
-    """Return one test case for each value of each dataset and method; regressions are failures.
-
-    So is what has a limit that somebody gave and could not be compared.
-
-    Elements and attributes are those of the schema of Ant's JUnit task, in its order, which other readers
-    take too.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was found.
-    name : str
-        Name of the suite.
-    when : datetime, optional
-        Time of the comparison, by default now.
-    """
-    failures = sum(difference.failed for difference in comparison.differences)
-    suites, suite = _suite(name, when, tests=len(comparison.differences), failures=failures)
-    for difference in comparison.differences:
-        _add_case(suite, difference)
-    return _xml(suites, suite, comparison.notes)
-
-
-def junit_of_error(message: str, name: str, when: datetime | None = None) -> bytes:
-    """Return one test case that has an error, for a comparison that did not come about.
-
-    Parameters
-    ----------
-    message : str
-        Why it did not.
-    name : str
-        Name of the suite.
-    when : datetime, optional
-        Time of the comparison, by default now.
-    """
-    suites, suite = _suite(name, when, tests=1, errors=1)
-    attributes = {"classname": "a2ibench", "name": "compare", "time": "0"}
-    case = ElementTree.SubElement(suite, "testcase", attributes)
-    _add_fault(case, "error", "input", message)
-    return _xml(suites, suite)
-
-
-def is_junit(path: Path) -> bool:
-    """Whether a file may be replaced by JUnit XML, since it begins as such, or is empty.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
-    with path.open("rb") as file:
-        beginning = file.read(_BEGINNING)
-    return not beginning.strip() or b"<testsuite" in beginning
-
-
-def _suite(
-    name: str, when: datetime | None, *, tests: int, failures: int = 0, errors: int = 0
-) -> tuple[ElementTree.Element, ElementTree.Element]:
-    moment = (when or datetime.now(UTC)).astimezone(UTC)
-    attributes = {
-        "name": printable(name),
-        "package": "a2ibench",
-        "id": "0",
-        "hostname": "localhost",
-        "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S"),
-        "time": "0",
-        "tests": str(tests),
-        "failures": str(failures),
-        "errors": str(errors),
-        "skipped": "0",
-    }
-    suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(suites, "testsuite", attributes)
-    ElementTree.SubElement(suite, "properties")
-    return suites, suite
-
-
-def _xml(suites: ElementTree.Element, suite: ElementTree.Element, notes: Iterable[str] = ()) -> bytes:
-    ElementTree.SubElement(suite, "system-out").text = "\n".join(map(printable, notes))
-    ElementTree.SubElement(suite, "system-err")
-    ElementTree.indent(suites)
-    xml: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
-    return xml + b"\n"
-
-
-def _add_case(suite: ElementTree.Element, difference: Difference) -> None:
-    place = f"{difference.dataset}.{difference.method}"
-    attributes = {"classname": printable(place), "name": printable(difference.subject), "time": "0"}
-    case = ElementTree.SubElement(suite, "testcase", attributes)
-    if difference.failed:
-        _add_fault(case, "failure", difference.kind, difference.text)
-
-
-def _add_fault(case: ElementTree.Element, tag: str, kind: str, message: str) -> None:
-    text = printable(message)
-    ElementTree.SubElement(case, tag, {"type": kind, "message": text}).text = text

@@ -1,9 +1,10 @@
-"""The figures of a run: an axial plane of every dataset, as each method reconstructs it."""
+"""The figures of a run: an axial plane of every dataset as each method restores it, and axial power."""
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from a2ibench.bench.record import Record
 from a2ibench.bench.run import Run
 from a2ibench.errors import one_line, printable
 from a2ibench.files import write_bytes
+from a2ibench.reporting.axial_power import axial_power_curves, draw_axial_power
 from a2ibench.reporting.canvas import FINE, GAP, TITLE, Canvas, draw_scale_bar, own_style, png
 from a2ibench.reporting.panels import FigureData, Plane, figure_data, textured_window
 
@@ -135,11 +137,12 @@ def _colour_bar(
 
 
 def write_figures(run: Run) -> list[Path]:
-    """Write figures/<dataset>.png for every dataset of which a job left its planes.
+    """Write figures/<dataset>.png for every dataset of which a job left its planes, and axial_power.png.
 
     Each shows an xz plane of the reference, where there is one, of the interpolated input and of every
     method's reconstruction, and the signed errors. Jobs without planes are left out, and so is,
-    with a warning, a figure that cannot be drawn.
+    with a warning, a figure that cannot be drawn. The last figure is of all datasets whose records tell of
+    axial power.
 
     Parameters
     ----------
@@ -170,15 +173,27 @@ def write_figures(run: Run) -> list[Path]:
             file = run.files.figure(dataset)
             file.parent.mkdir(exist_ok=True)
             written.append(write_bytes(file, content))
+    curves = axial_power_curves(shown)
+    content = _drawn("axial power", lambda: draw_axial_power(curves) if curves else None)
+    if content is not None:
+        written.append(write_bytes(run.files.axial_power, content))
     return written
 
 
 def _figure(run: Run, dataset: str, records: list[Record]) -> bytes | None:
-    try:
+    def of_planes() -> Figure | None:
         data = figure_data(records, run.files_of)
+        return None if data is None else draw(data)
+
+    return _drawn(dataset, of_planes)
+
+
+def _drawn(subject: str, figure: Callable[[], Figure | None]) -> bytes | None:
+    try:
         with own_style():
-            return None if data is None else png(draw(data))
+            drawn = figure()
+            return None if drawn is None else png(drawn)
     except Exception as error:
-        # The figures of other datasets, and the run, are worth as much without this one.
-        _logger.warning("figure of %s left out: %s", printable(dataset), one_line(error))
+        # Other figures, and the run, are worth as much without this one.
+        _logger.warning("figure of %s left out: %s", printable(subject), one_line(error))
         return None

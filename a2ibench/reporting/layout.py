@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from a2ibench.bench.run import CUBIC, METRICS, Group
-from a2ibench.bench.standings import LEAST_SEEDS, Standing, Standings
+from a2ibench.bench.merge import RUN_COLUMN
+from a2ibench.bench.record import CEILING, Record
+from a2ibench.bench.run import CUBIC, Group, metric_order
+from a2ibench.bench.standings import Standing, Standings
 from a2ibench.contracts import MetricSpec
 from a2ibench.contracts.planes import PLANES
+from a2ibench.errors import counted
 from a2ibench.registry import host
+from a2ibench.reporting.captions import TIED, caption_of
 from a2ibench.reporting.summary import OK, Row, Sample, summarise
 from a2ibench.statistics import Interval
 
 ABSENT = "—"
-TIED = "≈"
-"""Stands before a score that cannot be told from the best."""
+GAINED = "psnr"
+"""The metric that gains are of."""
+
+REMOVED = "error removed"
+"""Heading of a column that tables with room have."""
 
 
 def seconds_text(seconds: float) -> str:
@@ -58,6 +65,11 @@ def gain_text(gain: float, interval: Interval, signed: bool = True) -> str:
     return f"{text} {ends_text('psnr', interval)}" if interval.known else text
 
 
+def percent_text(share: float) -> str:
+    """Return a share in percent."""
+    return ABSENT if math.isnan(share) else f"{100 * share:.1f} %"
+
+
 def ends_text(name: str, interval: Interval) -> str:
     """Return the ends of a metric's interval in brackets; nothing where there is none."""
     form = number_form(name)
@@ -86,6 +98,7 @@ def heading(name: str) -> str:
 
 _OF_ONE_PLANE = tuple(f"_{plane}" for plane in PLANES)
 _REMARK = "In brackets after a mean: its 95 % interval over the seeds."
+_REMOVED = f"Error removed: the share of the root mean squared error of {CUBIC} that is gone."
 
 
 @dataclass(frozen=True)
@@ -100,19 +113,26 @@ class Cell:
         Whether it is the best of its column.
     interval : str
         The 95 % interval of a mean over seeds, for tables with room.
+    value : float
+        The number that it shows; NaN where it shows none.
+    tied : bool
+        Whether it cannot be told from the best of its column.
     """
 
     text: str
     best: bool = False
     interval: str = ""
+    value: float = math.nan
+    tied: bool = False
 
 
 @dataclass(frozen=True)
 class Block:
-    """The rows of one dataset, the method's name first in each."""
+    """The rows of one dataset, the method's name first in each, and the summaries that they are of."""
 
     dataset: str
     rows: tuple[tuple[Cell, ...], ...]
+    of: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +150,11 @@ class TableContent:
     notes : tuple of str
         One for each job without a result or of a finished volume, and for each metric that failed.
     remark : str
-        What tables that show the intervals of cells add to the caption.
+        What tables with room add to the caption.
+    roomy : frozenset of int
+        Columns that only tables with room have.
+    metrics : tuple of str
+        Those that the columns after the first are of.
     """
 
     caption: str
@@ -138,10 +162,24 @@ class TableContent:
     blocks: tuple[Block, ...]
     notes: tuple[str, ...]
     remark: str = ""
+    roomy: frozenset[int] = frozenset()
+    metrics: tuple[str, ...] = ()
+
+    def narrow(self) -> TableContent:
+        """Return what tables without room show."""
+        if not self.roomy:
+            return self
+        places = [place for place in range(len(self.headings)) if place not in self.roomy]
+        headings = tuple(self.headings[place] for place in places)
+        blocks = tuple(
+            replace(block, rows=tuple(tuple(row[place] for place in places) for row in block.rows))
+            for block in self.blocks
+        )
+        return replace(self, headings=headings, blocks=blocks, roomy=frozenset())
 
 
-def table_content(group: Group, found: Standings) -> TableContent:
-    """Return the table of a group; the metrics of single plane families are left to table.csv.
+def table_content(group: Group, found: Standings, metrics: Collection[str] | None = None) -> TableContent:
+    """Return the table of a group; what `MetricSpec.in_tables` denies, and single families, have table.csv.
 
     Parameters
     ----------
@@ -149,39 +187,55 @@ def table_content(group: Group, found: Standings) -> TableContent:
         Records that may be compared.
     found : mapping
         How the methods compare, as `Run.standings` tells.
+    metrics : collection of str, optional
+        Those to show; by default what tables for people have.
     """
     rows = summarise(group)
-    shown = _shown(rows)
-    gains = any(row.method != CUBIC and not math.isnan(row.gain) for row in rows)
-    failures = any(row.status != OK for row in rows)
+    shown = _shown(rows, metrics)
+    # Where there is no reference, controls may have no score that is shown.
+    rows = [row for row in rows if not row.control or not row.metrics.keys().isdisjoint(shown)]
+    gains = GAINED in shown and any(row.method != CUBIC and not math.isnan(row.gain) for row in rows)
+    removed = gains and any(row.control for row in rows)
+    failures = any(row.status != OK and not row.control for row in rows)
+    merged = bool(group.origins)
     headings = ["method", *(heading(name) for name in shown)]
-    headings += ["gain (dB)"] * gains + ["params", "fit (s)", "reconstruct (s)"]
-    headings += ["status"] * failures
+    headings += ["gain (dB)"] * gains + [REMOVED] * removed
+    headings += ["params", "fit (s)", "reconstruct (s)"] + ["status"] * failures + [RUN_COLUMN] * merged
     blocks = []
     for dataset, members in groupby(rows, key=lambda row: row.dataset):
-        compared = {row.method: (row, found.get((dataset, row.method), {})) for row in members}
-        columns = [_scores(name, list(compared.values())) for name in shown]
-        rest = [_rest(row, standing, gains, failures) for row, standing in compared.values()]
-        names = [Cell(row.label) for row, _ in compared.values()]
+        compared = [(row, {} if row.control else found.get((dataset, row.method), {})) for row in members]
+        columns = [_scores(name, compared) for name in shown]
+        rest = [
+            _rest(row, standing, gains, removed, failures) + [Cell(row.origin)] * merged
+            for row, standing in compared
+        ]
+        names = [Cell(row.label) for row, _ in compared]
         lines = zip(names, *columns, rest, strict=True)
-        blocks.append(Block(dataset, tuple((*scores, *others) for *scores, others in lines)))
+        cells = tuple((*scores, *others) for *scores, others in lines)
+        blocks.append(Block(dataset, cells, tuple(row for row, _ in compared)))
     marked = any(cell.best for block in blocks for row in block.rows for cell in row)
     compared_all = [one for place in found.values() for one in place.items()]
-    caption = _caption(group, shown, rows, gains, marked, compared_all)
-    remark = _REMARK if any(cell.interval for block in blocks for row in block.rows for cell in row) else ""
-    return TableContent(caption, tuple(headings), tuple(blocks), _notes(group), remark)
+    caption = caption_of(group, shown, rows, gains, marked, compared_all)
+    intervals = any(cell.interval for block in blocks for row in block.rows for cell in row)
+    roomy = frozenset(place for place, heading in enumerate(headings) if heading == REMOVED)
+    remarks = [_REMARK] * intervals + [_REMOVED] * bool(roomy)
+    notes = _notes(group)
+    return TableContent(
+        caption, tuple(headings), tuple(blocks), notes, " ".join(remarks), roomy, tuple(shown)
+    )
 
 
 def _scores(name: str, compared: Sequence[tuple[Row, Mapping[str, Standing]]]) -> list[Cell]:
     samples = [row.metrics.get(name, Sample()) for row, _ in compared]
     ranked = any(standing.get(name, Standing()).best for _, standing in compared)
-    best = _best(name, samples) if ranked else [False] * len(samples)
+    methods = [sample if row.ranked else Sample() for (row, _), sample in zip(compared, samples, strict=True)]
+    best = _best(name, methods) if ranked else [False] * len(samples)
     cells = []
     for sample, leads, (_, standing) in zip(samples, best, compared, strict=True):
         lead = standing.get(name, Standing()).lead
         tied = not leads and lead.known and not lead.excludes_zero
         text = f"{TIED} {metric_text(name, sample)}" if tied else metric_text(name, sample)
-        cells.append(Cell(text, leads, ends_text(name, sample.interval)))
+        cells.append(Cell(text, leads, ends_text(name, sample.interval), sample.mean, tied))
     return cells
 
 
@@ -189,69 +243,42 @@ def _best(name: str, samples: Sequence[Sample]) -> list[bool]:
     # What is displayed decides: two numbers that look the same are both best, or neither.
     values = [float(f"{sample.mean:{number_form(name)}}") for sample in samples]
     known = [value for value in values if not math.isnan(value)]
-    higher = host().higher_is_better(name)
+    higher = host().ranked_upwards(name)
     if higher is None or not known:
         return [False] * len(values)
     best = max(known) if higher else min(known)
     return [value == best for value in values]
 
 
-def _rest(row: Row, standing: Mapping[str, Standing], gains: bool, failures: bool) -> list[Cell]:
+def _rest(
+    row: Row, standing: Mapping[str, Standing], gains: bool, removed: bool, failures: bool
+) -> list[Cell]:
     none = Sample()
     gain = standing.get("psnr", Standing()).gain
-    texts = [gain_text(row.gain, gain, signed=row.method != CUBIC)] * gains
-    texts.append(count_text(row.model.get("params", none).mean))
-    texts += [seconds_text(row.seconds.get(phase, none).mean) for phase in ("fit", "reconstruct")]
-    return [Cell(text) for text in texts + [row.status] * failures]
+    # The PSNR of the ceiling is a cap.
+    value = math.nan if row.control and row.method == CEILING else row.gain
+    cells = [Cell(gain_text(value, gain, signed=row.method != CUBIC), value=value)] * gains
+    cells += [Cell(percent_text(row.error_removed), value=row.error_removed)] * removed
+    params = row.model.get("params", none).mean
+    cells.append(Cell(count_text(params), value=params))
+    for phase in ("fit", "reconstruct"):
+        seconds = row.seconds.get(phase, none).mean
+        cells.append(Cell(seconds_text(seconds), value=seconds))
+    return cells + [Cell(row.status)] * failures
 
 
-def _shown(rows: Sequence[Row]) -> list[str]:
-    present = {name: None for row in rows for name, sample in row.metrics.items() if sample.n}
-    leading = [name for name in METRICS if name in present]
-    return leading + [
-        name for name in sorted(present) if name not in METRICS and not name.endswith(_OF_ONE_PLANE)
-    ]
+def _shown(rows: Sequence[Row], wanted: Collection[str] | None) -> list[str]:
+    present = metric_order({name for row in rows for name, sample in row.metrics.items() if sample.n})
+    if wanted is not None:
+        return [name for name in present if name in wanted]
+    # A run that was asked for nothing else still has a table.
+    return [name for name in present if in_tables(name)] or present
 
 
-def _caption(
-    group: Group,
-    shown: Sequence[str],
-    rows: Sequence[Row],
-    gains: bool,
-    marked: bool,
-    compared: Sequence[tuple[str, Standing]],
-) -> str:
-    parts = [f"Protocol version {group.protocol}", *_machine(group)]
-    if shown:
-        parts.append("metric versions: " + ", ".join(f"{name} {group.versions[name]}" for name in shown))
-    seeds = any(len(row.statuses) > 1 for row in rows)
-    few = any(row.learned and row.statuses.count(OK) < LEAST_SEEDS for row in rows)
-    if seeds:
-        parts.append("mean ± sample standard deviation over seeds")
-    if gains:
-        over = "axial slices and seeds" if seeds else "axial slices"
-        over += ", of these trainings" * few
-        known = any(name == "psnr" and standing.gain.known for name, standing in compared)
-        parts.append(f"gain: PSNR above that of {CUBIC}" + f" [95 % interval over {over}]" * known)
-    if marked:
-        parts.append("best of each dataset in bold")
-    with_lead = {metric for metric, standing in compared if standing.lead.known}
-    judged = [name for name in shown if name in with_lead]
-    if judged:
-        names = " and ".join(judged)
-        parts.append(f"{TIED} in {names}: the 95 % interval of the difference from the best contains 0")
-    if few:
-        parts.append(
-            "with fewer than three seeds numbers are of these trainings, and methods that learn are not "
-            "ranked among each other"
-        )
-    return "; ".join(parts) + "."
-
-
-def _machine(group: Group) -> list[str]:
-    told = (record.provenance for record in group.records if record.ok)
-    used = {f"{one['precision_used']} on {one.get('device')}" for one in told if "precision_used" in one}
-    return [f"networks in {' and '.join(sorted(used))}"] if used else []
+def in_tables(name: str) -> bool:
+    """Whether tables for people show a metric, as far as its plugin tells."""
+    spec = metric_spec(name)
+    return not name.endswith(_OF_ONE_PLANE) and (spec is None or spec.in_tables)
 
 
 def external_text(stated: Mapping[str, Any]) -> str:
@@ -275,5 +302,19 @@ def _notes(group: Group) -> tuple[str, ...]:
             notes.append(f"{job}: off the grid: {problem}")
         if not record.ok:
             notes.append(f"{job}: {record.status}" + (f": {record.message}" if record.message else ""))
+        notes += [f"{job}: {text}" for text in _beyond_limits(record)]
         notes += [f"{job}: metric {line}" for line in record.failed_metrics]
+    beside = sum(record.beside for record in group.records)
+    if beside:
+        notes.append(f"{counted(beside, 'job')} ran beside others on the same machine, which takes longer")
     return tuple(notes)
+
+
+def _beyond_limits(record: Record) -> Iterator[str]:
+    for name, score in record.metrics.items():
+        spec, up = metric_spec(name), host().higher_is_better(name)
+        if spec is None or spec.limit is None or up is None or math.isnan(score.value):
+            continue
+        if score.value < spec.limit if up else score.value > spec.limit:
+            beyond = "below" if up else "above"
+            yield f"{name} is {score.value:{number_form(name)}}, {beyond} its limit of {spec.limit:g}"

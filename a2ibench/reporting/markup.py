@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from a2ibench.errors import one_line
-from a2ibench.reporting.layout import ABSENT, TIED, Block, Cell, TableContent
+from a2ibench.reporting.captions import TIED
+from a2ibench.reporting.layout import ABSENT, Block, Cell, TableContent
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -26,9 +27,12 @@ _LATEX = {
     ">": r"\textgreater{}",
     "±": r"$\pm$",
     TIED: r"$\approx$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
 }
 
-_LONGEST = 4000
+LONGEST = 4000
+"""Characters of a text in a table."""
 
 # Two become a dash, as in the name of an option.
 _HYPHENS = re.compile(r"-(?=-)")
@@ -44,35 +48,37 @@ def markdown(contents: Sequence[TableContent]) -> str:
 
 
 def _markdown_content(content: TableContent) -> str:
-    lines = [_markdown_text(f"{content.caption} {content.remark}".rstrip()), ""]
+    lines = [markdown_text(f"{content.caption} {content.remark}".rstrip()), ""]
     for block in content.blocks:
-        lines += [f"### {_markdown_text(block.dataset)}", ""]
-        lines.append(_markdown_row([_markdown_text(heading) for heading in content.headings]))
-        lines.append(_markdown_row(["---"] + ["---:"] * (len(content.headings) - 1)))
-        lines += [_markdown_row([_markdown_cell(cell) for cell in row]) for row in block.rows]
+        lines += [f"### {markdown_text(block.dataset)}", ""]
+        lines.append(markdown_row([markdown_text(heading) for heading in content.headings]))
+        lines.append(markdown_row(["---"] + ["---:"] * (len(content.headings) - 1)))
+        lines += [markdown_row([_markdown_cell(cell) for cell in row]) for row in block.rows]
         lines.append("")
     if content.notes:
-        lines += [*(f"- {_markdown_text(note)}" for note in content.notes), ""]
+        lines += [*(f"- {markdown_text(note)}" for note in content.notes), ""]
     return "\n".join(lines)
 
 
-def _markdown_row(texts: Sequence[str]) -> str:
+def markdown_row(texts: Sequence[str]) -> str:
+    """Return a row of a table, of texts that are Markdown."""
     return f"| {' | '.join(texts)} |"
 
 
 def _markdown_cell(cell: Cell) -> str:
-    text = _markdown_text(cell.text)
+    text = markdown_text(cell.text)
     text = f"**{text}**" if cell.best else text
-    return f"{text} {_markdown_text(cell.interval)}" if cell.interval else text
+    return f"{text} {markdown_text(cell.interval)}" if cell.interval else text
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return a text with everything escaped that Markdown would take for its own."""
     return _MARKDOWN.sub(r"\\\g<0>", _line(text))
 
 
 def latex(contents: Sequence[TableContent]) -> str:
     """Return all contents as LaTeX table environments, which need the package booktabs."""
-    tables = [_latex_content(content, number) for number, content in enumerate(contents, start=1)]
+    tables = [_latex_content(content.narrow(), number) for number, content in enumerate(contents, start=1)]
     return "\n".join(["% needs \\usepackage{booktabs}", *tables])
 
 
@@ -84,26 +90,34 @@ def _latex_content(content: TableContent, number: int) -> str:
         rf"  \label{{tab:a2ibench-{number}}}",
         rf"  \begin{{tabular}}{{l{'r' * (len(content.headings) - 1)}}}",
         r"    \toprule",
-        f"    {_latex_row([latex_text(heading) for heading in content.headings])}",
+        f"    {latex_row([latex_text(heading) for heading in content.headings])}",
     ]
     for block in content.blocks:
         lines.append(r"    \midrule")
         lines.append(
             rf"    \multicolumn{{{len(content.headings)}}}{{l}}{{\textit{{{latex_text(block.dataset)}}}}} \\"
         )
-        lines += [f"    {_latex_row([_latex_cell(cell) for cell in row])}" for row in block.rows]
+        lines += [f"    {latex_row([_latex_cell(cell) for cell in row])}" for row in block.rows]
     lines += [r"    \bottomrule", r"  \end{tabular}"]
     lines += [rf"  \par\footnotesize {latex_text(note)}" for note in content.notes]
     return "\n".join([*lines, r"\end{table}", ""])
 
 
-def _latex_row(texts: Sequence[str]) -> str:
-    return rf"{' & '.join(texts)} \\"
+def latex_row(texts: Sequence[str]) -> str:
+    """Return a row of a tabular, of texts that are LaTeX."""
+    # The end of the row before would take a bracket or a star for its own.
+    shield = "{}" if texts[0].startswith(("[", "*")) else ""
+    return rf"{shield}{' & '.join(texts)} \\"
 
 
 def _latex_cell(cell: Cell) -> str:
-    text = _MINUS.sub("$-$", latex_text(cell.text))
+    text = latex_number(cell.text)
     return rf"\textbf{{{text}}}" if cell.best else text
+
+
+def latex_number(text: str) -> str:
+    """Return a text of numbers, with a minus for each hyphen before one."""
+    return _MINUS.sub("$-$", latex_text(text))
 
 
 def latex_text(text: str) -> str:
@@ -113,16 +127,16 @@ def latex_text(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return one_line(text, _LONGEST)
+    return one_line(text, LONGEST)
 
 
 def terminal(contents: Sequence[TableContent]) -> Table:
     """Return one table for the terminal; what may not be compared stands in it one below the other."""
     if len(contents) == 1:
-        return _terminal_content(contents[0])
+        return _terminal_content(contents[0].narrow())
     stack = Table.grid(padding=(0, 0, 1, 0))
     for content in contents:
-        stack.add_row(_terminal_content(content))
+        stack.add_row(_terminal_content(content.narrow()))
     return stack
 
 

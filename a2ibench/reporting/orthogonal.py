@@ -61,7 +61,14 @@ def middle_planes(stack: Stack, ratio: float = 1.0) -> Planes:
 
 
 def draw_planes(
-    before: Planes, after: Planes, voxel_sizes: tuple[float, float], *, name: str, about: str, path: Path
+    before: Planes,
+    after: Planes,
+    voxel_sizes: tuple[float, float],
+    *,
+    name: str,
+    about: str,
+    path: Path,
+    uncertainty: Planes | None = None,
 ) -> Path:
     """Write the figure: input above, reconstruction below, all at one scale of lengths and of greys.
 
@@ -75,6 +82,8 @@ def draw_planes(
         Heading, and the line below it.
     path : Path
         The PNG file; replaced if it exists.
+    uncertainty : Planes, optional
+        Of the reconstruction's uncertainty in grey levels; a third row, with a scale of its own.
 
     Returns
     -------
@@ -83,12 +92,30 @@ def draw_planes(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with own_style():
-        write_bytes(path, png(_drawn(before, after, voxel_sizes, name, about)))
+        write_bytes(path, png(_drawn(before, after, voxel_sizes, name, about, uncertainty)))
     return path
 
 
-def _drawn(before: Planes, after: Planes, voxel_sizes: tuple[float, float], name: str, about: str) -> Figure:
-    low, high = _limits(before)
+class _Row(NamedTuple):
+    title: str
+    planes: Planes
+    limits: tuple[float, float]
+    colours: str
+
+
+def _drawn(
+    before: Planes,
+    after: Planes,
+    voxel_sizes: tuple[float, float],
+    name: str,
+    about: str,
+    uncertainty: Planes | None,
+) -> Figure:
+    greys = _limits(before)
+    rows = [_Row("input", before, greys, "gray"), _Row("reconstruction", after, greys, "gray")]
+    if uncertainty is not None:
+        most = _limits(uncertainty)[1] or 1.0
+        rows.append(_Row(f"uncertainty, 0 to {most:.3g}", uncertainty, (0.0, most), "inferno"))
     axial, lateral = voxel_sizes
     xy, xz, yz = (image.shape for image in after.images)
     scale = _LARGE / max(xy[1] * lateral, xy[0] * lateral)
@@ -97,15 +124,16 @@ def _drawn(before: Planes, after: Planes, voxel_sizes: tuple[float, float], name
         for shape, up in ((xy, lateral), (xz, axial), (yz, axial))
     ]
     places, across, down = _places(sizes)
-    canvas = Canvas.of(name, about, across, 2 * (down + GAP))
-    for row, (title, planes) in enumerate((("input", before), ("reconstruction", after))):
-        parts = zip(planes.images, sizes, places, PLANES, strict=True)
+    canvas = Canvas.of(name, about, across, len(rows) * (down + GAP))
+    for number, row in enumerate(rows):
+        parts = zip(row.planes.images, sizes, places, PLANES, strict=True)
         for image, (width, height), (left, below), plane in parts:
-            top = row * (down + GAP) + below + TITLE
-            canvas.text(left, top, f"{title}, {plane}")
+            top = number * (down + GAP) + below + TITLE
+            canvas.text(left, top, f"{row.title}, {plane}")
             axes = canvas.axes(left, top, width, height)
-            axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
-            if row == 1 and plane == "xy":
+            low, high = row.limits
+            axes.imshow(image, cmap=row.colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+            if number == 1 and plane == "xy":
                 draw_scale_bar(axes, (image.shape[0], image.shape[1]), lateral, height, at_right=False)
     return canvas.figure
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
 from a2ibench.bench.paths import JobFiles
-from a2ibench.bench.record import Record, belongs
+from a2ibench.bench.record import Record
+from a2ibench.bench.result_files import belongs
 from a2ibench.bench.run import CUBIC
 from a2ibench.reporting.summary import Sample
 
@@ -147,6 +148,12 @@ def figure_data(records: Sequence[Record], files_of: Callable[[Record], JobFiles
         error_label="difference to cubic input" if truth is None else "prediction minus reference",
         spacing=_spacing(first_record),
     )
+
+
+def representatives_first(records: Sequence[Record]) -> list[Record]:
+    """Return the records that are ok, method by method, that with the PSNR nearest to the mean first."""
+    samples = {name: Sample.of(map(_psnr, same)) for name, same in _by_method(records).items()}
+    return _nearest_first(records, samples)
 
 
 def textured_window(image: Plane, side: int) -> tuple[int, int]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 
-from a2ibench.bench.record import Record
+from a2ibench.bench.record import CEILING, Record
 from a2ibench.bench.run import CUBIC, MODEL, Group, metric_order, phase_order
+from a2ibench.registry import host
 from a2ibench.statistics import UNKNOWN, Interval, mean_half_width
 
-OK = "ok"
+OK, CONTROL = "ok", "control"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """What the jobs of one method on one dataset came to.
+    """What the jobs of one method on one dataset came to, or the scores of a control.
 
     Parameters
     ----------
@@ -66,6 +68,14 @@ class Row:
         Mean PSNR above that of the cubic baseline, dB; NaN where one of them is missing.
     external : bool
         Whether it is a finished volume that was entered, and no job made it.
+    control : bool
+        Whether it is one of ``CONTROLS``, and no method.
+    pretrained : bool
+        Whether its method began with weights that other volumes have trained.
+    shares : mapping of str to float
+        By metric, how much of the way from cubic interpolation to the ceiling it goes.
+    origin : str
+        Which run it comes from, where several are merged; of more than one, with the seeds of each.
     """
 
     dataset: str
@@ -77,11 +87,29 @@ class Row:
     learned: bool = False
     gain: float = math.nan
     external: bool = False
+    control: bool = False
+    pretrained: bool = False
+    shares: Mapping[str, float] = field(default_factory=dict)
+    origin: str = ""
 
     @property
     def label(self) -> str:
         """The method's name, as tables show it."""
-        return f"{self.method} (external)" if self.external else self.method
+        if self.control:
+            return f"({self.method})"
+        marks = ["external"] * self.external + ["pretrained"] * self.pretrained
+        return f"{self.method} ({', '.join(marks)})" if marks else self.method
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it takes part in what is best: no control does, and none that has seen other volumes."""
+        return not self.control and not self.pretrained
+
+    @property
+    def error_removed(self) -> float:
+        """Share of the root mean squared error of cubic interpolation that is gone; NaN without a gain."""
+        # Records of other programs may hold any number, and a power beyond all numbers is an error.
+        return 1 - 10 ** min(-self.gain / 20, 300)
 
     @property
     def status(self) -> str:
@@ -95,18 +123,84 @@ class Row:
 
 
 def summarise(group: Group) -> list[Row]:
-    """Return one row for each dataset and method of a group, in the order of its records."""
+    """Return one row for each dataset and method of a group, in the order of its records.
+
+    Below the methods of a dataset stand its controls, where a record has some.
+    """
+    found = group.controls
+    rows: list[Row] = []
+    for dataset, members in groupby(_methods(group), key=lambda row: row.dataset):
+        methods = list(members)
+        baseline = next((row for row in methods if row.method == CUBIC), None)
+        controls = [_control(dataset, *told, baseline) for told in found.get(dataset, {}).items()]
+        rows += _with_shares([*methods, *controls], baseline)
+    return rows
+
+
+def _control(dataset: str, name: str, scores: Mapping[str, float], baseline: Row | None) -> Row:
+    metrics = {metric: Sample.of([value]) for metric, value in scores.items()}
+    gain = metrics.get("psnr", Sample()).mean - _mean(baseline, "psnr")
+    return Row(
+        dataset, name, (CONTROL,), metrics, {}, {name: Sample() for name in MODEL}, gain=gain, control=True
+    )
+
+
+def _with_shares(rows: Sequence[Row], baseline: Row | None) -> list[Row]:
+    ceiling = next((row for row in rows if row.control and row.method == CEILING), None)
+    if ceiling is None:
+        return list(rows)
+    ways = {
+        name: way
+        for name in ceiling.metrics
+        if _bounded(name) and math.isfinite(way := _mean(ceiling, name) - _mean(baseline, name)) and way
+    }
+    return [
+        replace(
+            row, shares={name: (_mean(row, name) - _mean(baseline, name)) / way for name, way in ways.items()}
+        )
+        for row in rows
+    ]
+
+
+def _bounded(metric: str) -> bool:
+    # In decibels there is no way to go: an error of 0 is infinitely many.
+    registered = host().metrics.get(metric)
+    return registered is not None and registered.spec.unit != "dB"
+
+
+def _mean(row: Row | None, metric: str) -> float:
+    return math.nan if row is None else row.metrics.get(metric, Sample()).mean
+
+
+def _methods(group: Group) -> list[Row]:
     jobs: dict[tuple[str, str], list[Record]] = {}
     for record in group.records:
         jobs.setdefault((record.dataset, record.method), []).append(record)
     psnr = {place: _score("psnr", records).mean for place, records in jobs.items()}
     return [
-        _row(dataset, method, records, psnr[dataset, method] - psnr.get((dataset, CUBIC), math.nan))
+        _row(
+            dataset,
+            method,
+            records,
+            psnr[dataset, method] - psnr.get((dataset, CUBIC), math.nan),
+            _origin(records, group.origins),
+        )
         for (dataset, method), records in jobs.items()
     ]
 
 
-def _row(dataset: str, method: str, records: Sequence[Record], gain: float) -> Row:
+def _origin(records: Sequence[Record], origins: Mapping[str, str]) -> str:
+    seeds: dict[str, list[str]] = {}
+    for record in records:
+        seeds.setdefault(origins.get(record.name, ""), []).append(str(record.seed))
+    if len(seeds) == 1:
+        return next(iter(seeds))
+    return "; ".join(
+        f"{name}: seed{'s' * (len(of_it) > 1)} {', '.join(of_it)}" for name, of_it in seeds.items()
+    )
+
+
+def _row(dataset: str, method: str, records: Sequence[Record], gain: float, origin: str) -> Row:
     fine = [record for record in records if record.ok]
     metrics = metric_order({name for record in records for name in record.metrics})
     phases = phase_order({name for record in records for name in record.timings})
@@ -120,6 +214,8 @@ def _row(dataset: str, method: str, records: Sequence[Record], gain: float) -> R
         any(record.learned for record in fine),
         gain,
         any(record.external is not None for record in records),
+        pretrained=any(record.pretrained for record in records),
+        origin=origin,
     )
 
 

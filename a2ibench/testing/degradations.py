@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from a2ibench.bench.device import cuda_present
 from a2ibench.contracts import AxialGrid, Degradation
+from a2ibench.errors import A2IBenchError
 from a2ibench.registry import Registered, host
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import DESCRIBED, Registration
@@ -233,6 +234,26 @@ def _parameters(trial: Trial) -> None:
 
 
 @rule(
+    "What estimated finds in a volume are settings that the model takes",
+    "return a dict of values of the model's own settings, and the same for the same volume",
+)
+def _estimated(trial: Trial) -> None:
+    estimate = getattr(trial.build(), "estimated", None)
+    if estimate is None:
+        raise CheckSkipped("it estimates nothing")
+    volume, _ = scene(WHOLE.ratio, (WHOLE.n_in, 24, 24))
+    found = estimate(volume)
+    if not isinstance(found, Mapping):
+        raise CheckFailed(f"estimated returned a {type(found).__name__}, not a dict of settings")
+    try:
+        host().build("degradation", trial.spec.name, **found)
+    except (TypeError, A2IBenchError) as error:
+        raise CheckFailed(f"the model cannot be built with what it estimated: {error}") from error
+    if trial.build().estimated(volume) != found:
+        raise CheckFailed("estimated gave two results for one volume")
+
+
+@rule(
     "A call leaves the images as they were",
     "work on a copy: images = images.clone()",
 )
@@ -326,7 +347,8 @@ def _images_apart(trial: Trial) -> None:
 RULES: tuple[Rule[Trial], ...] = (
     *DESCRIBED,
     *(_operator_shape, _operator_sums, _operator_geometry, _call_geometry),
-    *(_interface, _output, _dtypes, _non_integer_ratios, _parameters, _input_unchanged, _gpu),
+    *(_interface, _output, _dtypes, _non_integer_ratios, _parameters, _estimated),
+    *(_input_unchanged, _gpu),
     *(_determinism, _global_generators_untouched, _images_apart),
 )
 

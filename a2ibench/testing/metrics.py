@@ -10,11 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2ibench.contracts import AxialGrid, ScoreContext, Volume
+from a2ibench.contracts import AxialGrid, HeldOut, ScoreContext, Volume
 from a2ibench.contracts.planes import PLANES
 from a2ibench.degradations.models import slab_average
+from a2ibench.errors import PluginError, one_line
 from a2ibench.registry import Registered, host
-from a2ibench.registry.validation import call_metric, takes_context
+from a2ibench.registry.schema import default_settings
+from a2ibench.registry.validation import (
+    call_metric,
+    curves_of,
+    gives_curves,
+    takes_context,
+    takes_only_context,
+    why_not_ready,
+)
 from a2ibench.testing.check import CheckFailed, CheckSkipped, Rule, rule
 from a2ibench.testing.description import DESCRIBED, Registration
 from a2ibench.testing.volumes import SPACING, digest, scene
@@ -32,9 +41,17 @@ _RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 class Trial(Registration):
     """One metric on trial."""
 
-    def build(self) -> Any:
-        """Return the metric."""
+    def new(self) -> Any:
+        """Return the metric with its default settings."""
         return host().build("metric", self.spec.name)
+
+    def build(self) -> Any:
+        """Return the metric, and skip the check that asks where it waits for a setting."""
+        metric = self.new()
+        reason = why_not_ready(metric)
+        if reason:
+            raise CheckSkipped(f"it scores only with settings: {reason}")
+        return metric
 
     def score(self, prediction: Array, reference: Array | None, data_range: float) -> float:
         """Return the score of copies of the arrays, and skip the check that asks where it is no number."""
@@ -61,13 +78,19 @@ class Trial(Registration):
 def context_of(
     prediction: Array, reference: Array | None, source: Array, data_range: float, degradation: str | None
 ) -> ScoreContext:
-    """Return what a job tells of a prediction whose input is the slab average of `source`, about 3 to 1."""
+    """Return what a job tells of a prediction whose input is the slab average of `source`, about 3 to 1.
+
+    Held-out planes, and slices at reduced resolution, are the prediction and `source` once more.
+    """
     n_in = max(1, round(len(source) / _RATIO))
     ratio = len(source) / n_in
     averaged = np.einsum("io,oyx->iyx", slab_average(AxialGrid(n_in, ratio)), source.astype(np.float64))
     data = (averaged if source.dtype.kind == "f" else np.rint(averaged)).astype(source.dtype)
     acquired = Volume(data, (ratio * SPACING, SPACING, SPACING), (0.0, data_range), "trial")
-    return ScoreContext(prediction, reference, data_range, (SPACING,) * 3, acquired, ratio, degradation)
+    pair = HeldOut(prediction, source)
+    apart = np.abs(prediction.astype(np.float32) - source.astype(np.float32))
+    known = ScoreContext(prediction, reference, data_range, (SPACING,) * 3, acquired, ratio, degradation)
+    return replace(known, held_out=pair, reduced=pair, disagreement=apart)
 
 
 def truth(shape: tuple[int, int, int] = SHAPE, dtype: str = "uint8") -> Array:
@@ -89,7 +112,7 @@ def worse(reference: Array, amount: float, data_range: float) -> Array:
     "give the class name, version (int), higher_is_better and needs_reference (bool); require no arguments",
 )
 def _interface(trial: Trial) -> None:
-    metric = trial.build()
+    metric = trial.new()
     members = ["name", "version", "higher_is_better", "needs_reference"]
     if not takes_context(metric):
         members.append("__call__")
@@ -103,6 +126,18 @@ def _interface(trial: Trial) -> None:
     for name in ("higher_is_better", "needs_reference"):
         if not isinstance(getattr(metric, name), bool):
             raise CheckFailed(f"{name} is {getattr(metric, name)!r}; it is True or False")
+
+
+@rule(
+    "It takes the defaults of its settings, and check_settings raises nothing but an InputError",
+    "declare settings as class attributes of a Configurable, and raise InputError for what is missing",
+)
+def _settings(trial: Trial) -> None:
+    defaults = default_settings("metric", trial.spec.name)
+    if not defaults:
+        raise CheckSkipped("it has no settings")
+    for key, value in defaults.items():
+        why_not_ready(host().build("metric", trial.spec.name, **{key: value}))
 
 
 @rule(
@@ -127,8 +162,8 @@ def _dtypes(trial: Trial) -> None:
     for dtype in ("uint8", "uint16"):
         reference, data_range = truth(dtype=dtype), _RANGES[dtype]
         prediction = worse(reference, 0.05, data_range)
-        whole = trial.score(prediction, reference, data_range)
-        real = trial.score(prediction.astype(np.float32), reference.astype(np.float32), data_range)
+        context = context_of(prediction, reference, reference, data_range, "slab-average")
+        whole, real = (_number(trial.build(), one) for one in (context, _as_floats(context)))
         if not math.isclose(whole, real, rel_tol=CLOSE, abs_tol=CLOSE):
             raise CheckFailed(f"{dtype} scores {whole:.6g}, the same values as float32 {real:.6g}")
 
@@ -142,10 +177,10 @@ def _perfect_is_best(trial: Trial) -> None:
     reference = truth()
     amounts = (0.0, 0.02, 0.1)
     scores = [trial.score(worse(reference, amount, 255.0), reference, 255.0) for amount in amounts]
-    falling = scores[0] > scores[1] > scores[2]
-    if math.isnan(sum(scores)) or not (
-        falling if metric.higher_is_better else scores[0] < scores[1] < scores[2]
-    ):
+    ranked = scores if metric.higher_is_better else scores[::-1]
+    # One with a best value that it does not exceed, such as a resolution, may not notice a little noise.
+    worsens = sorted(ranked, reverse=True) == ranked and scores[0] != scores[2]
+    if math.isnan(sum(scores)) or not worsens:
         word = "higher" if metric.higher_is_better else "lower"
         raise CheckFailed(
             f"{word} is better, but no noise, a little and much score {', '.join(f'{s:.4g}' for s in scores)}"
@@ -188,7 +223,7 @@ def _per_slice(trial: Trial) -> None:
     for shape in (SHAPE, ODD[0]):
         reference = truth(shape)
         given = reference.copy() if metric.needs_reference else None
-        planes = metric.per_slice(worse(reference, 0.05, 255.0), given, 255.0)
+        planes = _slices(metric, context_of(worse(reference, 0.05, 255.0), given, reference, 255.0, None))
         if not isinstance(planes, dict) or not planes or not PLANES.keys() >= planes.keys():
             named = ", ".join(map(str, planes)) if isinstance(planes, dict) else type(planes).__name__
             raise CheckFailed(
@@ -204,6 +239,23 @@ def _per_slice(trial: Trial) -> None:
 
 
 @rule(
+    "Curves come by name, each with an ascending x and a y of its length",
+    "let curves(context) return a dict from names to a2ibench.Curve(x, y)",
+)
+def _curves(trial: Trial) -> None:
+    metric = trial.build()
+    if not gives_curves(metric):
+        raise CheckSkipped("it gives no curves")
+    for shape in (SHAPE, ODD[0]):
+        reference = truth(shape)
+        given = reference.copy() if metric.needs_reference else None
+        try:
+            curves_of(metric, context_of(worse(reference, 0.05, 255.0), given, reference, 255.0, None))
+        except PluginError as error:
+            raise CheckFailed(one_line(error)) from None
+
+
+@rule(
     "Prediction, reference and input are left as they were",
     "work on copies; a run hands over arrays that cannot be written",
 )
@@ -216,7 +268,7 @@ def _input_unchanged(trial: Trial) -> None:
     given = reference if metric.needs_reference else None
     call_metric(metric, replace(context, reference=given))
     if hasattr(metric, "per_slice"):
-        metric.per_slice(arrays[0], given, 255.0)
+        _slices(metric, replace(context, reference=given))
     names = ("prediction", "reference", "input")
     altered = [name for name, a, b in zip(names, arrays, before, strict=True) if digest(a) != b]
     if altered:
@@ -235,6 +287,39 @@ def _determinism(trial: Trial) -> None:
         raise CheckFailed(f"two calls with the same volumes give {scores[0]!r} and {scores[1]!r}")
 
 
+def _slices(metric: Any, context: ScoreContext) -> Any:
+    if takes_only_context(metric.per_slice):
+        return metric.per_slice(context)
+    return metric.per_slice(context.prediction, context.reference, context.data_range)
+
+
+def _number(metric: Any, context: ScoreContext) -> float:
+    """Return the score, and skip the check that asks where it is no number."""
+    given = context if metric.needs_reference else replace(context, reference=None)
+    value = call_metric(metric, given)
+    if isinstance(value, float | np.floating | int):
+        return float(value)
+    raise CheckSkipped("needs a score that is a number, see returns-float")
+
+
+def _as_floats(context: ScoreContext) -> ScoreContext:
+    """Return the same values as float32, those of the input, too."""
+
+    def real(array: Array | None) -> Any:
+        return None if array is None else array.astype(np.float32)
+
+    held = context.held_out
+    pair = None if held is None else HeldOut(real(held.prediction), real(held.reference))
+    return replace(
+        context,
+        prediction=real(context.prediction),
+        reference=real(context.reference),
+        input=replace(context.input, data=real(context.input.data)),
+        held_out=pair,
+        reduced=pair,
+    )
+
+
 def _with_reference(trial: Trial) -> Any:
     metric = trial.build()
     if not metric.needs_reference:
@@ -244,12 +329,14 @@ def _with_reference(trial: Trial) -> Any:
 
 RULES: Sequence[Rule[Trial]] = (
     _interface,
+    _settings,
     _returns_float,
     _dtypes,
     _perfect_is_best,
     _reference_honoured,
     _odd_shapes,
     _per_slice,
+    _curves,
     _input_unchanged,
     _determinism,
 )

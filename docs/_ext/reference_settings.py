@@ -1,7 +1,7 @@
 """The settings reference, from what the classes declare: directive ``settings``, and role ``default``.
 
-Links name a setting as the command line does: ``srmd.residual`` is a method's, ``slab-average:gaussian`` a
-degradation's, and ``profile.steps`` a profile's.
+Links name a setting as the command line does: ``srmd.residual`` is a method's, ``lpips.weights`` a metric's,
+``slab-average:gaussian`` a degradation's, and ``profile.steps`` a profile's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from a2ibench.registry.schema import TYPES, settings_of
 
 DISTRIBUTION = "a2ibench"
 _logger = logging.getLogger(__name__)
-_SEPARATORS = {"method": ".", "degradation": ":", "metric": "/"}
+_SEPARATORS = {"method": ".", "degradation": ":", "metric": "."}
 
 
 def full_name(kind: str, name: str, key: str) -> str:

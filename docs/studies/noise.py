@@ -5,6 +5,10 @@ datasets.toml; without ``--data`` the phantom is taken. A network is trained on 
 noise and applied to volumes with this and another: what the two results differ in is noise that is left. The
 last columns are the power of xy planes near the axes over that near the diagonals, in bands of cycles per
 voxel, as a share of the reference's.
+
+With ``--references`` nothing is trained, and the table says what those ratios are worth: how much of a
+reference's power neighbouring planes have in common, which its own white noise is no part of; the ratio of
+all and of this power; and the ratios of cubes of 64 voxels drawn from the reference.
 """
 
 from __future__ import annotations
@@ -30,7 +34,19 @@ from a2ibench.registry import host
 
 BANDS = ((0.1, 0.2), (0.2, 0.3), (0.3, 0.45))
 SECTOR = math.radians(22.5)
+SIDE, CUBES = 64, 100
 HEADINGS = ("dataset", "noise", "method", "PSNR (dB)", "over cubic", "noise left")
+
+REFERENCE_HEADINGS = (
+    "dataset",
+    "band",
+    "in common",
+    "ratio",
+    "ratio in common",
+    f"of {CUBES} cubes",
+    "from",
+    "to",
+)
 
 
 def main() -> None:
@@ -41,16 +57,25 @@ def main() -> None:
     parser.add_argument("--methods", default="plain,a2i-3dem", metavar="A,B")
     parser.add_argument("--noise", default="0,6,12,24", metavar="S1,S2", help="grey levels")
     parser.add_argument("--profile", default="quick", choices=PROFILES)
+    parser.add_argument("--references", action="store_true", help="what the ratios of references are worth")
     given = parser.parse_args()
     path = given.data / "datasets.toml" if given.data and given.data.is_dir() else given.data
     catalogue = load_catalogue(path)
-    write_row(*HEADINGS, *(f"{low:g} to {high:g}" for low, high in BANDS))
-    write_row("---", "---:", "---", *["---:"] * (len(HEADINGS) + len(BANDS) - 3))
+    if given.references:
+        write_row(*REFERENCE_HEADINGS)
+        write_row("---", "---", *["---:"] * (len(REFERENCE_HEADINGS) - 2))
+    else:
+        write_row(*HEADINGS, *(f"{low:g} to {high:g}" for low, high in BANDS))
+        write_row("---", "---:", "---", *["---:"] * (len(HEADINGS) + len(BANDS) - 3))
     for name in given.datasets.split(","):
         spec = catalogue[name]
         if spec.simulate is None:
             parser.error(f"{name} has no reference; give datasets that are simulated")
         clean, reference = simulate(open_dataset(spec), spec.simulate)
+        if given.references:
+            for cells in reference_rows(reference.data):
+                write_row(name, *cells)
+            continue
         for sigma in map(float, given.noise.split(",")):
             pair = [noisy(clean, sigma, draw) for draw in range(2)]
             for cells in rows(pair, reference, sigma, given.methods.split(","), PROFILES[given.profile]):
@@ -97,22 +122,57 @@ def quantised(result: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)
 
 
+def reference_rows(volume: NDArray[np.generic]) -> Iterator[list[str]]:
+    """Yield what the table of references says of each band."""
+    own, common = sector_powers(volume), sector_powers(volume, apart=1)
+    cubes = np.array([power_ratios(cube) for cube in drawn_cubes(volume)])
+    for band, (low, high) in enumerate(BANDS):
+        share = common[band].sum() / own[band].sum()
+        ratio, in_common = (powers[band, 0] / powers[band, 1] for powers in (own, common))
+        spread = cubes[:, band]
+        yield [
+            f"{low:g} to {high:g}",
+            f"{share:.2f}",
+            f"{ratio:.2f}",
+            f"{in_common:.2f}",
+            f"{spread.mean():.2f} ± {spread.std(ddof=1):.2f}",
+            f"{spread.min():.2f}",
+            f"{spread.max():.2f}",
+        ]
+
+
+def drawn_cubes(volume: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
+    """Yield parts of a volume of at most `SIDE` voxels a side, anywhere."""
+    draw = np.random.default_rng(0)
+    sides = np.minimum(SIDE, volume.shape)
+    for _ in range(CUBES):
+        start = draw.integers(0, np.array(volume.shape) - sides + 1)
+        yield volume[tuple(slice(a, a + n) for a, n in zip(start, sides, strict=True))]
+
+
 def power_ratios(volume: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return the mean power of xy planes near the axes over that near the diagonals, by band."""
+    powers = sector_powers(volume)
+    return powers[:, 0] / powers[:, 1]
+
+
+def sector_powers(volume: NDArray[np.generic], apart: int = 0) -> NDArray[np.float64]:
+    """Return the mean power of xy planes near the axes and near the diagonals, by band.
+
+    Or the mean of what planes so many `apart` have in common, the real part of their cross-spectrum.
+    """
     size = min(volume.shape[1:])
     window = np.outer(np.hanning(size), np.hanning(size))
     planes = volume[:, :size, :size].astype(np.float64)
     planes -= planes.mean((1, 2), keepdims=True)
-    power = (np.abs(np.fft.fft2(planes * window)) ** 2).mean(0)
+    waves = np.fft.fft2(planes * window)
+    power = (waves[apart:] * waves[: len(waves) - apart].conj()).real.mean(0)
     v, u = np.meshgrid(*[np.fft.fftfreq(size)] * 2, indexing="ij")
     radius, angle = np.hypot(u, v), np.arctan2(np.abs(v), np.abs(u))
     from_axis = np.minimum(angle, math.pi / 2 - angle)
-    ratios = []
-    for low, high in BANDS:
-        band = (radius >= low) & (radius < high)
-        axis, diagonal = band & (from_axis < SECTOR / 2), band & (from_axis > math.pi / 4 - SECTOR / 2)
-        ratios.append(power[axis].mean() / power[diagonal].mean())
-    return np.array(ratios)
+    near = from_axis < SECTOR / 2, from_axis > math.pi / 4 - SECTOR / 2
+    bands = [(radius >= low) & (radius < high) for low, high in BANDS]
+    return np.array([[power[band & sector].mean() for sector in near] for band in bands])
 
 
 def write_row(*cells: str) -> None:

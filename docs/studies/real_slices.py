@@ -14,7 +14,8 @@ import numpy as np
 
 from a2ibench import read_run
 from a2ibench.bench.run import CUBIC
-from a2ibench.bench.standings import Rows, read_slices, shares
+from a2ibench.bench.scores_file import Rows, read_slices
+from a2ibench.bench.standings import shares
 from a2ibench.statistics import block_half_width, independent_half_width, segment_correlation
 
 

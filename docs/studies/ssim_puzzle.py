@@ -25,20 +25,13 @@ from a2ibench.data.catalogue import find_dataset
 from a2ibench.data.opening import open_dataset
 from a2ibench.metrics.psnr import psnr
 from a2ibench.protocol.simulate import simulate
+from a2ibench.reporting.published.results import load_published
 
 RATIO, BIN, MOST = 3.0, 3, (96, 192, 192)
 OPERATORS = ("slab-average", "subsample")
 PHANTOM = DatasetSpec(
     "phantom-5nm", "", (5, 5, 5), phantom={"size": 192, "shot_noise": 0, "read_noise": 9}, bin=BIN
 )
-# Table I of Khateri et al.: PSNR in dB, SSIM.
-PAPER = {
-    "cubic": (28.15, 0.698),
-    "SRMD": (29.16, 0.644),
-    "PSSR": (29.11, 0.675),
-    "SwinIR": (30.57, 0.632),
-    "A2I-3DEM": (30.61, 0.645),
-}
 
 Grey = NDArray[np.uint8]
 
@@ -99,7 +92,16 @@ def main() -> None:
     text = [*about(binned, fine, known), "", *scores(cases, known), "", *definitions(cases)]
     (chosen.out / "ssim_puzzle.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
     sys.stdout.write("\n".join(text) + "\n")
-    ssim_figure.draw(cases, known, PAPER, chosen.out / "ssim_puzzle.png")
+    ssim_figure.draw(cases, known, table_of_the_paper(), chosen.out / "ssim_puzzle.png")
+
+
+def table_of_the_paper() -> dict[str, tuple[float, float]]:
+    """Return PSNR in dB and SSIM by method, of Table I of Khateri et al."""
+    (table,) = (one for one in load_published() if (one.source, one.place) == ("khateri-2023", "Table I"))
+    return {
+        "cubic" if row.method == "cubic" else row.name: (row.values["psnr"].value, row.values["ssim"].value)
+        for row in table.rows
+    }
 
 
 def dataset(data: Path | None, name: str | None) -> DatasetSpec:

@@ -25,6 +25,10 @@ class Cubic(Configurable):
         """Return float32 (grid.n_out, y, x)."""
         return interpolate(normalise(volume.data, volume), grid, self.a)
 
+    def reconstruct_planes(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
+        """Return the xz planes, each by itself: what `reconstruct` returns."""
+        return self.reconstruct(volume, grid, ctx)
+
     def save(self, path: Path) -> None:
         """Write nothing: there is nothing to keep."""
 

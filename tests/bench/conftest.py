@@ -224,7 +224,9 @@ def quick_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def probe(install_plugin: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def probe(
+    together: None, install_plugin: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Install the plugin; return the folder where its methods leave traces."""
     folder = tmp_path / "probe"
     folder.mkdir()

@@ -32,6 +32,11 @@ print(json.dumps([found, "torch" in sys.modules]))
 """
 
 
+@pytest.fixture(autouse=True)
+def light_jobs() -> None:
+    """Jobs are measured in full here."""
+
+
 def test_where_torch_is_not_loaded_it_stays_so() -> None:
     done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
     found, torch_loaded = json.loads(done.stdout)

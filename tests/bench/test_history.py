@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,18 @@ def test_a_method_that_learns_nothing_scales_with_the_voxels_alone(write: Write,
     found = History([tmp_path / "reports"]).estimate(twice)
     assert found is not None
     assert (found.seconds, found.scaled) == (pytest.approx(8.001), False)
+
+
+def test_controls_count_for_the_job_that_scores_them(write: Write, tmp_path: Path) -> None:
+    scoring = replace(JOB, controls=True)
+    scores = {"psnr": {"value": 30.0, "version": 1}}
+    write(timings=TIMINGS | {"controls": 3.5}, metrics=scores)
+    assert (seconds(tmp_path), seconds(tmp_path, scoring)) == (16.0, 19.5)
+    # Of an earlier job without them the scores tell; one without scores has none.
+    write(metrics=scores)
+    assert (seconds(tmp_path), seconds(tmp_path, scoring)) == (16.0, 20.0)
+    write()
+    assert (seconds(tmp_path), seconds(tmp_path, scoring)) == (16.0, 16.0)
 
 
 def test_a_time_budget_is_the_time_of_the_training(write: Write, tmp_path: Path) -> None:

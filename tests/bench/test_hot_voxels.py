@@ -38,7 +38,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
             entries.append(f"[{dtype}-{kind}-given]\n{path}\nvoxel_size = [32, 8, 8]\n")
     (folder / "c.toml").write_text("".join(entries))
     records = {}
-    given = {"catalogue": folder / "c.toml", "metrics": ["psnr", "ssim"], "device": "cpu"}
+    given = {"catalogue": folder / "c.toml", "metrics": ["psnr", "ssim", "fsc_axial"], "device": "cpu"}
     for job in plan_run(RunOptions("cubic", "all", **given)).jobs():
         (folder / job.dataset.name).mkdir()
         records[job.dataset.name] = run_job(job, folder / job.dataset.name, silent)
@@ -52,6 +52,16 @@ def test_scores_are_those_without_it(results: dict[str, Record], dtype: str, nam
     assert 15 < clean["psnr"].value < 45
     assert hot["psnr"].value == pytest.approx(clean["psnr"].value, abs=0.05)
     assert hot["ssim"].value == pytest.approx(clean["ssim"].value, abs=0.002)
+    assert hot["fsc_axial"].value == pytest.approx(clean["fsc_axial"].value, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", HOT)
+@pytest.mark.parametrize("name", [*SIMULATED, "given"])
+def test_axial_power_is_that_without_it(results: dict[str, Record], dtype: str, name: str) -> None:
+    clean, hot = (results[f"{dtype}-{kind}-{name}"].provenance["axial_power"] for kind in ("clean", "hot"))
+    assert set(hot) == {"octaves", "ratio"} | ({"reference"} if name in SIMULATED else set())
+    for one in hot:
+        np.testing.assert_allclose(hot[one], clean[one], rtol=0.1, atol=0.02)
 
 
 @pytest.mark.parametrize("dtype", HOT)

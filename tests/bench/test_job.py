@@ -25,7 +25,8 @@ def run(probe: Path, catalogue: Path, tmp_path: Path) -> Run:
     """Run one method on one dataset in this process, in the folder ``job`` of the test's."""
 
     def run_one(method: str, dataset: str = "thin", progress: Any = silent, **options: Any) -> dict[str, Any]:
-        given = {"metrics": ["spread"], "catalogue": catalogue, "profile": "smoke", "device": "cpu"} | options
+        given = {"metrics": ["spread"], "catalogue": catalogue, "profile": "smoke", "device": "cpu",
+                 "controls": False} | options  # fmt: skip
         (job,) = plan_run(RunOptions([method], [dataset], **given)).jobs()
         (tmp_path / "job").mkdir()
         return run_job(job, tmp_path / "job", progress)
@@ -139,9 +140,11 @@ def test_with_simulation_the_reference_is_scored_and_never_handed_over(
 
 
 def test_the_interpolated_plane_is_what_cubic_reconstructs(run: Run, tmp_path: Path) -> None:
-    run("cubic")
+    run("cubic", report_planes=2)
     planes = np.load(tmp_path / "job" / "slices.npz")
     np.testing.assert_array_equal(planes["interpolated"], planes["prediction"])
+    # As many as were asked for are kept to be looked at.
+    assert np.load(tmp_path / "job" / "planes.npz")["prediction_xz"].shape == (2, 36, 16)
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,13 @@ JOB = Job(SPEC, "keyed", 0, "smoke", Budget(steps=1), metrics=("scored", "lost")
 
 
 @pytest.fixture
-def site(install_plugin: Callable[..., Any]) -> Path:
+def site_apart(install_plugin: Callable[..., Any]) -> Path:
     return Path(install_plugin("keyed", PLUGIN, files=FILES).locate_file(""))
+
+
+@pytest.fixture
+def site(together: None, site_apart: Path) -> Path:
+    return site_apart
 
 
 def test_the_key_changes_with_what_the_job_is(site: Path) -> None:
@@ -73,10 +78,12 @@ def test_the_key_changes_with_the_methods_code(site: Path) -> None:
     assert job_key(JOB) != before
 
 
-def test_the_key_changes_with_the_version_of_a_metric(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_changes_with_the_version_of_a_metric(
+    site_apart: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cache_key, "code_digest", lambda registered: "the same")
     before = job_key(JOB)
-    (site / "keyed/metric.py").write_text("class Scored:\n    version = 5\n")
+    (site_apart / "keyed/metric.py").write_text("class Scored:\n    version = 5\n")
     host.cache_clear()
     assert job_key(JOB) != before
 

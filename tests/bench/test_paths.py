@@ -11,7 +11,8 @@ RUN = RunFiles(Path("run"))
 
 
 def test_a_run_has_the_layout_that_is_documented() -> None:
-    found = [RUN.plan, RUN.jobs, *map(RUN.table, ("csv", "md", "tex")), RUN.timing, RUN.figure("d")]
+    found = [RUN.plan, RUN.jobs, *map(RUN.table, ("csv", "md", "tex")), RUN.timing]
+    found += [RUN.page, RUN.figure("d"), RUN.axial_power]
     assert [place.as_posix() for place in found] == [
         "run/run.json",
         "run/jobs",
@@ -19,14 +20,18 @@ def test_a_run_has_the_layout_that_is_documented() -> None:
         "run/table.md",
         "run/table.tex",
         "run/timing.csv",
+        "run/report.html",
         "run/figures/d.png",
+        "run/axial_power.png",
     ]
 
 
 def test_a_job_has_the_layout_that_is_documented() -> None:
     job = JobFiles(Path("job"))
     found = [job.request, job.record, job.log, job.curve, job.checkpoint, job.scores, job.slices]
+    found.append(job.planes)
     names = ["job.json", "record.json", "log.txt", "train.csv", "checkpoint", "scores.npz", "slices.npz"]
+    names.append("planes.npz")
     assert [place.as_posix() for place in found] == [f"job/{name}" for name in names]
 
 

@@ -54,7 +54,7 @@ def test_jobs_go_dataset_by_dataset_then_method_then_seed(catalogue: Path) -> No
         ({"executor": "proces"}, "unknown executor 'proces'; did you mean 'process'"),
         ({"metrics": ["psnrr"]}, "unknown metric 'psnrr'; did you mean 'psnr'"),
         ({"settings": ["nearest.gian=1"]}, "unknown setting of nearest 'gian'; did you mean 'gain'"),
-        ({"settings": ["nearst.gain=1"]}, "unknown method 'nearst'"),
+        ({"settings": ["nearst.gain=1"]}, "unknown method or metric 'nearst'; did you mean 'nearest'"),
         ({"methods": ["bare"], "settings": ["bare.stps=1"]}, "unknown setting of bare 'stps'"),
         (
             {"methods": ["srmd"], "settings": ["srmd.degradation=slab-averag"]},

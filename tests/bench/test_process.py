@@ -101,7 +101,7 @@ def test_what_plugins_print_goes_to_the_log_and_progress_arrives(
     # A worker imports no torch for a method that needs none.
     assert record.memory["process"] < 200e6
     phases = list(dict.fromkeys(report[1] for report in log.reports))
-    assert phases == ["setup", "load", "fit", "reconstruct", "score", "write"]
+    assert phases == ["setup", "load", "fit", "reconstruct", "score", "write", "controls"]
     assert ("nearest", "fit", 1, 2, {"loss": 0.5}) in log.reports
     text = (out / "jobs/thin--nearest--s0/log.txt").read_text()
     assert "noise of a plugin\n" in text
@@ -128,6 +128,19 @@ def test_finished_jobs_are_not_repeated_and_failed_ones_are(
     assert done.stat().st_mtime_ns == written
     assert fits(probe) == ["Nearest 0", "Unsaved 0", "Unsaved 0"]
     assert not stale.exists()
+
+
+@pytest.mark.parametrize("executor", ["inline", "process"])
+def test_failed_jobs_are_tried_again_as_often_as_asked_and_others_not(
+    plan: Callable[..., Plan], probe: Path, out: Path, executor: str
+) -> None:
+    planned, log = plan("nearest", "unsaved", executor=executor, retries=2), Log()
+    records = execute(planned, prepare_run_folder(planned, out), log)
+    assert [record.status for record in records] == ["ok", "error"]
+    assert fits(probe) == ["Nearest 0", "Unsaved 0", "Unsaved 0", "Unsaved 0"]
+    assert log.lines == [
+        "started nearest 1/2", "finished nearest ok", "started unsaved 2/2", "finished unsaved error",
+    ]  # fmt: skip
 
 
 def test_a_half_written_record_is_run_again(plan: Callable[..., Plan], probe: Path, out: Path) -> None:

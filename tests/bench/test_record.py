@@ -19,12 +19,11 @@ from a2ibench.bench.record import (
     Failure,
     Record,
     Score,
-    belongs,
-    files_are_whole,
     is_damaged,
     read_record,
     write_record,
 )
+from a2ibench.bench.result_files import belongs, files_are_whole
 from a2ibench.errors import InputError
 from a2ibench.files import plain, write_json
 
@@ -63,6 +62,7 @@ def read_back(folder: Path) -> Record:
         RECORDED,
         replace(RECORDED, status="skipped", reason="too thin", metrics={}, calibration=None),
         replace(RECORDED, status="oom", error=Failure("MemoryError", "full", "Traceback ..."), metrics={}),
+        replace(RECORDED, controls={"ceiling": {"psnr": Score(math.inf, 2)}, "linear": {}}),
         replace(RECORDED, metric_errors={"mine": "ValueError: flat"}, metrics={"psnr": Score(math.inf, 2)}),
     ],
 )

@@ -59,6 +59,7 @@ def said(draw: st.DrawFn) -> dict[str, Any]:
         "executor": st.sampled_from(["process", "inline"]),
         "timeout": st.one_of(st.integers(1, 999), st.floats(0.5, 1e6)),
         "checkpoint_every": st.sampled_from(["never", "0.5s", "60s"]),
+        "metrics": st.sampled_from([["psnr"], ["fsim", "spread"], "all"]),
         "out": st.sampled_from(["here", "some where/else"]),
     }
     options = draw(st.fixed_dictionaries({}, optional=some))
@@ -148,7 +149,8 @@ def test_flags_win_over_the_file(in_file: dict[str, Any], flags: dict[str, Any],
 
 def test_a_file_can_say_what_every_flag_can() -> None:
     (run,) = (c for name, c in typer.main.get_command(app).commands.items() if name == "run")
-    flags = {option.removeprefix("--") for p in run.params for option in p.opts if option.startswith("--")}
+    given = {option.removeprefix("--") for p in run.params for option in p.opts if option.startswith("--")}
+    flags = {option.removeprefix("no-") for option in given}
     keys = {key.replace("_", "-") for key in KEYS}
     # Tables of the file; two of them have options that the command line gives one by one.
     tables = {"variants", "commands", "environments"}
@@ -176,6 +178,19 @@ def test_names_may_be_one_text(catalogue: Path) -> None:
     plan = plan_run(combined_options(read_run_file(file), {}))
     assert plan.methods == ("nearest", "bare")
     assert len(plan.datasets) == 4
+
+
+def test_metrics_that_run_on_request_are_named_in_a_file_or_by_a_flag(catalogue: Path) -> None:
+    common = {"methods": "nearest", "catalogue": catalogue.name}
+
+    def wanted(in_file: Mapping[str, Any], **flags: Any) -> tuple[str, ...]:
+        file = as_file(catalogue.parent, common | in_file)
+        return plan_run(combined_options(read_run_file(file), flags)).metrics
+
+    assert {"psnr", "haarpsi", "fsim", "mdsi"} - {*wanted({})} == {"fsim", "mdsi"}
+    assert {"psnr", "fsim", "mdsi"} <= {*wanted({"metrics": "all"})}
+    assert wanted({"metrics": ["psnr", "fsim"]}) == ("psnr", "fsim")
+    assert wanted({"metrics": ["psnr", "fsim"]}, metrics="mdsi,ssim") == ("mdsi", "ssim")
 
 
 def test_numbers_keep_their_type_and_texts_their_blanks(catalogue: Path) -> None:
@@ -216,7 +231,10 @@ def test_numbers_keep_their_type_and_texts_their_blanks(catalogue: Path) -> None
             ["unknown table [nearest]; settings of a method go into [settings.METHOD]"],
         ),
         ("[settings]\nnearest = 1", ["settings.nearest is 1; write [settings.nearest]"]),
-        ("[settings.nearst]", ["[settings.nearst]: unknown method 'nearst'; did you mean 'nearest'?"]),
+        (
+            "[settings.nearst]",
+            ["[settings.nearst]: unknown method or metric 'nearst'; did you mean 'nearest'?"],
+        ),
         (
             "[settings.nearest]\ngian = 1.0",
             ["[settings.nearest]: gian: unknown setting of nearest 'gian'; did you mean 'gain'?"],

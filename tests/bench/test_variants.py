@@ -24,6 +24,12 @@ a = -0.25
 [settings."sharp-minus-1"]
 a = -1.5
 """
+SMALL = """
+[small]
+phantom = {size = 48, seed = 1}
+voxel_size = [15.0, 15.0, 15.0]
+simulate = {ratio = 3.0}
+"""
 
 
 def rows(methods: Any = "cubic", **variants: Any) -> dict[str, Any]:
@@ -98,8 +104,14 @@ def test_duplicates_are_refused_and_not_dropped(option: str) -> None:
         plan_run(RunOptions(profile="smoke", **twice))
 
 
-def test_rows_of_one_method_stand_in_tables_and_equal_the_method_with_those_settings(tmp_path: Path) -> None:
-    common: dict[str, Any] = {"datasets": "phantom", "profile": "smoke", "executor": "inline"}
+def test_rows_of_one_method_stand_in_tables_and_equal_the_method_with_those_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "small.toml").write_text(SMALL)
+    common: dict[str, Any] = {
+        "catalogue": tmp_path / "small.toml", "profile": "smoke", "executor": "inline", "reporters": "tables",
+    }  # fmt: skip
     table = a2ibench.run(
         methods=["cubic"],
         variants={"sharp": {"method": "cubic", "a": -1.0}},

@@ -53,10 +53,10 @@ class Learns(Cubic):
 
 
 @pytest.fixture
-def command(install_plugin: Install, catalogue: Path) -> list[str | Path]:
+def command(together: None, install_plugin: Install, catalogue: Path) -> list[str | Path]:
     install_plugin("helper", PLUGIN, files={"methods.py": METHODS})
     return ["run", "--methods", "cubic,fails,refuses,learns", "--datasets", "thin", "--catalogue", catalogue,
-            "--profile", "smoke", "--executor", "inline", "--reporters", "none"]  # fmt: skip
+            "--profile", "smoke", "--executor", "inline", "--reporters", "none", "--no-controls"]  # fmt: skip
 
 
 def everything_in(folder: Path) -> dict[str, int]:
@@ -255,3 +255,14 @@ def test_a_forecast_imports_nothing_heavy_and_takes_little(
     # Processor time beside that of a command which asks plugins, too: a busy machine slows both down.
     assert min(spent["first"]) < 2.8 * min(spent["list"])
     assert min(spent["more"]) < 2.8 * min(spent["list"])
+
+
+def test_controls_are_on_unless_they_are_left_out(cli: Cli, command: list[str | Path]) -> None:
+    without = "--no-controls"
+    command = [word for word in command if word != without]
+    plans = [foretold(cli(*command, "--dry-run", "--json", *more))["plan"] for more in ([], [without])]
+    assert [plan["controls"] for plan in plans] == [True, False]
+    assert plans[0] | {"controls": False} == plans[1]
+    done = cli(*command, "--dry-run", "--controls")
+    assert done.returncode == 2
+    assert "--controls" in done.stderr

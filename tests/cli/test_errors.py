@@ -31,7 +31,7 @@ WRONG = {
     "seeds in words": ("run --seeds two", "--seeds"),
     "no time": ("run --timeout 0", "timeout: got 0"),
     "setting without value": ("run --methods cubic --set cubic.a", "--set: got 'cubic.a'"),
-    "setting of unknown method": ("run --methods cubic --set cubik.a=1", "unknown method 'cubik'"),
+    "setting of unknown method": ("run --methods cubic --set cubik.a=1", "unknown method or metric 'cubik'"),
     "unknown setting": ("run --methods cubic --set cubic.slope=1", "unknown setting of cubic 'slope'"),
     "setting out of range": ("run --methods cubic --set cubic.a=7", "cubic.a: got 7"),
     "setting of another method": ("run --methods cubic --set srmd.seed=1", "srmd, which is not run"),

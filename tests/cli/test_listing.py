@@ -47,6 +47,7 @@ def test_reporters_are_those_of_plugins(cli: Cli, install_plugin: Callable[..., 
     assert [one["name"] for one in json.loads(cli("list", "reporters", "--json").stdout)] == [
         "tables",
         "figures",
+        "page",
     ]
     install_plugin(
         "scribe",

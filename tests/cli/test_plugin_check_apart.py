@@ -68,7 +68,7 @@ def test_it_fails_the_check_and_the_others_go_on(
         f"FAILED {n} {told}" for n in ("returns-float", "dtypes")
     ]
     assert any(line.startswith("ok determinism") for line in lines)
-    assert lines[-1].startswith("12 checks: ")
+    assert lines[-1].startswith("14 checks: ")
     assert "Traceback" not in done.stdout
     # What a plugin started ends with its checks, in whatever session it is.
     assert [

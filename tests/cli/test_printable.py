@@ -56,7 +56,7 @@ def test_it_is_one_printable_line(text):
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_bars_show_it_as_it_stands(text):
     file = io.StringIO()
-    job = SimpleNamespace(dataset=SimpleNamespace(name="d"), method="m", seed=0)
+    job = SimpleNamespace(dataset=SimpleNamespace(name="d"), method="m", seed=0, name="d--m--s0")
     with BarEvents(Console(file=file, force_terminal=True, width=300, color_system=None)) as bars:
         bars.job_started(job, 1, 1)
         bars.progress(job, text, 1, 3, {text: 1.0})

@@ -173,3 +173,42 @@ def test_what_is_logged_is_shown_in_a_printable_line_while_it_is_asked_for(
     logger.info("later")
     assert capsys.readouterr().err == "training \\x1b[31m\nodd\n"
     assert (logger.level, logger.handlers) == before
+
+
+def job_of(seed: int) -> Job:
+    return replace(JOB, seed=seed)
+
+
+def test_jobs_that_run_beside_each_other_have_lines_of_their_own_and_are_counted() -> None:
+    clock, lines = Clock(), list[str]()
+    events = PlainEvents(lines.append, clock)
+    events.job_cached(job_of(9), OK)
+    events.job_started(job_of(0), 2, 5)
+    events.job_started(job_of(1), 3, 5)
+    clock.now += 10
+    events.progress(job_of(0), "fit", 0, 10, {})
+    events.progress(job_of(1), "fit", 0, 10, {})
+    clock.now += 10
+    events.progress(job_of(0), "fit", 5, 10, {})
+    events.job_finished(job_of(1), OK)
+    assert lines[3:] == [
+        "[2/5] d m seed 0: fit 5/10, 10.0 s left",
+        "[3/5] d m seed 1: ok, psnr 29.26, 20.0 s",
+        "2 of 5 done, 1 running, 2 waiting, about 1 min 00 s left",
+    ]
+
+
+def test_each_job_that_runs_has_a_bar() -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=160, legacy_windows=False, _environ={})
+    with BarEvents(console) as events:
+        for seed in (0, 1):
+            events.job_started(job_of(seed), seed + 1, 4)
+            events.progress(job_of(seed), "fit", 10 * seed + 1, 400, {})
+        events._progress.refresh()
+        shown = text.getvalue()
+        events.job_finished(job_of(1), OK)
+        events._progress.refresh()
+    for part in ("d m seed 0 fit", "1/400", "d m seed 1 fit", "11/400", "0 of 4 done, 2 running, 2 waiting"):
+        assert part in shown
+    assert "1 of 4 done, 1 running, 2 waiting" in text.getvalue()[len(shown) :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -38,9 +39,15 @@ def test_writes_the_isotropic_volume_with_its_voxel_size(cli: Cli, catalogue: Pa
     assert said["disk"].startswith("90 KiB for its voxels; ")
     assert said["method"] == "cubic on cpu, which learns nothing"
     assert said["time"].startswith("under 1 s")
+    assert re.fullmatch(
+        r"consistency \d+\.\d\d, (passes|does not fit the input) \(at most 1.2\)", said["checks"]
+    )
+    assert re.fullmatch(
+        r"along z over across, by wavelength: \S+ \(42.4 nm\), \S+ \(84.9 nm\)", said["power"]
+    )
     assert said["figure"] == f"{target}.png"
     assert said["open"].startswith(f"napari {target} (needs napari-tiff); Fiji: ")
-    assert len(said) == len(done.stderr.splitlines()) == 7
+    assert len(said) == len(done.stderr.splitlines()) == 9
     thin = tifffile.imread(source)
     written = open_volume(target)
     assert written.voxel_size == (15.0, 15.0, 15.0)

@@ -74,7 +74,7 @@ def test_from_a_tiff_to_tables_and_figures_and_once_more(cli: Cli, catalogue: Pa
                "--profile", "smoke", "--out", out)  # fmt: skip
     first = cli(*command)
     assert first.returncode == 0, first.stderr
-    names = {"run.json", "table.csv", "table.md", "table.tex", "timing.csv", "figures", "jobs"}
+    names = {"run.json", "table.csv", "table.md", "table.tex", "timing.csv", "report.html", "figures", "jobs"}
     assert names <= {path.name for path in out.iterdir()}
     assert {path.name for path in (out / "figures").iterdir()} == {"full.png", "thin.png"}
     records = {name: record_of(out, f"{name}--cubic--s0") for name in ("full", "thin")}

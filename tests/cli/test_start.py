@@ -12,7 +12,10 @@ import pytest
 import a2ibench
 from a2ibench.cli import main
 
-HEAVY = {"torch", "timm", "pandas", "matplotlib", "skimage", "scipy", "h5py", "pooch", "rich.progress"}
+HEAVY = {"torch", "timm", "pandas", "matplotlib", "skimage", "scipy", "h5py", "pooch", "rich.progress"} | {
+    "distributed",
+    "dask",
+}
 PROBE = """
 import json, sys
 from a2ibench.cli import main

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from skimage import restoration
 
 import a2ibench
 from a2ibench import Volume, load_catalogue, noise_level, open_volume
@@ -32,6 +33,14 @@ def volume(data: np.ndarray, intensity: tuple[float, float] = (0, 255)) -> Volum
 def test_it_is_the_standard_deviation_of_what_was_added(sigma: float, dtype: str) -> None:
     data = np.clip(np.rint(smooth(sigma)) if dtype != "float32" else smooth(sigma), 0, 255).astype(dtype)
     assert noise_level(volume(data)) * 255 == pytest.approx(sigma, rel=0.1)
+
+
+def test_it_is_that_of_scikit_image() -> None:
+    data = np.rint(smooth(3.0, (9, 96, 80)))
+    # Where coefficients are exactly 0, they do not count.
+    data[:, 72:] = 200
+    expected = np.median([restoration.estimate_sigma(plane) for plane in data])
+    assert noise_level(volume(data, (0, 1))) == expected > 1
 
 
 def test_it_is_a_fraction_of_the_intensity_range() -> None:

@@ -23,7 +23,7 @@ from a2ibench.registry.loading import HOOKS
 from a2ibench.registry.schema import settings_of
 
 SOURCE = Path(a2ibench.__file__).parent
-SEPARATORS = {"method": ".", "degradation": ":", "metric": "/"}
+SEPARATORS = {"method": ".", "degradation": ":", "metric": "."}
 
 
 def _commands(command: Any, path: str = "a2ibench") -> Iterator[tuple[str, Any]]:
@@ -143,7 +143,8 @@ def test_every_key_of_a_run_file(site) -> None:
 
 
 def test_every_metric_and_degradation_on_its_page(site) -> None:
-    assert set(_own("metric")) <= _code(site.page("protocol.html").find(id="metrics"))
+    pages = ("metrics", "metrics_fourier", "metrics_segmentation", "validation")
+    assert set(_own("metric")) <= set().union(*(_code(site.page(f"{name}.html")) for name in pages))
     assert set(_own("degradation")) <= _code(site.page("degradations.html"))
 
 

@@ -21,8 +21,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 FENCE = re.compile(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 FILES = {title: text for _, title, text in FENCE.findall(PAGE.read_text(encoding="utf-8"))}
 METHODS = ("mirrored", "two-stages", "adversarial", "shipped", "deep", "coarse")
-METRICS = ("fsc-60nm", "consistency")
-LONGEST = 60
+METRICS = ("fsc-60nm", "refit")
+LONGEST = 62
 # Other tests ask it of one plugin of each kind; here it would take half of the time.
 LEFT_OUT = "listed-lightly"
 
@@ -43,6 +43,8 @@ def _recipes(
         patch.syspath_prepend(str(site))
         patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
         host.cache_clear()
+        # Importing each recipe in a process of its own first would take most of the time.
+        patch.setattr(host(), "_apart", False)
         method, ctx = host().build("method", "mirrored"), Context(size="tiny", budget=Budget(30), batch=4)
         method.fit(scene(3.0, (8, 40, 40))[0], ctx)
         method.save(site / package / "weights")
@@ -63,7 +65,9 @@ def test_a_method_conforms(name: str) -> None:
     assert {check: said for check, (status, said) in outcomes.items() if status == "failed"} == {}
     skipped = {check for check, (status, _) in outcomes.items() if status == "skipped"} - {"cpu-and-gpu"}
     untrained = {"progress", "resumed-training", "training-beats-its-start"}
-    assert skipped == (untrained if name == "shipped" else set())
+    # These restore no planes by themselves, or have no two families of them.
+    alone = {"planes-by-themselves", "disagreement"}
+    assert skipped == {"shipped": untrained, "deep": alone, "coarse": alone}.get(name, set())
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -23,6 +23,7 @@ from a2ibench.bench.plan import Plan, plan_run
 from a2ibench.bench.run_file import KEYS, SETTINGS, combined_options, read_run_file
 from a2ibench.bench.tuning_options import TuneOptions
 from a2ibench.cli.app import app
+from a2ibench.cluster.options import read_cluster_file
 from a2ibench.contracts import Simulation
 from a2ibench.errors import A2IBenchError
 from a2ibench.protocol.profiles import PROFILES, training_settings
@@ -49,7 +50,7 @@ _SET = re.compile(r"""--set (?:"([^"\n]+)"|([^\s`"]+))""")
 _SIMULATE = re.compile(r"simulate = \{[^{}]*\}")
 _UNDONE = re.compile(r"\{setting\}`([^`]+)\.(\w+)` `= ([^`]+)`")
 _INLINE = re.compile(r"`([a-z_]+)=([\w.-]+)`")
-_BLANK = re.compile(r"\b(METHOD|KEY|VALUE|NAME|DATASET)\b|\.\.\.|\$")
+_BLANK = re.compile(r"\b(METHOD|METRIC|KEY|VALUE|NAME|DATASET|FILE)\b|\.\.\.|\$")
 """What a reader has to fill in."""
 
 Check = Callable[[], None]
@@ -84,7 +85,9 @@ def _in_words(text: str) -> Iterator[tuple[str, Check]]:
 
 def _in_code(text: str, folder: Path) -> Iterator[tuple[str, Check]]:
     for language, _, code in _FENCE.findall(text):
-        if language == "toml" and _is_run_file(tomllib.loads(code)):
+        if language == "toml" and "class" in tomllib.loads(code):
+            yield code, partial(_cluster_file, code, folder)
+        elif language == "toml" and _is_run_file(tomllib.loads(code)):
             yield code, partial(_run_file, code, folder)
         for call in ast.walk(ast.parse(code)) if language == "python" else ():
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "a2ibench.run":
@@ -118,6 +121,12 @@ def _run_file(code: str, folder: Path) -> None:
     file = folder / "bench.toml"
     file.write_text(code, encoding="utf-8")
     _plan(combined_options(read_run_file(file), {}))
+
+
+def _cluster_file(code: str, folder: Path) -> None:
+    file = folder / "cluster.toml"
+    file.write_text(code, encoding="utf-8")
+    read_cluster_file(file)
 
 
 def _call(call: ast.Call) -> None:
@@ -210,9 +219,20 @@ def _packages(text: str, generated: Sequence[PluginNames] = ()) -> Iterator[tupl
         yield described["name"], modules.pop("__init__.py"), modules
 
 
+_PROJECT = tomllib.loads((ROOT / "plugins" / "zoo" / "pyproject.toml").read_text(encoding="utf-8"))
+ZOO = _PROJECT["project"]["entry-points"]["a2ibench"]
+"""The packages of the zoo, by the names of their methods."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_settings_on_a_page(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text = page.read_text(encoding="utf-8")
+    if page.stem in ZOO:
+        package = ROOT / "plugins" / "zoo" / ZOO[page.stem]
+        modules = {path.name: path.read_text("utf-8") for path in package.glob("*.py")}
+        install = request.getfixturevalue("install_plugin")
+        install(package.name, modules.pop("__init__.py"), files=modules)
+        request.getfixturevalue("monkeypatch").setattr(host(), "_apart", False)
     # Plugins are found anew where any are installed, which takes time.
     if _examples(text, tmp_path) and [*_packages(text)]:
         request.getfixturevalue("install")(text)

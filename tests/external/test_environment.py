@@ -69,6 +69,9 @@ class Near(Configurable):
         data = np.asarray(volume.data, np.float32)[nearest]
         return (self.gain * (data - lo) / (hi - lo)).astype(np.float32)
 
+    def reconstruct_planes(self, volume, grid, ctx):
+        return self.reconstruct(volume, grid, ctx)
+
     def save(self, path):
         (path / "drawn.json").write_text(json.dumps(self.drawn))
 

@@ -17,7 +17,7 @@ SUMS = HERE / "SHA256SUMS"
 # It imports everything anew in a process of its own; that of ours and of planted plugins is tested elsewhere.
 LEFT_OUT = "listed-lightly"
 # Without a GPU.
-SKIPPED = {"method": {"cpu-and-gpu"}, "degradation": {"gpu"}}
+SKIPPED = {"method": {"cpu-and-gpu"}, "degradation": {"estimated", "gpu"}, "metric": {"curves", "settings"}}
 CACHES = {"__pycache__", ".pytest_cache", ".ruff_cache"}
 
 
@@ -39,7 +39,11 @@ def test_nobody_has_edited_them() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_registered_and_keeps_to_the_contract(
-    kind: str, install_plugin: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    together: None,
+    install_plugin: Callable[..., object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("A2IBENCH_CACHE", str(tmp_path / "cache"))
     name, package = f"frozen-{kind}", f"a2ibench_frozen_{kind}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.metrics import peak_signal_noise_ratio
@@ -77,6 +77,7 @@ def test_scores_stay_finite_and_errors_smaller_than_the_ceiling_do_not_count():
     assert all(metric()(reference, reference, 255) == CEILING for metric in PLANE_METRICS.values())
 
 
+@settings(deadline=None)
 @given(volumes, volumes)
 def test_symmetric_and_bounded(first, second):
     value = psnr(first, second, 255)
@@ -84,12 +85,14 @@ def test_symmetric_and_bounded(first, second):
     assert 0 <= value <= CEILING
 
 
+@settings(deadline=None)
 @given(volumes, volumes, st.floats(0.1, 100), st.floats(-50, 50))
 def test_grey_scale_does_not_matter(first, second, scale, offset):
     scaled = first * scale + offset, second * scale + offset
     assert psnr(*scaled, 255 * scale) == pytest.approx(psnr(first, second, 255), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(volumes, volumes, st.permutations("zyx"))
 def test_swapping_axes_swaps_plane_families(first, second, axes):
     normals = {"xy": "z", "xz": "y", "yz": "x"}

@@ -11,8 +11,8 @@ from a2ibench.registry import host
 COMPARED = ["a2i-3dem", "pssr", "srmd", "swinir"]
 
 
-def multiply_adds(name: str, size: str) -> float:
-    method = host().build("method", name)
+def multiply_adds(name: str, size: str, **settings: int) -> float:
+    method = host().build("method", name, **settings)
     assert isinstance(method, SliceNetwork)
     method._network = method.build(size)
     return method.macs_per_voxel()
@@ -32,6 +32,13 @@ def test_compared_methods_do_the_same_work_within_five_percent(size: str) -> Non
 @pytest.mark.parametrize("size", MULTIPLY_ADDS)
 def test_the_plain_network_does_less_work(size: str) -> None:
     assert 0 < multiply_adds("plain", size) < MULTIPLY_ADDS[size]
+
+
+@pytest.mark.parametrize("size", MULTIPLY_ADDS)
+def test_tall_rectangles_leave_the_plain_networks_work_as_it_is(size: str) -> None:
+    tall = multiply_adds("plain", size, axial_stride=4)
+    assert tall == multiply_adds("plain", size)
+    assert tall < MULTIPLY_ADDS[size]
 
 
 @pytest.mark.parametrize("name", ["pssr", "srmd", "swinir"])

@@ -15,7 +15,7 @@ from a2ibench.data.intensity_range import levelled
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.sampling import PatchSampler, training_grid
 from a2ibench.protocol.simulate import simulate
-from a2ibench.reconstruction.streaming import training_volume
+from a2ibench.reconstruction.sampling import training_volume
 
 CTX = Context(budget=Budget(steps=4), batch=4, patch=24)
 NM = (45.0, 15.0, 15.0)
@@ -153,7 +153,7 @@ def test_patches_end_where_the_contrast_does() -> None:
 
 
 def test_a_training_sample_is_cut_where_tissue_is(monkeypatch) -> None:
-    monkeypatch.setattr("a2ibench.reconstruction.streaming._SIDE", 24)
+    monkeypatch.setattr("a2ibench.reconstruction.sampling._SIDE", 24)
     data = np.zeros((64, 120, 160), np.uint8)
     data[:, :, :60] = 99
     like = Volume(data, NM, (0, 255), "v", (0, 255), (0.0,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,19 +46,22 @@ class Bare:
 
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("volume", [_volume, _hot])
-@pytest.mark.parametrize("way", ["planes", "coarse", "block"])
+@pytest.mark.parametrize("way", ["planes", "coarse", "block", "coarse block"])
 @pytest.mark.parametrize("most", [1 << 30, 12_000])
 def test_what_changes_nothing_gives_the_interpolation(
     way: str, volume: object, ratio: float, most: int
 ) -> None:
     def upsampled(images: torch.Tensor, rows: AxialGrid) -> torch.Tensor:
-        return torch.from_numpy(interpolation_matrix(rows)).to(images) @ images
+        matrix = torch.from_numpy(interpolation_matrix(rows)).to(images)
+        return torch.tensordot(images, matrix, ([2], [1])).movedim(-1, 2)
 
     def reconstruct(part: Volume, grid: AxialGrid, ctx: Context) -> np.ndarray:
         if way == "planes":
             return a2ibench.restore_planes(lambda images: images, part, grid, ctx, reach=2)
         if way == "coarse":
             return a2ibench.upsample_planes(upsampled, part, grid, ctx, reach=2)
+        if way == "coarse block":
+            return a2ibench.upsample_block(upsampled, part, grid, ctx)
         return a2ibench.restore_block(lambda block: block, part, grid, ctx)
 
     given = volume(ratio)
@@ -126,6 +130,31 @@ def test_a_volume_thinner_than_a_block_gives_what_it_has() -> None:
         _volume(3.0, (2, 20, 18)), AxialDegradation(), AxialGrid(4, 3.0), slices=9, **DRAWN
     )
     assert sampler.patches().shape == (16, 1, 12, 12, 6)
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_where_bf16_pays_on_a_processor_it_is_used(pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("a2ibench.protocol.training.cpu_has_bf16", lambda: True)
+    used, volume, grid = list[bool](), _volume(3.0), AxialGrid(9, 3.0)
+    ctx = replace(CTX, precision="auto", budget=Budget(steps=1))
+    network = nn.Linear(1, 1)
+
+    def noting(images: torch.Tensor, rows: AxialGrid | None = None) -> torch.Tensor:
+        used.append(torch.is_autocast_enabled("cpu"))
+        return (
+            images if rows is None else images.new_zeros((*images.shape[:2], rows.n_out, *images.shape[3:]))
+        )
+
+    def loss() -> torch.Tensor:
+        return noting(network(torch.ones(1))).sum()
+
+    a2ibench.train_network(network, torch.optim.SGD(network.parameters(), 0.1), loss, ctx, bf16_on_cpu=pays)
+    for restore in (a2ibench.restore_block, a2ibench.upsample_block):
+        restore(noting, volume, grid, ctx, bf16_on_cpu=pays)
+    for restore in (a2ibench.restore_planes, a2ibench.upsample_planes):
+        restore(noting, volume, grid, ctx, reach=0, bf16_on_cpu=pays)
+    assert set(used) == {pays}
+    assert a2ibench.precision_of(ctx, bf16_on_cpu=pays) == ("bf16" if pays else "fp32")
 
 
 def test_the_training_loop_learns_and_leaves_its_curve(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 from dataclasses import replace
 
@@ -11,7 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from a2ibench import AxialGrid, Budget, Context, InputError, SliceNetwork, UnknownNameError, Volume
+from a2ibench import (
+    AxialGrid,
+    Budget,
+    Context,
+    InputError,
+    PluginError,
+    SliceNetwork,
+    UnknownNameError,
+    Volume,
+)
 from a2ibench.protocol.blocks import reconstruct_volume
 from a2ibench.protocol.resample import interpolate
 
@@ -241,3 +251,88 @@ def test_a_checkpoint_is_applied_to_the_planes_that_are_asked_for(tmp_path) -> N
     both = reconstruct_volume(method, volume, CTX)
     np.testing.assert_allclose((single["xz"] + single["yz"]) / 2, both, atol=1e-5)
     assert np.abs(single["xz"] - both).max() > 1e-4
+
+
+class OnSlices(SliceNetwork):
+    """Interpolates the acquired slices, and adds what a convolution makes of them."""
+
+    sees_slices = True
+    reach = 2
+
+    def build(self, size: str) -> nn.Module:
+        return nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, network, degraded):
+        # Linear between slices, from what the positions say.
+        features = degraded.image + network(degraded.image)
+        rows, at = features.shape[2], degraded.positions.clamp(0, features.shape[2] - 1)
+        left = at.floor().long().clamp(max=rows - 2)
+        part = (at - left).to(features)[:, None]
+        return features[:, :, left] * (1 - part) + features[:, :, left + 1] * part
+
+
+def _silent(method: SliceNetwork) -> SliceNetwork:
+    with torch.no_grad():
+        for parameter in method._fitted().parameters():
+            parameter.zero_()
+    method._mean_added = [0.0] * 3
+    return method
+
+
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("planes", ["xz", "both"])
+@pytest.mark.parametrize("ratio", [2.0, 10 / 3])
+def test_a_network_on_slices_makes_the_rows_of_the_grid(ratio: float, planes: str, flips: bool) -> None:
+    volume = _volume(ratio=ratio)
+    method = OnSlices(planes=planes, flips=flips)
+    method.fit(volume, CTX)
+    positions = AxialGrid(9, ratio).positions.clip(0, 8)
+    values = volume.data.reshape(9, -1) / 255
+    wanted = np.array([np.interp(positions, np.arange(9), column) for column in values.T])
+    result = reconstruct_volume(_silent(method), volume, CTX)
+    np.testing.assert_allclose(result, wanted.T.reshape(result.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [3.0, 10 / 3])
+def test_blocks_of_a_network_on_slices_are_parts_of_the_whole(ratio: float) -> None:
+    volume = _volume((30, 24, 26), ratio)
+    method = OnSlices(flips=True)
+    method.fit(volume, CTX)
+    assert method.ratio == pytest.approx(ratio)
+    whole = reconstruct_volume(method, volume, CTX)
+    blocks = reconstruct_volume(method, volume, CTX, max_voxels=12_000)
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+
+
+def test_a_network_on_slices_learns_its_mean_and_tells_its_disagreement(tmp_path) -> None:
+    volume, grid = _volume(), AxialGrid(9, 3.0)
+    method, single = OnSlices(fusion="mean"), {}
+    method.fit(volume, CTX)
+    method.save(tmp_path)
+    fused, apart = method.reconstruct_with_disagreement(volume, grid, CTX)
+    for planes in ("xz", "yz"):
+        loaded = OnSlices(planes=planes)
+        loaded.load(tmp_path)
+        single[planes] = loaded.reconstruct(volume, grid, CTX)
+    np.testing.assert_allclose(apart, np.abs(single["xz"] - single["yz"]), atol=1e-5)
+    np.testing.assert_array_equal(fused, method.reconstruct(volume, grid, CTX))
+    inner = slice(6, 21)
+    wanted = interpolate(volume.data, grid)[inner].mean() / 255
+    assert fused[inner].mean() == pytest.approx(wanted, abs=2e-3)
+
+
+def test_the_work_of_a_network_on_slices_is_that_of_its_output_voxels() -> None:
+    method = OnSlices()
+    method.fit(_volume(ratio=3.0), CTX)
+    assert method.macs_per_voxel() == pytest.approx(2 * 9 / 3)
+    assert method.halo == (2 + math.ceil(8 / 3) + 2, 3)
+
+
+class WrongRows(OnSlices):
+    def forward(self, network, degraded):
+        return degraded.image + network(degraded.image)
+
+
+def test_a_network_on_slices_that_makes_other_rows_is_refused() -> None:
+    with pytest.raises(PluginError, match=r"shape \(4, 1, 8, 24\); return \(4, 1, 24, 24\), a row for each"):
+        WrongRows().fit(_volume(), CTX)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,11 @@ def noisy(sigma: float, levels: float = 255) -> Volume:
 @pytest.mark.parametrize("sigma", [0.03, 0.05, 0.1])
 def test_it_is_the_noise_of_the_volume(sigma: float) -> None:
     assert missing_noise(noisy(sigma), SlabAverage(), GRID) == pytest.approx(sigma, rel=0.05)
+
+
+def test_it_is_a_part_of_the_contrast_where_the_volume_knows_one() -> None:
+    narrow = replace(noisy(0.05), intensity=(-255.0, 510.0), contrast=(0.0, 255.0))
+    assert missing_noise(narrow, SlabAverage(), GRID) == missing_noise(noisy(0.05), SlabAverage(), GRID)
 
 
 def test_little_noise_is_left_alone() -> None:

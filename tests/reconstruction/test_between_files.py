@@ -16,7 +16,7 @@ import a2ibench
 from a2ibench import InputError, Volume
 from a2ibench.data import writing
 from a2ibench.data.formats import open_lazy
-from a2ibench.reconstruction import reconstruct
+from a2ibench.reconstruction import creating, reconstruct
 
 NM = (40.0, 10.0, 10.0)
 CORNER = ((0, 3), (0, 24), (0, 32))
@@ -219,7 +219,7 @@ def test_only_what_looks_along_the_axis_alone_is_written_in_whole_rows(
         asked.append(options["rows"])
         return writing.create(*arguments, **options)
 
-    monkeypatch.setattr(reconstruct, "create", create)
+    monkeypatch.setattr(creating, "create", create)
     a2ibench.reconstruct_file(stack, tmp_path / "o.tif", method, voxel_size=NM, crop=CORNER, **QUICK)
     assert asked == [rows]
 

@@ -52,7 +52,8 @@ def test_every_format_holds_what_the_file_beside_it_does(source, tmp_path, name)
     target = a2ibench.reconstruct_file(source, tmp_path / name, "cubic", voxel_size=NM, seed=3)
     found, told = inside(target), beside(target)
     assert found.items() <= told.items()
-    assert set(told) - set(found) == {"command", "date", "source", "output", "matching"}
+    beside_only = {"command", "date", "source", "output", "matching", "uncertainty", "checks"}
+    assert set(told) - set(found) == beside_only
     assert (found["kind"], found["method"], found["seed"]) == ("isotropic reconstruction", "cubic", 3)
     assert (found["version"], found["plugin"]) == (a2ibench.__version__, f"a2ibench {a2ibench.__version__}")
     assert found["input"] == {

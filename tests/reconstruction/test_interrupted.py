@@ -53,9 +53,9 @@ def fork():
 @pytest.mark.parametrize(
     ("case", "kills"),
     [
-        ("network", SOME),
         ("cubic", SOME),
-        ("matched", SOME),
+        pytest.param("network", SOME, marks=pytest.mark.slow),
+        pytest.param("matched", SOME, marks=pytest.mark.slow),
         *(pytest.param(case, MANY, marks=pytest.mark.slow) for case in CASES),
     ],
 )

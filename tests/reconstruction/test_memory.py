@@ -14,14 +14,14 @@ import sys
 from pathlib import Path
 import tensorstore, zarr
 from a2ibench.registry import host
-from a2ibench.reconstruction import streaming
+from a2ibench.reconstruction import sampling, streaming
 from a2ibench.reconstruction.options import ReconstructOptions
 from a2ibench.reconstruction.reconstruct import reconstruct_between
 
 source, target, method = sys.argv[1:]
 host().load("method", method)
 streaming.VOXELS = streaming.AXIAL_VOXELS = 1 << 23
-streaming.BYTES = 1 << 22
+sampling.BYTES = 1 << 22
 
 def highest():
     text = Path("/proc/self/status").read_text()

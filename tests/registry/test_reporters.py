@@ -49,9 +49,10 @@ def folder(tmp_path: Path, install_plugin: Callable[..., Any]) -> Path:
 
 def test_all_write_by_default_and_ours_first(folder: Path) -> None:
     names = check_option("reporters", RunOptions())
-    assert names == ("tables", "figures", "new", "old")
+    assert names == ("tables", "figures", "page", "new", "old")
     written, problems = write_reports(folder, names)
-    assert [path.name for path in written] == ["table.csv", "table.md", "table.tex", "timing.csv", "new.txt"]
+    tables = ["table.csv", "table.md", "table.tex", "timing.csv"]
+    assert [path.name for path in written] == [*tables, "report.html", "new.txt"]
     assert (folder / "new.txt").read_text() == "cells--cubic--s0"
     (problem,) = problems
     assert problem == (

@@ -101,7 +101,8 @@ def test_a_dataset_that_cannot_be_opened_is_refused(changes: dict[str, object], 
     "fields",
     [
         {"heading": "PSNR"}, {"unit": "µm"}, {"decimals": 0}, {"decimals": 12}, {"allowed_drop": 1},
-        {"allowed_drop": 1e-9}, {"decimals": None, "allowed_drop": None},
+        {"allowed_drop": 1e-9}, {"decimals": None, "allowed_drop": None}, {"on_request": True},
+        {"in_tables": False},
     ],
 )  # fmt: skip
 def test_what_tables_and_gate_show_of_a_metric(fields: dict[str, Any]) -> None:
@@ -113,7 +114,8 @@ def test_what_tables_and_gate_show_of_a_metric(fields: dict[str, Any]) -> None:
     [
         ("heading", None), ("heading", "a\nb"), ("unit", 3), ("unit", "\x1b[2J"), ("decimals", 2.0),
         ("decimals", True), ("decimals", -1), ("decimals", 13), ("allowed_drop", 0), ("allowed_drop", -0.1),
-        ("allowed_drop", math.inf), ("allowed_drop", math.nan), ("allowed_drop", True),
+        ("allowed_drop", math.inf), ("allowed_drop", math.nan), ("allowed_drop", True), ("on_request", 1),
+        ("in_tables", None),
     ],
 )  # fmt: skip
 def test_wrong_ones_are_refused(field: str, value: Any) -> None:

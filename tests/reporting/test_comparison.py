@@ -1,12 +1,8 @@
-"""A comparison as a table, as JUnit XML and as annotations."""
+"""A comparison as a table and as annotations."""
 
 from __future__ import annotations
 
 import math
-import re
-from datetime import UTC, datetime
-from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -18,9 +14,6 @@ from a2ibench.reporting.comparison import (
     comparison_table,
     conclusion,
     github_lines,
-    is_junit,
-    junit,
-    junit_of_error,
 )
 
 GONE = Difference("cells", "srmd", "seed 0", "job", "worse", "missing; it was ok", excess=math.inf)
@@ -77,83 +70,6 @@ def test_names_are_no_markup() -> None:
 )
 def test_the_conclusion_is_one_line(differences: tuple[Difference, ...], line: str) -> None:
     assert conclusion(Comparison(differences)) == line
-
-
-# What the schema of Ant's JUnit task (JUnit.xsd of Windy Road Technology) requires of each element.
-ATTRIBUTES = {
-    "testsuites": {},
-    "testsuite": {
-        "name": r"\S.*", "package": r"\S.*", "id": r"\d+", "hostname": r"\S+", "time": r"\d+(\.\d+)?",
-        "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "tests": r"\d+", "failures": r"\d+",
-        "errors": r"\d+", "skipped": r"\d+",
-    },
-    "testcase": {"name": r"\S.*", "classname": r"\S.*", "time": r"\d+(\.\d+)?"},
-    "failure": {"type": r".+", "message": r".*"},
-    "error": {"type": r".+", "message": r".*"},
-    "properties": {}, "system-out": {}, "system-err": {},
-}  # fmt: skip
-
-
-def checked(xml: bytes) -> ElementTree.Element:
-    root = ElementTree.fromstring(xml)  # noqa: S314 (our own)
-    for element in root.iter():
-        wanted = ATTRIBUTES[element.tag]
-        assert element.attrib.keys() == wanted.keys()
-        for name, pattern in wanted.items():
-            assert re.fullmatch(pattern, element.attrib[name]), (element.tag, name)
-    (suite,) = root
-    tags = [child.tag for child in suite]
-    assert tags == ["properties", *["testcase"] * (len(tags) - 3), "system-out", "system-err"]
-    assert all(len(case) <= 1 for case in suite.iter("testcase"))
-    return suite
-
-
-def test_junit_has_a_case_for_each_value_and_fails_the_worse() -> None:
-    when = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
-    suite = checked(junit(ALL, "comparison with smoke.json", when))
-    assert suite.attrib["timestamp"] == "2025-03-04T05:06:07"
-    assert (suite.attrib["tests"], suite.attrib["failures"]) == ("8", "3")
-    cases = [(case.attrib["classname"], case.attrib["name"]) for case in suite.iter("testcase")]
-    assert cases[1] == ("cells.cubic", "psnr")
-    assert len(set(cases)) == len(cases)
-    failures = {case.attrib["name"]: case[0] for case in suite.iter("testcase") if len(case)}
-    assert set(failures) == {"seed 0", "psnr", "fit"}
-    assert failures["psnr"].attrib == {"type": "metric", "message": "down 0.34"}
-    assert suite.find("system-out").text == ALL.notes[0]
-
-
-def test_junit_of_nothing_and_of_odd_text_is_valid() -> None:
-    assert checked(junit(Comparison(()), "x")).attrib["tests"] == "0"
-    odd = Difference(
-        "a<b>&\x00\x1b[1m", "m", "p\"'", "metric", "worse", "]]> \ufffe \x07", 1.0, 0.0, -1.0, 0.1
-    )
-    (case,) = checked(junit(Comparison((odd,)), "x")).iter("testcase")
-    assert case.attrib["classname"] == r"a<b>&\x00\x1b[1m.m"
-
-
-def test_junit_of_an_error_is_one_case_that_has_it() -> None:
-    suite = checked(junit_of_error("nothing was compared: a <b>\x1b\x00", "x"))
-    assert [suite.attrib[name] for name in ("tests", "failures", "errors")] == ["1", "0", "1"]
-    (case,) = suite.iter("testcase")
-    assert case[0].tag == "error"
-    assert case[0].attrib["message"] == case[0].text == r"nothing was compared: a <b>\x1b\x00"
-
-
-@pytest.mark.parametrize(
-    ("content", "right"),
-    [
-        (junit(ALL, "x"), True),
-        (b'<?xml version="1.0"?>\n<!-- pytest -->\n<testsuites name="pytest tests">', True),
-        (b" \n", True),
-        (b"", True),
-        (b'{"format": "a2ibench-baseline"}', False),
-        (b"<?xml version='1.0'?><html/>", False),
-        (b"\x00" * 5000 + b"<testsuite", False),
-    ],
-)
-def test_only_junit_is_taken_for_junit(content: bytes, right: bool, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(content)
-    assert is_junit(tmp_path / "file") is right
 
 
 def test_annotations_are_errors_of_one_line_each() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2ibench.bench.standings import read_slices, shares
+from a2ibench.bench.scores_file import read_slices
+from a2ibench.bench.standings import shares
 from a2ibench.metrics.psnr import CEILING, PSNR
 from a2ibench.metrics.ssim import SSIM
 

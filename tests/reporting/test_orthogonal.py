@@ -51,3 +51,17 @@ def test_input_and_reconstruction_stand_above_each_other_at_one_scale(tmp_path) 
     assert grey.min() < 0.1
     rows = np.flatnonzero((grey < 0.98).mean(1) > 0.3)
     assert rows.size > height / 2
+
+
+def test_the_uncertainty_is_a_third_row_of_its_own_scale(tmp_path) -> None:
+    levels = np.random.default_rng(0).integers(90, 160, (40, 100, 120))
+    planes, paths = middle_planes(levels), (tmp_path / "two.png", tmp_path / "three.png")
+    for path, more in zip(paths, ({}, {"uncertainty": middle_planes(levels / 1000.0)}), strict=True):
+        draw_planes(planes, planes, (5.0, 5.0), name="stack", about="about", path=path, **more)
+    two, three = (image.imread(path)[..., :3] for path in paths)
+    head, row = 0.4 * 200, len(three) - len(two)
+    assert row == pytest.approx((len(two) - head) / 2, rel=0.1)
+    # Values of a thousandth of the grey levels show, in colours.
+    below = three[len(two) :]
+    assert np.ptp(below, axis=2).max() > 0.5
+    assert np.ptp(two, axis=2).max() < 0.01

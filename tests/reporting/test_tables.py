@@ -338,5 +338,21 @@ def test_a_metric_of_another_distribution_looks_like_ours(make_run, install_plug
     assert default_limit("unknown") is None
 
 
+def test_metrics_that_stay_out_of_tables_are_in_table_csv(make_run):
+    job = make_run.job
+    names = ["psnr", "ssim", "haarpsi", "gmsd"]
+    run = make_run(job(scores=dict.fromkeys(["bias", "fsim", "nrmse", "psnr_xz", "ssim_3d", *names], 0.5)))
+    csv, markdown, *_ = write_tables(read_run(run))
+    (row,) = markdown_tables(markdown.read_text())["cells"].values()
+    assert [*row][1:6] == ["PSNR (dB)", "SSIM", "HaarPSI", "FSIM", "params"]
+    assert {"bias_mean", "gmsd_mean", "nrmse_mean", "psnr_xz_mean", "ssim_3d_mean"} <= {*pd.read_csv(csv)}
+
+
+def test_a_run_that_was_asked_for_nothing_else_still_has_a_table(make_run):
+    run = make_run(make_run.job(scores={"bias": 0.5, "nrmse": 0.25}))
+    (row,) = markdown_tables(write_tables(read_run(run))[1].read_text())["cells"].values()
+    assert (row["bias (grey levels)"], row["NRMSE"]) == ("**0.50**", "**0.2500**")
+
+
 def test_hyphens_stay_hyphens_in_latex():
     assert latex_text("--seeds 3 — or more") == "-{}-seeds 3 -- or more"

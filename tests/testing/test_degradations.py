@@ -74,6 +74,24 @@ FAULTS = {
         return {"level": torch.zeros(1, 2)}
 """,
     ),
+    "estimates what it has no setting for": (
+        {"estimated"},
+        "cannot be built with what it estimated",
+        """
+    def estimated(self, volume):
+        return {"thickness": 2.0}
+""",
+    ),
+    "estimates by chance": (
+        {"estimated"},
+        "two results for one volume",
+        """
+    level: float = setting(0.0, "a level", low=0)
+
+    def estimated(self, volume):
+        return {"level": np.random.default_rng().random()}
+""",
+    ),
     "no nominal parameters": (
         {"parameters"},
         "nominal gave nothing",
@@ -133,7 +151,7 @@ def test_a_fault_fails_its_check(fault, plant, failed) -> None:
 def test_a_sound_degradation_passes(plant, failed) -> None:
     outcomes = plant("degradation")
     assert failed(outcomes) == set()
-    assert {name for name, outcome in outcomes.items() if outcome.status == "skipped"} <= {"gpu"}
+    assert {name for name, outcome in outcomes.items() if outcome.status == "skipped"} <= {"gpu", "estimated"}
 
 
 def test_an_image_alone_is_what_it_is_in_a_batch(plant, failed) -> None:

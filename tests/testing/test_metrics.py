@@ -75,6 +75,16 @@ FAULTS = {
         return {"zx": np.zeros(prediction.shape[1])}
 """,
     ),
+    "curves without order": (
+        "curves",
+        "curves gave an x for profile that is not finite and ascending; sort it",
+        """
+    def curves(self, context):
+        from a2ibench import Curve
+
+        return {"profile": Curve(np.array([2.0, 1.0]), np.zeros(2))}
+""",
+    ),
     "input altered": (
         "input-unchanged",
         "prediction was altered",
@@ -128,7 +138,10 @@ ALSO = {
 
 
 def test_a_sound_metric_passes(plant) -> None:
-    assert {outcome.status for outcome in plant("metric").values()} == {"ok"}
+    # It has no settings and no curves, and may not need any.
+    found = {name: outcome.status for name, outcome in plant("metric").items()}
+    assert found.pop("settings") == found.pop("curves") == "skipped"
+    assert {*found.values()} == {"ok"}
 
 
 def test_a_metric_without_reference_knows_no_perfect_prediction(plant, failed) -> None:

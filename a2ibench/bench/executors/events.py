@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from a2ibench.bench.job import Job
 from a2ibench.bench.record import Record
 from a2ibench.documents import parse_json
 from a2ibench.errors import printable
+
+_logger = logging.getLogger(__name__)
 
 _LONGEST: Final = 80
 _MOST_VALUES: Final = 20
@@ -125,3 +128,8 @@ class Quiet:
 
     def job_cached(self, job: Job, record: Record) -> None:
         """Do nothing."""
+
+
+def say_again(job: Job, status: str, left: int) -> None:
+    """Say that a job which failed is tried again."""
+    _logger.warning("%s ended as %s and is tried again (%d left)", job.name, status, left)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from a2ibench.bench.executors.events import Events, Task, checked_report
+from a2ibench.bench.executors.events import Events, Task, checked_report, say_again
 from a2ibench.bench.job import Job
 from a2ibench.bench.provenance import failed_record
 from a2ibench.bench.record import Record, write_record
@@ -19,7 +19,7 @@ from a2ibench.protocol.checkpointer import TRAINING
 
 
 def run_inline(
-    tasks: Sequence[Task], events: Events, timeout: float | None = None
+    tasks: Sequence[Task], events: Events, timeout: float | None = None, retries: int = 0
 ) -> Iterator[tuple[Task, Record]]:
     """Run tasks one after another within this process; `timeout` has no effect.
 
@@ -30,14 +30,18 @@ def run_inline(
     """
     for task in tasks:
         events.job_started(task.job, task.index, task.total)
-        fresh_folder(task.folder, keep=[TRAINING])
-        try:
-            with _steady_folder(), no_exit():
-                record = run_job(task.job, task.folder, _progress_of(task.job, events))
-        except KeyboardInterrupt:
-            record = failed_record(task.job, "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C")
-            yield task, write_record(task.folder, record)
-            raise
+        for left in range(retries, -1, -1):
+            fresh_folder(task.folder, keep=[TRAINING])
+            try:
+                with _steady_folder(), no_exit():
+                    record = run_job(task.job, task.folder, _progress_of(task.job, events))
+            except KeyboardInterrupt:
+                record = failed_record(task.job, "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C")
+                yield task, write_record(task.folder, record)
+                raise
+            if record.finished or not left:
+                break
+            say_again(task.job, record.status, left)
         yield task, record
 
 

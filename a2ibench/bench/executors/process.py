@@ -6,11 +6,13 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from a2ibench.bench.executors.events import Events, Report, Task, parse_report
+from a2ibench.bench.executors.events import Events, Report, Task, parse_report, say_again
 from a2ibench.bench.job import Job
 from a2ibench.bench.paths import LOG, RECORD, JobFiles
 from a2ibench.bench.provenance import failed_record
@@ -37,13 +39,23 @@ class Child:
     ----------
     folder : Path
         A job's folder with job.json.
+    variables : mapping of str to str
+        Of its environment, where they differ from this process's.
+    held : sequence of int
+        File descriptors that it keeps open, such as that of a lock.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, variables: Mapping[str, str] | None = None, held: Sequence[int] = ()
+    ) -> None:
         self._folder = folder
         with JobFiles(folder).log.open("ab") as log:
             self._process = Supervised(
-                _command(folder), stderr=log, environment=_environment(), patience=_PATIENCE
+                _command(folder),
+                stderr=log,
+                environment=_environment() | dict(variables or {}),
+                patience=_PATIENCE,
+                held=held,
             )
         self._lines = Lines(self._process.stdout)
         self._silent = False
@@ -53,16 +65,20 @@ class Child:
         """Exit code, or the negative number of the signal that ended it."""
         return self._process.returncode
 
-    def progress(self, seconds: float) -> Iterator[Report]:
+    def progress(self, seconds: float, stopped: Callable[[], bool] = lambda: False) -> Iterator[Report]:
         """Yield what the worker reports until it has ended.
 
         Raises
         ------
         TimeoutError
             If it has not ended after this many seconds, or a while after its record was complete.
+        StoppedError
+            If `stopped` tells that nobody waits for it any more.
         """
         deadline = time.monotonic() + seconds
         while not self._process.ended():
+            if stopped():
+                raise StoppedError
             yield from self._received(_POLL)
             now = time.monotonic()
             if now > deadline:
@@ -127,9 +143,9 @@ def _refusal(record: Record, job: Job) -> str:
         "key": (record.provenance.get("key"), job.key),
         "profile": (record.provenance.get("profile"), job.profile),
     }
-    for field, (claimed, true) in claims.items():
+    for name, (claimed, true) in claims.items():
         if claimed != true:
-            return one_line(f"{field} is {claimed!r} instead of {true!r}", 200)
+            return one_line(f"{name} is {claimed!r} instead of {true!r}", 200)
     if unknown := set(record.metrics) - set(job.metrics):
         return one_line(f"holds the metric {min(unknown)!r}, which was not asked for", 200)
     for name, score in record.metrics.items():
@@ -141,8 +157,63 @@ def _refusal(record: Record, job: Job) -> str:
 _TAIL = 4000
 
 
+class StoppedError(Exception):
+    """A job was stopped from outside, and is to be run again: nothing is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """What came of a job that left no record.
+
+    Parameters
+    ----------
+    status, kind, message, trace : str
+        As for `failed_record`.
+    """
+
+    status: str
+    kind: str
+    message: str
+    trace: str = ""
+
+    def recorded(self, task: Task) -> Record:
+        """Write the record of a task that ended so, and return it."""
+        record = failed_record(task.job, self.status, self.kind, self.message, self.trace)
+        # The worker may have removed the folder.
+        task.folder.mkdir(parents=True, exist_ok=True)
+        return write_record(task.folder, record)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a job is carried out.
+
+    Parameters
+    ----------
+    timeout : float or None
+        Seconds that it may take.
+    surroundings : mapping
+        ``path``, where modules are looked for, and ``plugins``; by default those of this process.
+    variables : mapping of str to str
+        Of its environment, where they differ from this process's.
+    held : sequence of int
+        File descriptors that its process keeps open.
+    kept : sequence of str
+        What earlier attempts left in its folder and stays there.
+    stopped : callable
+        Whether it is to end, because nobody waits for it any more.
+    """
+
+    timeout: float | None = None
+    surroundings: Mapping[str, Any] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    held: Sequence[int] = ()
+    kept: Sequence[str] = (TRAINING,)
+    stopped: Callable[[], bool] = lambda: False
+
+
 def run_in_processes(
-    tasks: Sequence[Task], events: Events, timeout: float | None = None
+    tasks: Sequence[Task], events: Events, timeout: float | None = None, retries: int = 0
 ) -> Iterator[tuple[Task, Record]]:
     """Run tasks one after another, so that their times can be compared, each in a process of its own.
 
@@ -158,33 +229,84 @@ def run_in_processes(
     """
     for task in tasks:
         events.job_started(task.job, task.index, task.total)
-        status, kind, message = _run(task, events, timeout)
-        record, refusal = claimed_record(task)
-        if record is None:
-            if refusal:
-                status, kind, message = "error", "RecordRefused", refusal
-            record = failed_record(task.job, status, kind, message, _tail(JobFiles(task.folder).log))
-            # The worker may have removed the folder.
-            task.folder.mkdir(parents=True, exist_ok=True)
-            record = write_record(task.folder, record)
+
+        def told(report: Report, job: Job = task.job) -> None:
+            events.progress(job, report.phase, report.done, report.total, report.values)
+
+        for left in range(retries, -1, -1):
+            ended, interrupted = run_in_process(task, told, Terms(timeout))
+            record = ended.recorded(task) if isinstance(ended, Unrecorded) else ended
+            if interrupted or record.finished or not left:
+                break
+            say_again(task.job, record.status, left)
         yield task, record
-        if status == "interrupted":
+        if interrupted:
             raise KeyboardInterrupt
 
 
-def _run(task: Task, events: Events, timeout: float | None) -> tuple[str, str, str]:
+def run_in_process(
+    task: Task, told: Callable[[Report], object], terms: Terms
+) -> tuple[Record | Unrecorded, bool]:
+    """Run one task in a process of its own.
+
+    Parameters
+    ----------
+    task : Task
+        The job, and its folder.
+    told : callable
+        Takes what the process reports.
+    terms : Terms
+        How.
+
+    Returns
+    -------
+    record : Record or Unrecorded
+        What the process left.
+    interrupted : bool
+        Whether Ctrl-C stopped it.
+
+    Raises
+    ------
+    StoppedError
+        If it was stopped from outside before it had left a record.
+    OSError
+        If the job's folder cannot be written.
+    """
+    fresh_folder(task.folder, keep=terms.kept)
+    surroundings = terms.surroundings or surroundings_here()
+    write_json(JobFiles(task.folder).request, {"job": task.job.to_dict(), **surroundings})
+    child = Child(task.folder, terms.variables, terms.held)
+    ended = _ended(task, child, told, terms)
+    interrupted = ended is not None and ended[0] == "interrupted"
+    record, refusal = claimed_record(task)
+    if record is not None:
+        return record, interrupted
+    if ended is None:
+        raise StoppedError
+    status, kind, message = ("error", "RecordRefused", refusal) if refusal else ended
+    return Unrecorded(status, kind, message, _tail(JobFiles(task.folder).log)), interrupted
+
+
+def surroundings_here() -> dict[str, Any]:
+    """Return what a job's process needs to find the same modules and plugins as this one."""
+    return {
+        "path": [str(Path(place).absolute()) for place in sys.path],
+        "plugins": host().described(),
+    }
+
+
+def _ended(
+    task: Task, child: Child, told: Callable[[Report], object], terms: Terms
+) -> tuple[str, str, str] | None:
     """Run one worker to its end; return the status, type and message of a job that left no record."""
-    fresh_folder(task.folder, keep=[TRAINING])
-    places = [str(Path(place).absolute()) for place in sys.path]
-    task_file = {"job": task.job.to_dict(), "path": places, "plugins": host().described()}
-    write_json(JobFiles(task.folder).request, task_file)
-    child = Child(task.folder)
     try:
-        for report in child.progress(timeout or math.inf):
-            events.progress(task.job, report.phase, report.done, report.total, report.values)
+        for report in child.progress(terms.timeout or math.inf, terms.stopped):
+            told(report)
         return "error", "WorkerDied", _cause_of_death(child.returncode)
+    except StoppedError:
+        return None
     except TimeoutError:
-        limit = "its end" if timeout is None else f"{timeout:g} s"
+        limit = "its end" if terms.timeout is None else f"{terms.timeout:g} s"
         return "timeout", "TimeoutError", f"stopped after {limit}; allow more time (timeout)"
     except KeyboardInterrupt:
         return "interrupted", "KeyboardInterrupt", "stopped with Ctrl-C; run the same command to continue"

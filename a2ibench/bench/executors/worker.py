@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from a2ibench.bench.executors.signals import tell_signals
 from a2ibench.bench.job import Job
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.run_job import run_job
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str]) -> None:
         faulthandler.register(signal.SIGTERM, chain=True)
     task = read_json(JobFiles(folder).request)
     sys.path.extend(place for place in task["path"] if place not in sys.path)
+    if task.get("watched"):
+        tell_signals(folder)
     take_over(task["plugins"])
     run_job(Job.from_dict(task["job"]), folder, Reporter(channel))
 

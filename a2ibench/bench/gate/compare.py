@@ -92,10 +92,13 @@ class Comparison:
         The worst first, notes last.
     notes : tuple of str
         What else differs, one printable line each.
+    jobs : tuple of Outcome
+        Those of the run.
     """
 
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
+    jobs: tuple[Outcome, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -112,7 +115,7 @@ class Comparison:
         return [difference for difference in self.differences if difference.verdict == verdict]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, JSON-able once infinities are made texts."""
+        """Return everything but the jobs, JSON-able once infinities are made texts."""
         return {
             "format": "a2ibench-comparison",
             "format_version": 1,
@@ -177,7 +180,8 @@ def find_differences(
     notes += [f"metric {name} is new" for name in sorted(run.metrics - baseline.metrics)]
     order = {"worse": 0, "unknown": 1, "note": 3}
     differences.sort(key=lambda d: (order.get(d.verdict, 2), -d.excess, d.dataset, d.method, d.subject))
-    return Comparison(tuple(differences), tuple(dict.fromkeys(map(printable, notes))))
+    told = tuple(dict.fromkeys(map(printable, notes)))
+    return Comparison(tuple(differences), told, tuple(run.jobs.values()))
 
 
 _ABSENT = object()
@@ -191,8 +195,8 @@ _Difference = tuple[str, Any, Any]
 def check_identity(run: RunOutcome, baseline: RunOutcome) -> list[str]:
     """Check that the jobs that two runs share may be compared.
 
-    Protocol, profile, budget, device, precision, dataset, settings of the method and versions of the
-    metrics must be the same. Two things are only worth a note: a setting that one side does not know,
+    Protocol, profile, budget, device, precision, dataset, settings of the method, and versions and settings
+    of the metrics must be the same. Two things are only worth a note: a setting that one side does not know,
     because the method has gained or lost it; and the checksum of a generated volume, whose voxels differ
     by rounding from processor to processor while its options and the version of its generator, which must
     be the same, stay.
@@ -212,17 +216,29 @@ def check_identity(run: RunOutcome, baseline: RunOutcome) -> list[str]:
     for place in run.jobs.keys() & baseline.jobs.keys():
         new, old = run.jobs[place], baseline.jobs[place]
         for name, there, here in _differences(new, old):
-            text = f"{name} is {_show(here)} in RUN and {_show(there)} in BASELINE"
+            text = f"{name} is {shown(here)} in RUN and {shown(there)} in BASELINE"
             if _may_differ(name, there, here, old):
                 notes[f"{_subject(name, new)}: {text}"] = None
             else:
                 refused.append((_rank(name), f"{place_text(place)}: {text}"))
         for name, there, here in _compare(old.information, new.information):
-            notes[f"{_subject(name, new)}: {_show(there)} in BASELINE, {_show(here)} in RUN"] = None
+            notes[f"{_subject(name, new)}: {shown(there)} in BASELINE, {shown(here)} in RUN"] = None
     if refused:
         more = f" (and {len(refused) - 1} more differences)" if len(refused) > 1 else ""
         raise InputError(f"{min(refused)[1]}{more}; run it as BASELINE was run, or write a new baseline")
     return sorted(notes)
+
+
+def refused_differences(new: Outcome, old: Outcome) -> list[tuple[str, Any, Any]]:
+    """Return what keeps two jobs from being compared, as `check_identity` has it.
+
+    Returns
+    -------
+    list of tuple
+        Name of the field, and its values in the old and in the new one; what explains most stands first.
+    """
+    found = [one for one in _differences(new, old) if not _may_differ(*one, old)]
+    return sorted(found, key=lambda one: _rank(one[0]))
 
 
 def _differences(new: Outcome, old: Outcome) -> Iterator[_Difference]:
@@ -238,6 +254,11 @@ def _differences(new: Outcome, old: Outcome) -> Iterator[_Difference]:
         there, here = old.metrics[metric].version, new.metrics[metric].version
         if there != here:
             yield f"version of metric {metric}", there, here
+        yield from _compare(
+            dict(old.metrics[metric].settings),
+            dict(new.metrics[metric].settings),
+            f"setting of metric {metric}",
+        )
 
 
 def _compare(old: Any, new: Any, name: str = "") -> Iterator[_Difference]:
@@ -264,7 +285,8 @@ def _subject(name: str, outcome: Outcome) -> str:
     return f"{outcome.method} {name}" if name == "plugin" else name
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return the value of a field that differs, in bounded length."""
     if value is None or value is _ABSENT:
         return "none" if value is None else "absent"
     text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())

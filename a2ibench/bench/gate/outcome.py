@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from a2ibench.bench.record import STATUSES, Calibration, Score, read_calibration, read_score
+from a2ibench.bench.record import (
+    STATUSES,
+    Calibration,
+    Score,
+    read_calibration,
+    read_score,
+    without_empty_settings,
+)
 from a2ibench.errors import InputError, one_line
 from a2ibench.values import Reader, boolean, each, fields, number, one_of, show, text, whole, within
 
@@ -110,7 +117,7 @@ class RunOutcome:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "metrics": {name: {"higher_is_better": up} for name, up in self.higher_is_better.items()},
-            "jobs": [asdict(outcome) for outcome in self.jobs.values()],
+            "jobs": [without_empty_settings(asdict(outcome)) for outcome in self.jobs.values()],
         }
         ordered: dict[str, Any] = _in_order(content)
         return ordered

@@ -9,7 +9,7 @@ from typing import Any
 
 from a2ibench.bench.gate.outcome import Outcome, Place, RunOutcome, amounts
 from a2ibench.bench.growth import planned_places
-from a2ibench.bench.record import Calibration, Record, Score
+from a2ibench.bench.record import BESIDE, Calibration, Record
 from a2ibench.bench.run import Run, read_run
 from a2ibench.errors import InputError, one_line, printable
 from a2ibench.registry import host
@@ -89,7 +89,7 @@ def _outcome(file: Path, record: Record, shared: bool) -> Outcome:
         record.seed,
         record.status,
         metrics={
-            name: Score(_rounded(score.value, _SCORE_DIGITS), score.version)
+            name: replace(score, value=_rounded(score.value, _SCORE_DIGITS))
             for name, score in record.metrics.items()
         },
         metric_errors={name: one_line(error) for name, error in record.metric_errors.items()},
@@ -97,7 +97,7 @@ def _outcome(file: Path, record: Record, shared: bool) -> Outcome:
         calibration=_round_calibration(record.calibration),
         memory=memory,
         model={name: _rounded(value, _SCORE_DIGITS) for name, value in model.items()},
-        identity=_identity(record.provenance),
+        identity=identity_of(record),
         information=_information(record.provenance),
     )
 
@@ -112,7 +112,9 @@ def _round_calibration(found: Calibration | None) -> Calibration | None:
     )
 
 
-def _identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
+def identity_of(record: Record) -> dict[str, Any]:
+    """Return what must be the same in two jobs that are compared."""
+    provenance = record.provenance
     dataset = provenance.get("dataset") or {}
     # A method that does not tell its configuration still has the settings it was given.
     settings = (provenance.get("settings") or {}) | (provenance.get("configuration") or {})
@@ -133,6 +135,7 @@ def _information(provenance: Mapping[str, Any]) -> dict[str, Any]:
         **{name: libraries.get(name) for name in _LIBRARIES},
         "machine": provenance.get("device_name"),
         "threads": environment.get("threads"),
+        **({BESIDE: True} if provenance.get(BESIDE) else {}),
     }
 
 

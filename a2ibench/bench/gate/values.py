@@ -28,7 +28,7 @@ from a2ibench.bench.gate.rules import (
     judge_score,
     judge_time,
 )
-from a2ibench.bench.record import Calibration
+from a2ibench.bench.record import BESIDE, Calibration
 from a2ibench.errors import InputError, one_line
 
 
@@ -148,6 +148,9 @@ def _time_obstacle(old: Outcome, new: Outcome, asked: bool) -> str | None:
             return f"{name} has none of {' and '.join(sorted(lacking))}"
     if all(max(old.timings[phase], new.timings[phase]) < LEAST_SECONDS for phase in there):
         return None
+    beside = [name for name, one in (("RUN", new), ("BASELINE", old)) if one.information.get(BESIDE)]
+    if beside:
+        return f"jobs of {' and '.join(beside)} ran beside others on the same machine"
     if old.calibration is None or new.calibration is None:
         return f"{'RUN' if new.calibration is None else 'BASELINE'} has no calibration"
     was, now = _kind(old.calibration), _kind(new.calibration)

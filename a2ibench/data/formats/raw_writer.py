@@ -15,7 +15,7 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -88,10 +88,15 @@ class OneFile(Target):
         Voxels (z, y, x) that are written together, where the volume is that large.
     """
 
+    shared: ClassVar[bool] = False
+
     def __init__(self, path: Path, layout: Layout, block: ZYX) -> None:
         self.path, self.layout = path, layout
         self.block = clipped(block, layout.shape)
         self._file: RawFile | None = None
+
+    def await_shown(self, blocks: Collection[ZYX], seconds: float) -> None:
+        """Do nothing: one process alone writes it."""
 
     def tidy(self, kept: Collection[ZYX]) -> None:
         """Do nothing: what a block left behind is written over."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -16,17 +17,32 @@ from a2ibench.errors import InputError, one_line
 
 _INTEGERS = ("uint8", "int8", "uint16", "int16")
 _FLOATS = ("float16", "float32", "float64")
+_OF_LABELS = (*_INTEGERS, "uint32", "int32", "uint64", "int64")
+_labelled: ContextVar[bool] = ContextVar("labelled", default=False)
+
+
+@contextmanager
+def as_labels() -> Iterator[None]:
+    """Accept, of what is opened within, the dtypes of labels in place of those of images."""
+    before = _labelled.set(True)
+    try:
+        yield
+    finally:
+        _labelled.reset(before)
 
 
 def check_dtype(dtype: np.dtype[Any], where: str) -> None:
-    """Accept the dtypes of grey-scale images.
+    """Accept the dtypes of grey-scale images, or within `as_labels` those of labels.
 
     Raises
     ------
     InputError
         If the dtype is another, such as bool, complex, or the 32-bit integers of labels.
     """
-    if dtype.name not in _INTEGERS + _FLOATS:
+    if _labelled.get():
+        if dtype.name not in _OF_LABELS:
+            raise InputError(f"{where}: dtype is {dtype.name}; labels are whole numbers, give integers")
+    elif dtype.name not in _INTEGERS + _FLOATS:
         raise InputError(f"{where}: dtype is {dtype.name}; give 8- or 16-bit integers, or floats")
 
 

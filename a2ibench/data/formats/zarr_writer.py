@@ -28,7 +28,7 @@ from a2ibench.data.writing.layout import (
     starts,
 )
 from a2ibench.errors import InputError
-from a2ibench.files import flush_all, flush_tree, remove
+from a2ibench.files import await_shown, flush_all, flush_tree, remove
 
 _TOLD = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -179,6 +179,7 @@ class OmeZarr:
         The volume.
     """
 
+    shared: ClassVar[bool] = True
     version: ClassVar[str] = "0.5"
     _driver: ClassVar[str] = "zarr3"
 
@@ -238,6 +239,10 @@ class OmeZarr:
         for file in self._metadata:
             checksum = zlib.crc32(file.read_bytes(), checksum)
         return checksum
+
+    def await_shown(self, blocks: Collection[ZYX], seconds: float) -> None:
+        """Wait until the files of blocks show that other machines wrote."""
+        await_shown((file for start in blocks for file in self._files_of(start)), seconds)
 
     def tidy(self, kept: Collection[ZYX]) -> None:
         """Remove whatever is neither metadata nor a file of the blocks given."""

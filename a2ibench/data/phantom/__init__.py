@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from scipy import ndimage
 
 from a2ibench.data.phantom.anatomy import draw
 from a2ibench.data.phantom.geometry import Array, Block, Vector, upsample
-from a2ibench.data.phantom.render import Partition, Renderer
+from a2ibench.data.phantom.render import Partition, Renderer, cells
 from a2ibench.errors import InputError
 
-__all__ = ["GENERATOR_VERSION", "phantom"]
+__all__ = ["GENERATOR_VERSION", "phantom", "phantom_labels"]
 
 GENERATOR_VERSION = 1
 """Raised whenever the same options give another volume."""
@@ -47,9 +47,11 @@ def stretch(draw: Callable[[Block], tuple[Array, Array]], width: float) -> Vecto
 _FINEST, _POINTS, _CELL = 10.0, 40, 38.0
 _GRAIN, _GRAIN_LENGTH = 7.0, 13.0
 
+Places = tuple[slice, ...]
 
-def image(size: int, seed: np.random.SeedSequence, voxel_size: float, blur: float) -> Array:
-    """Return grey levels, float32 (size, size, size).
+
+class Tissue:
+    """A cube of tissue, and how it is cut into blocks of voxels.
 
     Parameters
     ----------
@@ -59,30 +61,47 @@ def image(size: int, seed: np.random.SeedSequence, voxel_size: float, blur: floa
         What is drawn.
     voxel_size : float
         Nanometres.
+    """
+
+    def __init__(self, size: int, seed: np.random.SeedSequence, voxel_size: float) -> None:
+        shapes, outlines, textures, self.grains = (np.random.default_rng(child) for child in seed.spawn(4))
+        self._size, self._voxel_size = size, voxel_size
+        self.anatomy = draw(shapes, size * voxel_size)
+        self.partition = Partition(outlines, self.anatomy)
+        self.renderer = Renderer(textures, self.anatomy, self.partition)
+        self._factors = stretch(self.renderer, size * voxel_size)
+        # Points lie at most 10 nm apart, and at least two along a voxel.
+        self.finer = max(2, int(np.ceil(voxel_size / _FINEST)))
+        self.side = _POINTS // self.finer
+
+    def blocks(self, finer: int) -> Iterator[tuple[Block, Places, Places]]:
+        """Yield blocks with `finer` points along a voxel, where each lies, and its part inside the cube."""
+        side, spacing = self.side, self._voxel_size
+        lattice = max(4, int(np.ceil(side * spacing / _CELL)))
+        for index in np.ndindex(*[-(-self._size // side)] * 3):
+            z, y, x = (i * side * spacing * factor for i, factor in zip(index, self._factors, strict=True))
+            z_step, y_step, x_step = (spacing / finer * factor for factor in self._factors)
+            place = tuple(slice(i * side, min((i + 1) * side, self._size)) for i in index)
+            part = tuple(slice(0, where.stop - where.start) for where in place)
+            yield Block.at((z, y, x), (z_step, y_step, x_step), side * finer, lattice), place, part
+
+
+def image(size: int, seed: np.random.SeedSequence, voxel_size: float, blur: float) -> Array:
+    """Return grey levels, float32 (size, size, size).
+
+    Parameters
+    ----------
+    size, seed, voxel_size
+        As for `Tissue`.
     blur : float
         Standard deviation of the point spread, nanometres.
     """
-    shapes, outlines, textures, grains = (np.random.default_rng(child) for child in seed.spawn(4))
-    width = size * voxel_size
-    anatomy = draw(shapes, width)
-    partition = Partition(outlines, anatomy)
-    renderer = Renderer(textures, anatomy, partition)
-    factors = stretch(renderer, width)
-    grain = _grain(grains, size, voxel_size)
-
-    # Points lie at most 10 nm apart, and at least two along a voxel.
-    finer = max(2, int(np.ceil(voxel_size / _FINEST)))
-    side = _POINTS // finer
-    cells = max(4, int(np.ceil(side * voxel_size / _CELL)))
-    mean = (np.repeat(np.eye(side), finer, axis=1) / finer).astype(np.float32)
+    tissue = Tissue(size, seed, voxel_size)
+    grain = _grain(tissue.grains, size, voxel_size)
+    mean = (np.repeat(np.eye(tissue.side), tissue.finer, axis=1) / tissue.finer).astype(np.float32)
     volume = np.empty((size,) * 3, np.float32)
-    for index in np.ndindex(*[-(-size // side)] * 3):
-        z, y, x = (i * side * voxel_size * factor for i, factor in zip(index, factors, strict=True))
-        z_step, y_step, x_step = (voxel_size / finer * factor for factor in factors)
-        drawn = renderer(Block.at((z, y, x), (z_step, y_step, x_step), side * finer, cells))
-        grey, rough = upsample(np.stack(drawn), (mean,) * 3)
-        place = tuple(slice(i * side, min((i + 1) * side, size)) for i in index)
-        part = tuple(slice(0, where.stop - where.start) for where in place)
+    for block, place, part in tissue.blocks(tissue.finer):
+        grey, rough = upsample(np.stack(tissue.renderer(block)), (mean,) * 3)
         volume[place] = grey[part] - _GRAIN * rough[part] * grain[place]
     return np.asarray(ndimage.gaussian_filter(volume, blur / voxel_size), np.float32)
 
@@ -138,8 +157,7 @@ def phantom(
     InputError
         If an option is out of its range.
     """
-    size, seed = _whole("size", size, 32), _whole("seed", seed, 0)
-    voxel_size = _number("voxel_size", voxel_size, 4, 40)
+    size, seed, voxel_size = _cube(size, seed, voxel_size)
     blur = _number("blur", blur, 0, 100)
     shot_noise = _number("shot_noise", shot_noise, 0, 100)
     read_noise = _number("read_noise", read_noise, 0, 100)
@@ -153,6 +171,40 @@ def phantom(
     if read_noise > 0:
         volume += np.float32(read_noise) * rng.standard_normal(volume.shape, dtype=np.float32)
     return np.clip(np.rint(volume), 0, 255).astype(np.uint8)
+
+
+def phantom_labels(
+    size: int = 160, seed: int = 0, voxel_size: float = 15.0, **_: float
+) -> NDArray[np.uint32]:
+    """Return which cell each voxel of `phantom` belongs to.
+
+    Parameters
+    ----------
+    size, seed, voxel_size
+        As for `phantom`, whose further options move no cell.
+
+    Returns
+    -------
+    numpy.ndarray, shape (size, size, size), uint32
+        Axes (z, y, x). The cell at the centre of the voxel, a number from 1 on, whose organelles count as
+        its own; 0 where there is membrane, the cleft between two of them, or myelin. A cell that leaves the
+        cube and comes back keeps its number; glia is one cell.
+
+    Raises
+    ------
+    InputError
+        If an option is out of its range.
+    """
+    size, seed, voxel_size = _cube(size, seed, voxel_size)
+    tissue = Tissue(size, np.random.SeedSequence(seed).spawn(2)[0], voxel_size)
+    labels = np.empty((size,) * 3, np.uint32)
+    for block, place, part in tissue.blocks(1):
+        labels[place] = cells(tissue.anatomy, *tissue.partition(block))[part]
+    return labels
+
+
+def _cube(size: int, seed: int, voxel_size: float) -> tuple[int, int, float]:
+    return _whole("size", size, 32), _whole("seed", seed, 0), _number("voxel_size", voxel_size, 4, 40)
 
 
 def _whole(name: str, value: int, low: int) -> int:

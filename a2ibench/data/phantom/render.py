@@ -101,6 +101,38 @@ def _normalised(depth: Array, step: float) -> Array:
 _SIDES = (slice(0, -1), slice(1, None))
 
 
+def below_membrane(anatomy: Anatomy, process: Labels, surface: Array, depth: Array) -> Array:
+    """Return how far below the membrane of its cell each point lies, nm; negative within myelin.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        What the points lie in.
+    process, surface, depth : ndarray, shape (z, y, x)
+        What `Partition` tells of them.
+    """
+    sheath = anatomy.sheath[process]
+    if not sheath.any():
+        return depth
+    return np.where(sheath > 0, -surface / anatomy.firmness[process] - sheath, depth)
+
+
+# Where a membrane that is drawn is half as dark as at its darkest.
+_HALF = 16.0
+
+
+def cells(anatomy: Anatomy, process: Labels, surface: Array, depth: Array) -> NDArray[np.uint32]:
+    """Return the number of the cell that points lie in, from 1 on, and 0 on membranes and within myelin.
+
+    Parameters
+    ----------
+    anatomy, process, surface, depth
+        As for `below_membrane`.
+    """
+    inside = below_membrane(anatomy, process, surface, depth) > _HALF
+    return np.where(inside, process + 1, 0).astype(np.uint32)
+
+
 # Grey levels as in CA1 hippocampus at 15 nm.
 _MEMBRANE, _DENSITY, _MATRIX, _CRISTA, _MYELIN = 99.0, 80.0, 130.0, 19.0, 112.0
 _MICROTUBULE, _RETICULUM, _COMPARTMENT, _DARKEST = 49.0, 58.0, 76.0, 80.0
@@ -133,9 +165,7 @@ class Renderer:
         """Return grey levels at the points of `block`, and how strongly each shows the grain of cytoplasm."""
         anatomy = self._anatomy
         process, surface, depth = self._partition(block)
-        inner, sheath = depth, anatomy.sheath[process]
-        if sheath.any():
-            inner = np.where(sheath > 0, -surface / anatomy.firmness[process] - sheath, depth)
+        inner, sheath = below_membrane(anatomy, process, surface, depth), anatomy.sheath[process]
         tone = self._fields["tone"].on_grid(block.axes)
         image = anatomy.brightness[process]
         image += 3 * tone

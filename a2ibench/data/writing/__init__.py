@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,24 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from a2ibench.contracts import decimal_spacing
+from a2ibench.data.writing.journal import Journal
 from a2ibench.data.writing.layout import ZYX, Layout, Target
-from a2ibench.data.writing.partial import Journal, Leftover, Partial
-from a2ibench.data.writing.room import check_possible, check_room, check_space
-from a2ibench.data.writing.writer import Writer
+from a2ibench.data.writing.partial import Leftover, Partial
+from a2ibench.data.writing.room import check_room, check_space
+from a2ibench.data.writing.targets import (
+    Explain,
+    check_ome_version,
+    checked_shape,
+    frame_of,
+    is_sound,
+    is_zarr,
+    listed,
+    other_settings,
+    settings_of,
+    suffix_of,
+    target_class,
+)
+from a2ibench.data.writing.writer import LATE, Writer
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import disk_errors
 
@@ -34,32 +47,6 @@ __all__ = [
 
 _logger = logging.getLogger("a2ibench")
 
-_ZARR = ("a2ibench.data.formats.zarr_writer", "OmeZarr")
-_ZARR_V2 = ("a2ibench.data.formats.zarr_v2_writer", "OmeZarrV2")
-_OME_TIFF = ("a2ibench.data.formats.tiff_writer", "OmeTiffFile")
-_TIFF = ("a2ibench.data.formats.tiff_writer", "tiff_file")
-_HDF5 = ("a2ibench.data.formats.hdf5_writer", "Hdf5File")
-_MRC = ("a2ibench.data.formats.raw_writer", "MrcFile")
-_BY_SUFFIX = {
-    ".ome.zarr": _ZARR,
-    ".zarr": _ZARR,
-    ".ome.tif": _OME_TIFF,
-    ".ome.tiff": _OME_TIFF,
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".h5": _HDF5,
-    ".hdf5": _HDF5,
-    ".mrc": _MRC,
-}
-Differing = Mapping[str, tuple[Any, Any]]
-"""What was and what is, by name, of settings that differ."""
-Explain = Callable[[Differing], str]
-
-_DTYPES = ("uint8", "int8", "uint16", "int16", "float32")
-_OME_VERSIONS = {"0.5": _ZARR, "0.4": _ZARR_V2}
-# Raised when the same blocks would no longer give the same file.
-_REVISION = 3
-
 
 def create(
     path: str | Path,
@@ -73,6 +60,7 @@ def create(
     ome_version: str | None = None,
     history: Mapping[str, Any] | None = None,
     explain: Explain | None = None,
+    pieces: Collection[ZYX] = (),
 ) -> Writer:
     """Begin to write a volume, or go on where an interrupted call of the same identity stopped.
 
@@ -110,6 +98,9 @@ def create(
     explain : callable, optional
         Returns how an interrupted output differs, as the template of an `OptionError`; is told by name, those
         of `identity` after ``identity.``, what was and what is.
+    pieces : collection of tuple of int
+        Where pieces begin that other processes noted for certain, whether or not their notes are listed; see
+        `a2ibench.data.writing.shared.join`.
 
     Returns
     -------
@@ -125,20 +116,20 @@ def create(
     """
     path, kind = Path(path), np.dtype(dtype).newbyteorder("=")
     check_ome_version(path, ome_version)
-    target_class, shape = _format(path, ome_version), _checked(path, shape, kind)
+    make, shape = target_class(path, ome_version), checked_shape(path, shape, kind)
     z, y, x = (decimal_spacing(float(size)) for size in voxel_size)
     layout = Layout(shape, kind, (z, y, x), json.dumps(identity, sort_keys=True), rows, dict(history or {}))
     with disk_errors(path):
         partial = Partial(path, overwrite=overwrite)
         keep = partial.interrupted
         try:
-            target: Target = target_class(partial.data, layout)
-            settings = _settings(layout, target, identity)
+            target: Target = make(partial.data, layout)
+            settings = settings_of(layout, target, identity)
             if partial.published and not partial.differences(settings):
                 return Writer(layout, target, partial, None, overwrite=overwrite)
             _check_free(path, overwrite)
-            _clear_unless_same(partial, settings, overwrite=overwrite, explain=explain or _listed)
-            journal = _laid_out(partial, target, layout, settings)
+            _clear_unless_same(partial, settings, overwrite=overwrite, explain=explain or listed)
+            journal = _laid_out(partial, target, layout, settings, pieces)
             if partial.data.is_file():
                 check_space(partial.data, path)
             return Writer(layout, target, partial, journal, overwrite=overwrite)
@@ -171,44 +162,20 @@ def check_resumable(
     """
     kind = np.dtype(dtype).newbyteorder("=")
     z, y, x = (decimal_spacing(float(size)) for size in voxel_size)
-    layout = Layout(_checked(path, shape, kind), kind, (z, y, x), "", rows)
+    layout = Layout(checked_shape(path, shape, kind), kind, (z, y, x), "", rows)
     with disk_errors(path):
         leftover = Leftover(path)
-        target: Target = _format(path, ome_version)(leftover.data, layout)
-        differing = leftover.differences(_settings(layout, target, identity))
+        target: Target = target_class(path, ome_version)(leftover.data, layout)
+        differing = leftover.differences(settings_of(layout, target, identity))
         if leftover.published and not differing:
             return
         _check_free(path, overwrite)
         if not leftover.interrupted:
             check_creatable(path, shape, dtype, overwrite=overwrite)
         elif differing and not overwrite:
-            raise _other_settings(path, differing, explain or _listed)
+            raise other_settings(path, differing, explain or listed)
         elif not differing and leftover.data.is_file():
             check_space(leftover.data, path)
-
-
-def check_ome_version(path: Path, version: str | None) -> None:
-    """Accept a version of OME-Zarr for an output that is OME-Zarr, and none for any.
-
-    Raises
-    ------
-    InputError
-        If the version is not known, or the output is of another format.
-    """
-    if version is None:
-        return
-    known = " or ".join(sorted(_OME_VERSIONS))
-    if version not in _OME_VERSIONS:
-        raise OptionError("{ome_version}: got {version!r}; give {known}", version=version, known=known)
-    if not _is_zarr(path):
-        raise OptionError(
-            "{ome_version}: {path} is no OME-Zarr; give an output that ends in .ome.zarr, or leave it out",
-            path=path,
-        )
-
-
-def _is_zarr(path: Path) -> bool:
-    return path.name.lower().endswith(".zarr")
 
 
 def check_creatable(path: Path, shape: ZYX, dtype: DTypeLike, *, overwrite: bool = False) -> None:
@@ -220,60 +187,15 @@ def check_creatable(path: Path, shape: ZYX, dtype: DTypeLike, *, overwrite: bool
         As `create` does, and if the disk has too little room for voxels that are not compressed.
     """
     kind = np.dtype(dtype).newbyteorder("=")
-    _format(path, None)
-    shape = _checked(path, shape, kind)
+    target_class(path, None)
+    shape = checked_shape(path, shape, kind)
     _check_free(path, overwrite)
     if not os.access(path.absolute().parent, os.W_OK):
         raise InputError(f"{path}: its folder may not be written to; write elsewhere")
-    if not _is_zarr(path):
+    if not is_zarr(path):
         # MRC has no bytes without sign.
         wide = np.dtype(np.uint16) if path.name.lower().endswith(".mrc") and kind == np.uint8 else kind
         check_room(path, math.prod(shape) * wide.itemsize, shutil.disk_usage(path.absolute().parent).free)
-
-
-def _checked(path: Path, shape: ZYX, kind: np.dtype[Any]) -> ZYX:
-    """Return a shape that a volume may have there.
-
-    Raises
-    ------
-    InputError
-        If it or the dtype cannot be written, or there is no such folder.
-    """
-    if kind.name not in _DTYPES:
-        raise InputError(f"{path}: dtype is {kind.name}; it can be written as {', '.join(_DTYPES)}")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: its folder does not exist; make it first, or write elsewhere")
-    nz, ny, nx = (int(n) for n in shape)
-    if min(nz, ny, nx) < 1:
-        raise InputError(f"{path}: shape is {(nz, ny, nx)}; give at least one voxel along each of (z, y, x)")
-    check_possible(path, nz * ny * nx * kind.itemsize)
-    return nz, ny, nx
-
-
-def _settings(layout: Layout, target: Target, identity: Mapping[str, Any]) -> dict[str, Any]:
-    version = getattr(target, "version", None)
-    return {
-        **({} if version is None else {"ome_version": version}),
-        "shape": layout.shape,
-        "dtype": layout.dtype.name,
-        "voxel_size": layout.voxel_size,
-        "block": target.block,
-        "revision": _REVISION,
-    } | {f"identity.{name}": value for name, value in identity.items()}
-
-
-def suffix_of(name: str) -> str:
-    """Return what tells the format at the end of a file's name; nothing where no format is known by it."""
-    return next((name[-len(suffix) :] for suffix in _BY_SUFFIX if name.lower().endswith(suffix)), "")
-
-
-def _format(path: Path, ome_version: str | None) -> Any:
-    name = path.name.lower()
-    suffix = suffix_of(name)
-    if not suffix or name in _BY_SUFFIX:
-        raise InputError(f"{path}: unknown format; give a name that ends in {', '.join(_BY_SUFFIX)}")
-    module, target = _OME_VERSIONS[ome_version or "0.5"] if _is_zarr(path) else _BY_SUFFIX[suffix]
-    return getattr(importlib.import_module(module), target)
 
 
 def _check_free(path: Path, overwrite: bool) -> None:
@@ -281,21 +203,11 @@ def _check_free(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OptionError("{path}: exists already; choose another name, or add {overwrite:True}", path=path)
-    zarr = _is_zarr(path)
+    zarr = is_zarr(path)
     if path.is_dir() != zarr:
         raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}; choose another name")
     if zarr and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
         raise InputError(f"{path}: is a folder without Zarr, which is not replaced; choose another name")
-
-
-def _listed(differing: Differing) -> str:
-    texts = [f"{name} was {_short(was)}, is {_short(now)}" for name, (was, now) in differing.items()]
-    return "; ".join(texts[:3]).replace("{", "{{").replace("}", "}}")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _clear_unless_same(
@@ -307,62 +219,39 @@ def _clear_unless_same(
         if not differing:
             return
         if not overwrite:
-            raise _other_settings(partial.output, differing, explain)
+            raise other_settings(partial.output, differing, explain)
     elif partial.damaged:
         _say(partial, "state.json is damaged; all of it begins anew")
     partial.clear()
 
 
-def _other_settings(output: Path, differing: Differing, explain: Explain) -> OptionError:
-    return OptionError(
-        f"{{output}}: an interrupted call left an output of other settings ({explain(differing)}); "
-        "give the same settings to go on, or {overwrite:True} to discard it",
-        output=output,
-    )
-
-
-def _laid_out(partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any]) -> Journal:
+def _laid_out(
+    partial: Partial, target: Target, layout: Layout, settings: Mapping[str, Any], pieces: Iterable[ZYX]
+) -> Journal:
     """Open the output for writing, laid out now unless it is and sound; return the blocks that are done.
 
     Every block that an earlier process listed is read back and compared with its checksum.
     """
-
-    def possible(start: ZYX) -> bool:
-        sides = zip(start, target.block, layout.shape, strict=True)
-        return all(at % by == 0 and 0 <= at < n for at, by, n in sides)
-
+    possible = layout.begins(target.block)
     frame = partial.frame
-    if frame is None or partial.data.is_symlink() or _frame(target) != frame:
+    if frame is None or partial.data.is_symlink() or frame_of(target) != frame:
         if partial.interrupted:
             _say(partial, "the unfinished output is damaged; its blocks are written anew")
         partial.clear_data()
         target.prepare()
         partial.begin(settings, target.frame())
         target.open()
-        return partial.journal(possible)
+        return partial.journal(possible)[0]
     target.open()
-    journal = partial.journal(possible)
-    sound = {start for start, notes in journal.notes.items() if _is_sound(target, start, notes)}
+    journal, taken = partial.journal(possible, pieces)
+    target.await_shown(taken, LATE)
+    sound = {start for start, notes in journal.notes.items() if is_sound(target, start, notes)}
     lost = journal.damaged + len(journal.notes) - len(sound)
     if lost:
         _say(partial, f"{lost} of the blocks listed as done are damaged; they are written anew")
         journal.keep(sound)
     target.tidy(sound)
     return journal
-
-
-def _frame(target: Target) -> int | None:
-    try:
-        return target.frame()
-    except Exception:  # damaged files raise almost anything inside the libraries
-        return None
-
-
-def _is_sound(target: Target, start: ZYX, notes: Mapping[str, Any]) -> bool:
-    try:
-        return target.checksum(start) == notes.get("crc32")
-    except OSError:
-        return False
 
 
 def _say(partial: Partial, what: str) -> None:

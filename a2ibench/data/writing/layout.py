@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,15 @@ class Layout:
         """The history in one line of ASCII: JSON, or nothing."""
         return json.dumps(self.history) if self.history else ""
 
+    def begins(self, block: ZYX) -> Callable[[ZYX], bool]:
+        """Return a function that tells whether a block of a size can begin at a voxel."""
+
+        def possible(start: ZYX) -> bool:
+            sides = zip(start, block, self.shape, strict=True)
+            return all(at % by == 0 and 0 <= at < n for at, by, n in sides)
+
+        return possible
+
 
 def clipped(size: ZYX, shape: ZYX) -> ZYX:
     """Return `size`, nowhere larger than `shape`."""
@@ -94,6 +103,9 @@ class Target(Protocol):
     Every member raises OSError when the disk does not take the data.
     """
 
+    shared: ClassVar[bool]
+    """Whether several processes may write blocks at once."""
+
     block: ZYX
     """Voxels (z, y, x) of a block: no two blocks share a file, a chunk or anything else that is
     written as one."""
@@ -118,6 +130,9 @@ class Target(Protocol):
 
         Raises OSError if it is not all there.
         """
+
+    def await_shown(self, blocks: Collection[ZYX], seconds: float) -> None:
+        """Wait until the files of blocks show that other machines wrote, at most so many seconds in all."""
 
     def tidy(self, kept: Collection[ZYX]) -> None:
         """Remove whatever belongs neither to the metadata nor to one of the blocks given."""

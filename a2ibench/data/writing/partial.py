@@ -1,18 +1,21 @@
-"""The hidden folder in which an output grows, and the list of its blocks that are safely on the disk."""
+"""The hidden folder in which an output grows: held by one process alone, or by many that write its pieces."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from a2ibench.data.writing.layout import ZYX, Notes
-from a2ibench.documents import parse_json, read_json
+from a2ibench.data.writing.journal import Journal
+from a2ibench.data.writing.layout import ZYX
+from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError
 from a2ibench.files import flush, remove, write_bytes
 
@@ -85,6 +88,8 @@ class Leftover:
     ----------
     folder, data : Path
         The folder, and the output that grows in it.
+    done, pieces : Path
+        The list of blocks that are done, and the folder of those that many processes note of their pieces.
     settings : dict or None
         Of that work; None where there is none, or nothing tells what it was to become.
     frame : int or None
@@ -95,6 +100,7 @@ class Leftover:
         self.output, self.folder = output, hidden(output)
         self.data = self.folder / output.name
         self._state, self._published = self.folder / "state.json", self.folder / "published"
+        self.done, self.pieces = self.folder / "done", self.folder / "pieces"
         self.settings, self.frame = self._read()
 
     def _read(self) -> tuple[dict[str, Any] | None, int | None]:
@@ -155,7 +161,7 @@ class Partial(Leftover):
 
     def __init__(self, output: Path, *, overwrite: bool = False) -> None:
         super().__init__(output)
-        self._done, self._replaced = self.folder / "done", self.folder / "replaced"
+        self._replaced = self.folder / "replaced"
         self._make_room(overwrite)
         self._lock = self._locked()
         if self._replaced.is_dir() and not os.path.lexists(self.output):
@@ -210,11 +216,26 @@ class Partial(Leftover):
         folder.mkdir(exist_ok=True)
         return folder
 
-    def journal(self, possible: Callable[[ZYX], bool]) -> Journal:
-        """Return the list of blocks written; `possible` tells whether a block can begin at a voxel."""
-        if self._done.is_symlink() or (self._done.exists() and not self._done.is_file()):
-            remove(self._done)
-        return Journal(self._done, possible)
+    def journal(
+        self, possible: Callable[[ZYX], bool], pieces: Iterable[ZYX] = ()
+    ) -> tuple[Journal, set[ZYX]]:
+        """Return the list of blocks written, and those of them that many processes have noted since.
+
+        Parameters
+        ----------
+        possible : callable
+            Whether a block can begin at a voxel.
+        pieces : iterable of tuple of int
+            Where pieces begin that were noted for certain, whether their files are listed or not.
+        """
+        if self.done.is_symlink() or (self.done.exists() and not self.done.is_file()):
+            remove(self.done)
+        if self.pieces.is_symlink() or (self.pieces.exists() and not self.pieces.is_dir()):
+            remove(self.pieces)
+        journal = Journal(self.done, possible)
+        taken = journal.take_in(self.pieces, pieces)
+        self.pieces.mkdir(exist_ok=True)
+        return journal, taken
 
     def clear(self) -> None:
         """Remove everything but the lock."""
@@ -228,7 +249,7 @@ class Partial(Leftover):
 
     def clear_data(self) -> None:
         """Remove all that was written of the output; what is in `scratch` stays."""
-        for path in (self._done, self._published, self.data):
+        for path in (self.done, self.pieces, self._published, self.data):
             if path.is_symlink() or path.exists():
                 remove(path)
 
@@ -260,6 +281,57 @@ class Partial(Leftover):
         self._lock.release()
 
 
+class Joined(Leftover):
+    """The folder ``.NAME.partial`` beside an output, held along with other processes that write its pieces.
+
+    Where the file system knows locks, no process holds it alone meanwhile; nothing else needs them.
+
+    Parameters
+    ----------
+    output : Path
+        The output.
+    alone : bool
+        Whether the process that asks for the pieces holds the folder, so that nobody else is to.
+
+    Raises
+    ------
+    InputError
+        If a process holds it alone.
+    """
+
+    def __init__(self, output: Path, *, alone: bool = False) -> None:
+        super().__init__(output)
+        self._descriptor = None if alone else self._shared()
+        # Again, now that nobody else changes it.
+        self.settings, self.frame = self._read()
+
+    def _shared(self) -> int | None:
+        try:
+            import fcntl
+
+            # A file of this name would itself be a lock where the system knows none, so it is not made.
+            descriptor = os.open(self.folder / "lock", os.O_RDONLY)
+        except (ImportError, OSError):
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK):
+                return None
+            raise InputError(
+                f"{self.output}: another process prepares, finishes or writes it whole; wait for it"
+            ) from None
+        return descriptor
+
+    def release(self) -> None:
+        """Let one process hold it alone, when all have."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+
+
 def _which(path: Path) -> list[int]:
     # Stays the same when it is given another name.
     state = path.lstat()
@@ -270,87 +342,3 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     # Tuples compare unequal to the lists that JSON gives back.
     plain: dict[str, Any] = json.loads(json.dumps(settings, sort_keys=True))
     return plain
-
-
-class Journal:
-    """A file of one line for each block: where it begins, what is noted of it, and the line's checksum.
-
-    Parameters
-    ----------
-    path : Path
-        The file; what it lists already is taken over.
-    possible : callable
-        Whether a block can begin at a voxel (z, y, x).
-
-    Attributes
-    ----------
-    damaged : int
-        Lines that were found and are none of ours; they are removed.
-    """
-
-    def __init__(self, path: Path, possible: Callable[[ZYX], bool]) -> None:
-        self._path = path
-        self.notes: dict[ZYX, Notes] = {}
-        self.damaged = 0
-        content = path.read_bytes() if path.is_file() else b""
-        whole = content.rfind(b"\n") + 1
-        for line in content[:whole].split(b"\n")[:-1]:
-            found = _parsed(line)
-            if found is None or not possible(found[0]):
-                self.damaged += 1
-            else:
-                self.notes[found[0]] = found[1]
-        if self.damaged:
-            self.keep(self.notes.keys())
-        elif whole < len(content):
-            # The write of the last line was cut short; the next must not continue it.
-            os.truncate(path, whole)
-
-    def add(self, blocks: Mapping[ZYX, Notes]) -> None:
-        """Record blocks, durably; each with its ``crc32`` and what the format wants to know in the end."""
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            _append(descriptor, _lines(blocks))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        self.notes.update(blocks)
-
-    def keep(self, starts: Collection[ZYX]) -> None:
-        """Take all other blocks off the list, durably."""
-        self.notes = {start: notes for start, notes in self.notes.items() if start in starts}
-        write_bytes(self._path, _lines(self.notes))
-
-
-def _lines(blocks: Mapping[ZYX, Notes]) -> bytes:
-    texts = (json.dumps([*start, notes]) for start, notes in blocks.items())
-    return "".join(f"{text} {_crc32_text(text)}\n" for text in texts).encode()
-
-
-def _parsed(line: bytes) -> tuple[ZYX, Notes] | None:
-    text, _, checksum = line.decode("ascii", "replace").rpartition(" ")
-    if checksum != _crc32_text(text):
-        return None
-    try:
-        z, y, x, notes = parse_json(text)
-    except (ValueError, TypeError):
-        return None
-    if not isinstance(notes, dict) or not all(type(at) is int for at in (z, y, x)):
-        return None
-    return (z, y, x), notes
-
-
-def _crc32_text(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _append(descriptor: int, content: bytes) -> None:
-    length = os.fstat(descriptor).st_size
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
-    except OSError:
-        # A line cut short by a full disk would run into the next one.
-        os.truncate(descriptor, length)
-        raise

@@ -6,16 +6,19 @@ import math
 import os
 import threading
 import time
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from types import TracebackType
 
+from a2ibench.data.writing.journal import Journal
 from a2ibench.data.writing.layout import ZYX, Layout, Notes, Target, Voxels, parts, starts
-from a2ibench.data.writing.partial import Journal, Partial
+from a2ibench.data.writing.partial import Partial
 from a2ibench.errors import InputError, OptionError, counted
 from a2ibench.files import disk_errors
 
 _FLUSH_EVERY = 1.0  # seconds
+LATE = 60.0
+"""Seconds after which network file systems show what other machines have written, at the latest."""
 
 
 class Writer:
@@ -51,6 +54,7 @@ class Writer:
         self._layout, self._target, self._partial, self._overwrite = layout, target, partial, overwrite
         self._journal = journal
         self._fresh: dict[ZYX, Notes] = {}
+        self._adopted: set[ZYX] = set()
         self._flushed = time.monotonic()
         # Of the journal, of what is fresh, and of flushing.
         self._lock = threading.Lock()
@@ -131,6 +135,16 @@ class Writer:
             if time.monotonic() - self._flushed >= _FLUSH_EVERY:
                 self._record()
 
+    def adopt(self, blocks: Mapping[ZYX, Notes]) -> None:
+        """Take over blocks that another process has written and flushed, see `a2ibench.data.writing.join`."""
+        self._check_open()
+        with self._lock:
+            self._fresh.update(blocks)
+            self._adopted.update(blocks)
+        if time.monotonic() - self._flushed >= _FLUSH_EVERY:
+            with disk_errors(self._partial.output):
+                self._record()
+
     def publish(self) -> None:
         """Complete the output and give it its name; what is in `scratch` stays until `finish`.
 
@@ -150,6 +164,7 @@ class Writer:
             raise InputError(f"{output}: {counted(missing, 'block')} not written; write all before finish")
         with disk_errors(output):
             self._record()
+            self._target.await_shown(self._adopted, LATE)
             self._target.finish(self._journal.notes)
             if not self._overwrite and os.path.lexists(output):
                 raise OptionError(
@@ -227,14 +242,24 @@ class Writer:
 
     def _check(self, start: ZYX, array: Voxels) -> None:
         self._check_open()
-        output, shape = self._partial.output, self._layout.shape
-        if array.dtype != self._layout.dtype:
-            raise InputError(f"{output}: got voxels of {array.dtype}; give {self._layout.dtype}")
-        if array.ndim != 3 or not array.size:
-            raise InputError(f"{output}: got an array of shape {array.shape}; give (z, y, x) voxels")
-        for at, n, by, end in zip(start, array.shape, self.block, shape, strict=True):
-            if at % by or at < 0 or at + n > end or (n % by and at + n < end):
-                raise InputError(
-                    f"{output}: got voxels of shape {array.shape} at {tuple(start)} of a volume of {shape}; "
-                    f"give whole blocks of {self.block}"
-                )
+        check_box(self._partial.output, self._layout, self.block, start, array)
+
+
+def check_box(output: Path, layout: Layout, block: ZYX, start: ZYX, array: Voxels) -> None:
+    """Accept voxels that fill whole blocks of a layout.
+
+    Raises
+    ------
+    InputError
+        If the box or the dtype do not fit.
+    """
+    if array.dtype != layout.dtype:
+        raise InputError(f"{output}: got voxels of {array.dtype}; give {layout.dtype}")
+    if array.ndim != 3 or not array.size:
+        raise InputError(f"{output}: got an array of shape {array.shape}; give (z, y, x) voxels")
+    for at, n, by, end in zip(start, array.shape, block, layout.shape, strict=True):
+        if at % by or at < 0 or at + n > end or (n % by and at + n < end):
+            raise InputError(
+                f"{output}: got voxels of shape {array.shape} at {tuple(start)} of a volume of "
+                f"{layout.shape}; give whole blocks of {block}"
+            )

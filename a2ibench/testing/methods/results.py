@@ -17,7 +17,18 @@ from a2ibench.contracts import Context, Method, Volume
 from a2ibench.errors import PluginError, one_line
 from a2ibench.protocol.blocks import block_size, reconstruct_volume
 from a2ibench.testing.check import CheckFailed, CheckSkipped, rule
-from a2ibench.testing.methods.trial import BASE, FRACTIONAL, LONGER, SPREAD, Case, Run, Trial, grid_of
+from a2ibench.testing.methods.planes import RULES as OF_PLANES
+from a2ibench.testing.methods.planes import TOLERANCE
+from a2ibench.testing.methods.trial import (
+    BASE,
+    FRACTIONAL,
+    LONGER,
+    SPREAD,
+    Case,
+    Run,
+    Trial,
+    grid_of,
+)
 from a2ibench.testing.side_effects import pickled
 from a2ibench.testing.volumes import best_orientation, correlation, levels_apart, scene, shift_along
 
@@ -91,8 +102,6 @@ INTEGERS = (Case("integer-ratios", 2.0, (10, 40, 40)), Case("integer-ratios", 8.
 # 5 slices at 2.5 make 12.5, which Python rounds to 12 and others to 13.
 FRACTIONS = (FRACTIONAL, Case("non-integer-ratios", 2.5, (5, 40, 40)))
 ODD = (Case("odd-sizes", 3.0, (5, 37, 41)), Case("odd-sizes", 3.0, (3, 43, 31)))
-TOLERANCE = 0.5
-"""Grey levels of 255; rounding to 8 bits hides about as much."""
 
 
 @rule(
@@ -356,6 +365,7 @@ RULES = (
     _axis_order,
     _geometry,
     _block_wise,
+    *OF_PLANES,
     _determinism,
     _input_unchanged,
     _checkpoint_restores,

@@ -142,3 +142,21 @@ def test_with_another_number_of_threads_more_is_allowed(job: Job, run: Run) -> N
     assert verdicts(find_differences(took(23.0, 1), baseline)) == {"fit": "worse"}
     unlimited = Thresholds({"slowdown": float("inf")})
     assert verdicts(find_differences(took(99.0, 1), baseline, unlimited)) == {"fit": "within"}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "named"), [(1, 0, "RUN"), (0, 1, "BASELINE"), (1, 1, "RUN and BASELINE")]
+)
+def test_times_of_jobs_that_ran_beside_others_are_not_judged(
+    job: Job, run: Run, here: int, there: int, named: str
+) -> None:
+    def took(seconds: float, beside: int) -> RunOutcome:
+        return run(job(timings={"fit": seconds}, information={"beside": True} if beside else {}))
+
+    limits = Thresholds({"slowdown": 1.5})
+    for stated in (None, limits):
+        comparison = find_differences(took(99.0, here), took(9.0, there), *([stated] if stated else []))
+        told = [*comparison.notes, *(one.text for one in comparison.differences)]
+        expected = f"times are not compared: jobs of {named} ran beside others on the same machine"
+        assert any(expected in line for line in told)
+        assert "worse" not in verdicts(comparison).values()

@@ -123,11 +123,16 @@ class Averaged(SliceNetwork):
 RUNS = """
 import json, os, sys
 from pathlib import Path
+from a2ibench.bench import calibration
 from a2ibench.bench.benchmark import execute
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
 from a2ibench.bench.run_folder import prepare_run_folder
+from a2ibench.registry import host
 
+# Trying each network in another process first, and measuring the machine, would take most of the time.
+host()._apart = False
+calibration._WARM_UP, calibration._AT_ONCE = 0, 1
 catalogue, out, plans = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 for name, (planted, methods) in plans.items():
     os.environ["PLANTED"] = planted
@@ -138,7 +143,9 @@ for name, (planted, methods) in plans.items():
 
 
 @pytest.fixture
-def bench_each(catalogue: Path, tmp_path: Path, environment: None, install_plugin: Install) -> Write:
+def bench_each(
+    catalogue: Path, tmp_path: Path, environment: None, together: None, install_plugin: Install
+) -> Write:
     """Return a function that makes runs in folders of the given names: name=(faults, methods)."""
     install_plugin("planted", PLUGIN, files={"methods.py": METHODS, "networks.py": NETWORKS})
 

@@ -26,7 +26,7 @@ def test_junit_of_an_earlier_comparison_does_not_stay_where_this_one_is_refused(
         write("quick", {"psnr": 30.0}, profile="quick"),
     )
     assert cli("compare", old, old, "--junit", xml).returncode == 0
-    assert (suite_in(xml).attrib["tests"], suite_in(xml).attrib["errors"]) == ("2", "0")
+    assert (suite_in(xml).attrib["tests"], suite_in(xml).attrib["errors"]) == ("3", "0")
     damaged = tmp_path / "damaged.json"
     damaged.write_text(old.read_text()[:-9])
     for arguments in (

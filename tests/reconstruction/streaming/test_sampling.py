@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2ibench import Volume
-from a2ibench.reconstruction.streaming import training_volume
+from a2ibench.reconstruction.sampling import training_volume
 
 # Every voxel tells where it is.
 STACK = np.arange(60 * 40 * 50, dtype=np.float32).reshape(60, 40, 50)
@@ -24,7 +24,7 @@ def test_a_volume_that_fits_is_taken_whole(crop, reports) -> None:
 
 
 def test_a_sample_is_made_of_stacks_from_everywhere(crop, reports, monkeypatch) -> None:
-    monkeypatch.setattr("a2ibench.reconstruction.streaming._SIDE", 20)
+    monkeypatch.setattr("a2ibench.reconstruction.sampling._SIDE", 20)
     most = 5 * 16 * 20 * 20 * 4
     data = sample(crop(STACK), reports, most=most).data
     assert data.nbytes == most

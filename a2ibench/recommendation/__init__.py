@@ -1,0 +1,1 @@
+"""Which method to use for a stack that has no reference."""

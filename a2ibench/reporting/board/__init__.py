@@ -1,0 +1,1 @@
+"""A static leaderboard of bundles."""

@@ -1,0 +1,1 @@
+"""Tables for papers: chosen scores in the form, and at the width, of an article."""
