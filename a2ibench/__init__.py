@@ -40,8 +40,9 @@ from a2ibench.settings import Configurable, Setting, setting
 
 if TYPE_CHECKING:
     from a2ibench.api import recommend, reconstruct, reconstruct_file, run, score, simulate, tune
-    from a2ibench.bench.record import Record, Score
+    from a2ibench.bench.record import Record
     from a2ibench.bench.run import Run, read_run
+    from a2ibench.bench.score import Score
     from a2ibench.bench.tuning import Trial, Tuning
     from a2ibench.data.catalogue import load_catalogue
     from a2ibench.data.intensity_range import noise_level
@@ -151,7 +152,7 @@ _LAZY = {
     "Recommendation": "a2ibench.recommendation.recommend",
     "Record": "a2ibench.bench.record",
     "Run": "a2ibench.bench.run",
-    "Score": "a2ibench.bench.record",
+    "Score": "a2ibench.bench.score",
     "ShiftedWindowAttention": "a2ibench.layers.window_attention",
     "SliceNetwork": "a2ibench.protocol.slice_network",
     "Stage": "a2ibench.protocol.stages",

@@ -162,7 +162,7 @@ def fields(readers: Mapping[str, Reader]) -> Reader:
     """Return a reader of objects with some fields; a missing one is read as None, any other left out."""
 
     def read(value: Any) -> dict[str, Any]:
-        given = _object(value)
+        given = mapping(value)
         return {name: within(f".{name}", inner, given.get(name)) for name, inner in readers.items()}
 
     return read
@@ -172,16 +172,27 @@ def each(read: Reader) -> Reader:
     """Return a reader of objects of any keys, whose values are all read by `read`."""
 
     def read_all(value: Any) -> dict[str, Any]:
-        items = _object(value).items()
+        items = mapping(value).items()
         return {key: within(f".{one_line(key, 80)}", read, item) for key, item in items}
 
     return read_all
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Read an object of JSON."""
     if not isinstance(value, Mapping):
         raise ValueError(f"is {show(value)}; give an object")
     return value
+
+
+def or_none(read: Reader) -> Reader:
+    """Return what also reads None, as None."""
+    return lambda value: None if value is None else read(value)
+
+
+def or_empty(read: Reader) -> Reader:
+    """Return what also reads None, as an empty mapping."""
+    return lambda value: {} if value is None else read(value)
 
 
 def _scalar(value: Any) -> Any:

@@ -17,13 +17,8 @@ from a2ibench.bench.paths import JobFiles, RunFiles
 from a2ibench.bench.plan import Plan
 from a2ibench.bench.record import Record, is_damaged, read_record
 from a2ibench.bench.run import Run, read_run
-from a2ibench.bench.run_folder import (
-    check_not_fresh,
-    check_run_folder,
-    lock_run,
-    prepare_run_folder,
-    remove_rows,
-)
+from a2ibench.bench.run_folder import check_not_fresh, check_run_folder, prepare_run_folder, remove_rows
+from a2ibench.bench.run_lock import lock_run
 from a2ibench.errors import PluginError, one_line
 from a2ibench.hookspecs import PROJECT
 from a2ibench.isolation import is_ctrl_c

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.bench.metric_settings import MetricSettings
-from a2ibench.bench.record import CEILING, CONTROLS, Score
+from a2ibench.bench.record import CEILING, CONTROLS
+from a2ibench.bench.score import Score
 from a2ibench.bench.scoring import score_within
 from a2ibench.contracts import AxialGrid, Simulation, Volume
 from a2ibench.errors import one_line

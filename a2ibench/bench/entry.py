@@ -19,8 +19,9 @@ from a2ibench.bench.paths import RunFiles, job_name
 from a2ibench.bench.provenance import describe_voxels, finished
 from a2ibench.bench.record import Record, whole_number, write_record
 from a2ibench.bench.run import Run, read_run
-from a2ibench.bench.run_folder import existing_plan, lock_run, stored_plan
+from a2ibench.bench.run_folder import existing_plan, stored_plan
 from a2ibench.bench.run_job import save_slices
+from a2ibench.bench.run_lock import lock_run
 from a2ibench.bench.scoring import Scores, axial_powers, score_within, want_labels
 from a2ibench.bench.specs import find_datasets, metric_names, reporter_names
 from a2ibench.bench.volume_options import NAME, ScoreOptions

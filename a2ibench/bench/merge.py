@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from a2ibench.bench.gate.compare import refused_differences, shown
 from a2ibench.bench.gate.outcome import Outcome
 from a2ibench.bench.gate.records import identity_of
+from a2ibench.bench.groups import Group, group
 from a2ibench.bench.growth import RunPlan, differences, joined
 from a2ibench.bench.metric_settings import METRIC_SETTINGS
 from a2ibench.bench.paths import JobFiles
 from a2ibench.bench.record import Record
-from a2ibench.bench.run import Group, Run, group, ordered
+from a2ibench.bench.run import Run, ordered
 from a2ibench.errors import InputError, OptionError, one_line, printable
 from a2ibench.files import plain
 

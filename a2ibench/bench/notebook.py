@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from a2ibench.bench.groups import Group
 from a2ibench.bench.record import Record
 from a2ibench.bench.result_files import belongs
-from a2ibench.bench.run import CUBIC, Group, Run, metric_order
+from a2ibench.bench.run import CUBIC, Run, metric_order
 from a2ibench.bench.standings import Standing, Standings
 from a2ibench.contracts.notebook import box, figure, html_or_none, table
 from a2ibench.errors import counted, printable

@@ -13,6 +13,7 @@ from typing import Any
 from a2ibench import values
 from a2ibench.bench.paths import JobFiles, job_name
 from a2ibench.bench.result_files import result_files
+from a2ibench.bench.score import Score, read_score, without_empty_settings
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, one_line
 from a2ibench.files import plain, write_json
@@ -30,18 +31,6 @@ BESIDE = "beside"
 """In the provenance: whether other jobs may have run on the same machine meanwhile."""
 
 _CONTROLS, _FILES, _DIGEST = "controls", "files", "digest"
-
-
-@dataclass(frozen=True)
-class Score:
-    """Value of a metric (plus infinity where it has no bound), its version, and the settings it was given.
-
-    Of a setting that names a file it holds the checksum, as ``"sha256:..."``.
-    """
-
-    value: float
-    version: Any
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -200,21 +189,6 @@ class Record:
 _ADDED = (_FILES, _DIGEST)
 
 
-def without_empty_settings(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record, or what the gate keeps of one, whose scores tell of settings where there are any."""
-    told = {name: _told(scores) for name, scores in content.get(_CONTROLS, {}).items()}
-    controls = {_CONTROLS: told} if _CONTROLS in content else {}
-    return {**content, "metrics": _told(content["metrics"]), **controls}
-
-
-def _told(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    # Other records stay as they were.
-    return {
-        metric: {name: value for name, value in score.items() if name != "settings" or value}
-        for metric, score in scores.items()
-    }
-
-
 def write_record(folder: Path, record: Record) -> Record:
     """Write record.json into a job's folder in one piece.
 
@@ -329,14 +303,6 @@ def _defined(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, 
     return {name: score for name, score in scores.items() if score["value"] > -math.inf}
 
 
-def _or_none(read: values.Reader) -> values.Reader:
-    return lambda value: None if value is None else read(value)
-
-
-def _or_empty(read: values.Reader) -> values.Reader:
-    return lambda value: {} if value is None else read(value)
-
-
 def _amount(value: Any) -> float:
     # Numbers that are not finite stand as texts in a file.
     if isinstance(value, str) and value in ("inf", "-inf", "nan"):
@@ -346,32 +312,11 @@ def _amount(value: Any) -> float:
     raise ValueError(f"is {show(value)}; give a number")
 
 
-def _score_value(value: Any) -> float:
-    return math.inf if value == "inf" else float(_FINITE(value))
-
-
-def _score_version(value: Any) -> Any:
-    return value if isinstance(value, str) else whole()(value)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"is {show(value)}; give an object")
-    return value
-
-
-_FINITE = values.number("a finite number")
 _POSITIVE = values.number("a positive number", lambda value: 0 < value < math.inf)
-_SCORE = values.fields({"value": _score_value, "version": _score_version, "settings": _or_empty(_object)})
 _CALIBRATION = values.fields(
     {"version": whole(), "kernel": text, "seconds": _POSITIVE, "serial_seconds": _POSITIVE}
 )
-_FAILURE = values.fields({one.name: _or_none(text) for one in fields(Failure)})
-
-
-def read_score(value: Any) -> Score:
-    """Read a score as it stands in a file."""
-    return Score(**_SCORE(value))
+_FAILURE = values.fields({one.name: values.or_none(text) for one in fields(Failure)})
 
 
 def read_calibration(value: Any) -> Calibration:
@@ -389,17 +334,17 @@ _RECORD = values.fields(
         "method": text,
         "seed": whole(),
         "status": values.one_of(STATUSES),
-        "reason": _or_none(text),
+        "reason": values.or_none(text),
         "metrics": values.each(read_score),
-        "metric_errors": _or_empty(values.each(text)),
-        _CONTROLS: _or_empty(values.each(values.each(read_score))),
+        "metric_errors": values.or_empty(values.each(text)),
+        _CONTROLS: values.or_empty(values.each(values.each(read_score))),
         "timings": values.each(_amount),
-        "calibration": _or_none(read_calibration),
+        "calibration": values.or_none(read_calibration),
         "memory": values.each(_amount),
         "model": values.each(_amount),
-        "provenance": _object,
-        "error": _or_none(_failure),
-        _FILES: _or_none(values.each(text)),
-        _DIGEST: _or_none(text),
+        "provenance": values.mapping,
+        "error": values.or_none(_failure),
+        _FILES: values.or_none(values.each(text)),
+        _DIGEST: values.or_none(text),
     }
 )

@@ -5,19 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import filelock
 
 from a2ibench.bench.growth import RunPlan, differences
 from a2ibench.bench.metric_settings import METRIC_SETTINGS
 from a2ibench.bench.paths import RUN, RunFiles
 from a2ibench.bench.record import read_record
 from a2ibench.bench.removal import left_without, move_aside, move_figures, rows_named
+from a2ibench.bench.run_lock import lock_run
 from a2ibench.errors import InputError, OptionError, printable
 from a2ibench.files import TEMPORARY, write_json
 
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-
-_LOCK = ".lock"
-_MOMENT = 0.2
 # What a process that was killed while it made the folder leaves is nobody's work.
 _OURS = re.compile(rf"\.lock|{TEMPORARY.pattern}")
 _OPTIONS = {
@@ -185,52 +180,6 @@ def state_of(plan: Plan, run_dir: Path, fresh: bool = False, remove: Sequence[st
             run=run_dir,
         )
     return "started over"
-
-
-@contextmanager
-def lock_run(run_dir: Path) -> Iterator[None]:
-    """Keep other processes from running in a folder for as long as the body takes.
-
-    Raises
-    ------
-    InputError
-        If another process runs in it, or it cannot be written.
-    """
-    lock = filelock.FileLock(run_dir / _LOCK)
-    try:
-        # The lock itself does not tell a folder that cannot be written from one that is in use.
-        (run_dir / _LOCK).touch()
-        # Whoever looks whether a process runs here holds it for a moment.
-        lock.acquire(timeout=_MOMENT, poll_interval=_MOMENT / 10)
-    except filelock.Timeout:
-        raise OptionError(
-            "{run}: another process runs in this folder; wait for it, or choose another {out}", run=run_dir
-        ) from None
-    except OSError as error:
-        raise OptionError(
-            "{run} cannot be written ({cause}); choose another {out}", run=run_dir, cause=error.strerror
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_locked(run_dir: Path) -> bool:
-    """Whether a process runs in a folder."""
-    place = run_dir / _LOCK
-    if not place.exists():
-        return False
-    lock = filelock.FileLock(place)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    except OSError:
-        # Of a folder that may not be written nobody else knows.
-        return False
-    lock.release()
-    return False
 
 
 def stored_plan(run_dir: Path) -> RunPlan:

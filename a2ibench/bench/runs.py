@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from a2ibench.bench.paths import RunFiles
 from a2ibench.bench.record import FINISHED, Record, read_record
-from a2ibench.bench.run_folder import existing_plan, is_locked, stored_plan
+from a2ibench.bench.run_folder import existing_plan, stored_plan
+from a2ibench.bench.run_lock import is_locked
 from a2ibench.errors import InputError
 
 RUNNING: Final = "running"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from a2ibench.bench.alignment import find_alignment
 from a2ibench.bench.metric_settings import MetricSettings, content_of
 from a2ibench.bench.paths import JobFiles
-from a2ibench.bench.record import Score
+from a2ibench.bench.score import Score
 from a2ibench.bench.scores_file import write_scores
 from a2ibench.contracts import AxialGrid, Curve, HeldOut, ScoreContext, Simulation, Volume
 from a2ibench.errors import A2IBenchError, one_line

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from a2ibench.bench.groups import Group
 from a2ibench.bench.record import Record
-from a2ibench.bench.run import CUBIC, Group
+from a2ibench.bench.run import CUBIC
 from a2ibench.bench.scores_file import Rows
 from a2ibench.contracts.planes import AXIAL
 from a2ibench.registry import host

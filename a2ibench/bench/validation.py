@@ -101,7 +101,7 @@ class Validation:
             Of the job.
         """
         if self.held_out is not None and IN_PLANE in self.wanted:
-            self.planes = restore_held_out(method, self.held_out, self.simulation, ctx)
+            self.planes = restore_held_out(method, self.held_out, self.simulation, ctx, self.training)
         if REDUCED in self.wanted:
             self.slices = restore_reduced(build, self.volume, self.simulation, replace(ctx, workdir=None))
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2ibench.bench.input import input_dataset, local_stack
-from a2ibench.bench.options import CATALOGUE, KEY, LEVEL, VOXEL_SIZE, Option
+from a2ibench.bench.options import Option
+from a2ibench.bench.shared_options import CATALOGUE, KEY, LEVEL, VOXEL_SIZE
 from a2ibench.bench.specs import find_datasets
 from a2ibench.contracts import DatasetSpec, Volume
 from a2ibench.data.spacing import VoxelSize

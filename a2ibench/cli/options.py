@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from a2ibench.bench.options import CATALOGUE, Option, options_of
+from a2ibench.bench.options import Option, options_of
+from a2ibench.bench.shared_options import CATALOGUE
 from a2ibench.cli.errors import flag
 from a2ibench.errors import InputError, OptionError
 

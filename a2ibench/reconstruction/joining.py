@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from a2ibench.contracts import Method, Volume
 from a2ibench.data.writing.layout import ZYX
-from a2ibench.data.writing.shared import Note, SharedWriter, not_prepared
+from a2ibench.data.writing.shared import Note, SharedWriter
 from a2ibench.errors import InputError
 from a2ibench.protocol.blocks import Blocks
 from a2ibench.reconstruction.options import ReconstructOptions
-from a2ibench.reconstruction.parts import Part, note_count, read_plan, states_digest
+from a2ibench.reconstruction.parts import Part, note_count, prepared_plan, states_digest
 from a2ibench.reconstruction.preparing import prepared
 from a2ibench.reconstruction.request import Request, opened
 from a2ibench.reconstruction.streaming import box_of, pieces_of_size, stream
@@ -109,10 +109,8 @@ def joined(request: Request, notes: Notes | None = None) -> Iterator[Pieces]:
         If nothing is prepared, or something else is.
     """
     volumes = request.volumes
-    places, plan = volumes.places, read_plan(volumes.places.scratch)
     volumes.check_shared()
-    if plan is None:
-        raise not_prepared(places.output)
+    places, plan = volumes.places, prepared_plan(volumes.places)
     determined = request.identity("")
     if notes is None and (not request.files or states_digest(request.files) != plan.states):
         # Copied elsewhere, or changed: its content tells.

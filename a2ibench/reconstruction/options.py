@@ -8,7 +8,8 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from a2ibench.bench.options import (
+from a2ibench.bench.options import Option, check_option
+from a2ibench.bench.shared_options import (
     BUDGET,
     CHECKPOINT_EVERY,
     CROP,
@@ -20,8 +21,6 @@ from a2ibench.bench.options import (
     PROFILE,
     SETTINGS,
     VOXEL_SIZE,
-    Option,
-    check_option,
     checked_folder,
     naming,
 )

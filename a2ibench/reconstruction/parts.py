@@ -13,9 +13,11 @@ from typing import Any, Final, NamedTuple
 
 from a2ibench.data.writing.layout import ZYX, Notes, block_at
 from a2ibench.data.writing.partial import is_intact, remove_with_checksum, write_checksum
+from a2ibench.data.writing.shared import not_prepared
 from a2ibench.documents import read_json
 from a2ibench.errors import InputError, OptionError, counted
 from a2ibench.files import disk_errors, write_bytes, write_json
+from a2ibench.reconstruction.paths import Places
 
 _PART: Final = re.compile(r"(\d{1,9})/(\d{1,9})")
 _PLAN: Final = "pieces.json"
@@ -107,6 +109,20 @@ def read_plan(scratch: Path) -> Plan | None:
         z, y, x = (int(side) for side in told["size"])
         return Plan((z, y, x), bool(told["unpacked"]), str(told["states"]))
     return None
+
+
+def prepared_plan(places: Places) -> Plan:
+    """Return what was prepared of an output.
+
+    Raises
+    ------
+    OptionError
+        If nothing is, or not all.
+    """
+    plan = read_plan(places.scratch)
+    if plan is None:
+        raise not_prepared(places.output)
+    return plan
 
 
 def states_digest(files: Iterable[Path]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from a2ibench.data.formats import open_lazy
 from a2ibench.data.writing import Writer
 from a2ibench.data.writing.layout import ZYX
-from a2ibench.data.writing.shared import not_prepared, unwritten
+from a2ibench.data.writing.shared import unwritten
 from a2ibench.errors import A2IBenchError, InputError, one_line, printable
 from a2ibench.files import disk_errors
 from a2ibench.reconstruction.checkpoints import check_free, check_replaceable, has_learnt, keep, warn_of_seen
@@ -33,6 +33,7 @@ from a2ibench.reconstruction.parts import (
     Done,
     Plan,
     check_complete,
+    prepared_plan,
     read_plan,
     states_digest,
     write_plan,
@@ -129,10 +130,8 @@ def _prepared_pieces(request: Request) -> list[tuple[ZYX, ZYX]]:
         If nothing is prepared, or pieces are missing.
     """
     volumes = request.volumes
-    places, plan = volumes.places, read_plan(volumes.places.scratch)
-    if plan is None:
-        raise not_prepared(places.output)
-    pieces = list(plan.pieces(volumes.shape))
+    places = volumes.places
+    pieces = list(prepared_plan(places).pieces(volumes.shape))
     missing = set(unwritten(places.output, pieces))
     if places.uncertainty is not None and not is_finished(places.uncertainty, places.scratch):
         missing |= set(unwritten(places.uncertainty, pieces))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from a2ibench.bench.run import CUBIC, Group
+from a2ibench.bench.groups import Group
+from a2ibench.bench.run import CUBIC
 from a2ibench.bench.standings import LEAST_SEEDS, Standing
 from a2ibench.reporting.summary import OK, Row
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from a2ibench.bench.groups import Group
 from a2ibench.bench.merge import RUN_COLUMN
 from a2ibench.bench.record import CEILING, Record
-from a2ibench.bench.run import CUBIC, Group, metric_order
+from a2ibench.bench.run import CUBIC, metric_order
 from a2ibench.bench.standings import Standing, Standings
 from a2ibench.contracts import MetricSpec
 from a2ibench.contracts.planes import PLANES

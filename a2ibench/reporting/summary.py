@@ -10,8 +10,9 @@ from itertools import groupby
 
 import numpy as np
 
+from a2ibench.bench.groups import Group
 from a2ibench.bench.record import CEILING, Record
-from a2ibench.bench.run import CUBIC, MODEL, Group, metric_order, phase_order
+from a2ibench.bench.run import CUBIC, MODEL, metric_order, phase_order
 from a2ibench.registry import host
 from a2ibench.statistics import UNKNOWN, Interval, mean_half_width
 

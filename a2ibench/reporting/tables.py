@@ -12,10 +12,11 @@ import pandas as pd
 from rich.table import Table
 
 from a2ibench.bench.frame import job_frame, whole
+from a2ibench.bench.groups import Group
 from a2ibench.bench.merge import RUN_COLUMN
 from a2ibench.bench.paths import RECORD
 from a2ibench.bench.record import CEILING
-from a2ibench.bench.run import CUBIC, MODEL, Group, Run, metric_order, phase_order
+from a2ibench.bench.run import CUBIC, MODEL, Run, metric_order, phase_order
 from a2ibench.bench.standings import Standing, Standings
 from a2ibench.errors import printable
 from a2ibench.files import write_bytes

@@ -94,7 +94,10 @@ def _padding(volume: Volume) -> float:
 
 
 def degraded_planes(
-    held_out: Volume, simulation: Simulation | None = None, noise: float | None = None
+    held_out: Volume,
+    simulation: Simulation | None = None,
+    noise: float | None = None,
+    like: Volume | None = None,
 ) -> tuple[Volume, NDArray[Any]]:
     """Degrade lateral planes along y, and along x, as the axial direction is.
 
@@ -106,7 +109,9 @@ def degraded_planes(
         How the volume was made from an isotropic one; of an acquired volume the slab average is assumed.
     noise : float, optional
         Standard deviation of white noise that is added, as a fraction of the contrast; by default what makes
-        them as noisy as the volume is, where that is much (`a2ibench.protocol.sampling.missing_noise`).
+        them as noisy as `like` is, where that is much (`a2ibench.protocol.sampling.missing_noise`).
+    like : Volume, optional
+        What the method trains on, which decides whether there is noise to remove; by default `held_out`.
 
     Returns
     -------
@@ -129,9 +134,10 @@ def degraded_planes(
     planes, reference = simulate(isotropic, made)
     planes = replace(planes, contrast=held_out.contrast, padding=held_out.padding)
     grid = AxialGrid(planes.shape[0], ratio)
-    narrow = replace(held_out, intensity=held_out.contrast or held_out.intensity)
     if noise is None:
-        noise = missing_noise(narrow, build_degradation(described_degradation(made)), grid)
+        noise = missing_noise(
+            held_out if like is None else like, build_degradation(described_degradation(made)), grid
+        )
     return _noisy(planes, noise), np.ascontiguousarray(reference.data)
 
 
@@ -148,7 +154,11 @@ def _noisy(planes: Volume, noise: float) -> Volume:
 
 
 def restore_held_out(
-    method: Method, held_out: Volume, simulation: Simulation | None, ctx: Context
+    method: Method,
+    held_out: Volume,
+    simulation: Simulation | None,
+    ctx: Context,
+    training: Volume | None = None,
 ) -> HeldOut | None:
     """Restore lateral planes that a method has not trained on.
 
@@ -162,6 +172,8 @@ def restore_held_out(
         How the volume was made from an isotropic one; of an acquired volume the slab average is assumed.
     ctx : Context
         Device and precision.
+    training : Volume, optional
+        The rest of the volume, as noisy as which they are made.
 
     Returns
     -------
@@ -175,7 +187,7 @@ def restore_held_out(
     """
     if not hasattr(method, "reconstruct_planes"):
         return None
-    planes, reference = degraded_planes(held_out, simulation)
+    planes, reference = degraded_planes(held_out, simulation, like=training)
     grid = AxialGrid(planes.shape[0], planes.ratio)
     restored = method.reconstruct_planes(planes, grid, ctx)
     name = f"{type(method).__name__}.reconstruct_planes"

@@ -126,7 +126,7 @@ def reconstructions(
     """Yield each reconstruction by name: volume, held-out planes, disagreement."""
     volume = handed.volume
     training, held_out = split(volume)
-    planes, _ = degraded_planes(held_out, spec.simulate)
+    planes, _ = degraded_planes(held_out, spec.simulate, like=training)
     grid = AxialGrid(planes.shape[0], planes.ratio)
 
     def made(method: Method) -> dict[str, Voxels]:

@@ -61,7 +61,7 @@ def scores(method: str, volume: Volume, reference: Volume, **settings: str) -> d
     fitted.fit(training, CONTEXT)
     apart = np.zeros(reference.shape, np.float32)
     output = quantise(reconstruct_volume(fitted, volume, CONTEXT, apart=apart), volume)
-    held = restore_held_out(fitted, held_out, None, CONTEXT)
+    held = restore_held_out(fitted, held_out, None, CONTEXT, training)
     pair = restore_reduced(build, volume, None, CONTEXT)
     known = ScoreContext(output, None, 255.0, (10.0,) * 3, volume, volume.ratio)
     return {

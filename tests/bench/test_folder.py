@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from a2ibench.bench.plan import Plan
-from a2ibench.bench.run_folder import check_run_folder, lock_run, prepare_run_folder, state_of
+from a2ibench.bench.run_folder import check_run_folder, prepare_run_folder, state_of
+from a2ibench.bench.run_lock import lock_run
 from a2ibench.contracts import DatasetSpec
 from a2ibench.errors import InputError
 

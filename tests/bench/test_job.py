@@ -13,8 +13,9 @@ import tifffile
 
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import plan_run
-from a2ibench.bench.record import Score, read_record
+from a2ibench.bench.record import read_record
 from a2ibench.bench.run_job import run_job
+from a2ibench.bench.score import Score
 from a2ibench.contracts import silent
 
 Run = Callable[..., dict[str, Any]]

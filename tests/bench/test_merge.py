@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from a2ibench.bench.merge import MergedRun, merged
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
 from a2ibench.bench.run import Run, read_run
+from a2ibench.bench.score import Score
 from a2ibench.errors import InputError
 from a2ibench.reporting.page.model import page_model
 from a2ibench.reporting.page.page import page

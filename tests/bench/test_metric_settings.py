@@ -19,11 +19,11 @@ from a2ibench import Record, Score, read_run, registry
 from a2ibench.bench.cache_key import job_key
 from a2ibench.bench.gate.compare import find_differences
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome, parse
+from a2ibench.bench.groups import group
 from a2ibench.bench.metric_settings import content_of, ready_metrics
 from a2ibench.bench.options import RunOptions
 from a2ibench.bench.plan import Plan, plan_run
 from a2ibench.bench.record import read_record, write_record
-from a2ibench.bench.run import group
 from a2ibench.bench.run_file import combined_options, read_run_file
 from a2ibench.errors import A2IBenchError, InputError, PluginError
 from a2ibench.registry import host

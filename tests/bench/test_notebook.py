@@ -17,8 +17,9 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 import a2ibench
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
 from a2ibench.bench.run import Run
+from a2ibench.bench.score import Score
 
 HOSTILE = "<script>alert(1)</script>\"'<img src=x>"
 ATTRIBUTES = {"class", "style", "src", "width", "height", "alt", "scope"}

@@ -14,16 +14,9 @@ from hypothesis import strategies as st
 
 from a2ibench import files
 from a2ibench.bench.paths import RECORD
-from a2ibench.bench.record import (
-    Calibration,
-    Failure,
-    Record,
-    Score,
-    is_damaged,
-    read_record,
-    write_record,
-)
+from a2ibench.bench.record import Calibration, Failure, Record, is_damaged, read_record, write_record
 from a2ibench.bench.result_files import belongs, files_are_whole
+from a2ibench.bench.score import Score
 from a2ibench.errors import InputError
 from a2ibench.files import plain, write_json
 

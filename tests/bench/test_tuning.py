@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from a2ibench.bench.record import Failure, Record, Score
+from a2ibench.bench.record import Failure, Record
+from a2ibench.bench.score import Score
 from a2ibench.bench.tuning import Outcome, Trial, Tuning, judge, plan_tuning, run_tuning
 from a2ibench.bench.tuning_options import DEVELOPMENT, TuneOptions
 from a2ibench.data.catalogue import load_catalogue

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from a2ibench.bench.kept_planes import save_planes
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
+from a2ibench.bench.score import Score
 from a2ibench.contracts import Volume
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

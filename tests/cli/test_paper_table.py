@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
+from a2ibench.bench.score import Score
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SCORES = {"cubic": 30.0, "srmd": 31.0, "plain": 30.5}

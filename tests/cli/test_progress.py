@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from a2ibench.bench.job import Job
-from a2ibench.bench.record import Failure, Record, Score
+from a2ibench.bench.record import Failure, Record
+from a2ibench.bench.score import Score
 from a2ibench.cli import progress
 from a2ibench.cli.bars import BarEvents, PhaseBar
 from a2ibench.cli.progress import PlainEvents, interactive, shown_messages

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
+from a2ibench.bench.score import Score
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,7 +12,7 @@ import pytest
 from a2ibench.bench.job import dataset_to_dict
 from a2ibench.bench.paths import RunFiles
 from a2ibench.bench.record import Failure, Record, write_record
-from a2ibench.bench.run_folder import lock_run
+from a2ibench.bench.run_lock import lock_run
 from a2ibench.cli import main
 from a2ibench.contracts import DatasetSpec
 

@@ -217,7 +217,7 @@ def test_a_scheduler_takes_the_jobs_of_a_command_back_that_is_killed(plan, probe
 
 
 def test_two_commands_do_not_run_in_one_folder(grid, tmp_path, capsys) -> None:
-    from a2ibench.bench.run_folder import lock_run
+    from a2ibench.bench.run_lock import lock_run
 
     planned = grid("nearest")
     folder = prepare_run_folder(planned, tmp_path / "run")

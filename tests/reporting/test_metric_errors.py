@@ -7,7 +7,8 @@ import math
 from dataclasses import replace
 
 from a2ibench.bench.benchmark import Results
-from a2ibench.bench.run import group, read_run
+from a2ibench.bench.groups import group
+from a2ibench.bench.run import read_run
 from a2ibench.files import write_json
 from a2ibench.reporting.tables import console_table, write_tables
 

@@ -17,8 +17,9 @@ from a2ibench.bench.handed import open_handed
 from a2ibench.bench.job import dataset_to_dict
 from a2ibench.bench.kept_planes import save_planes
 from a2ibench.bench.paths import RunFiles
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
 from a2ibench.bench.run import Run, read_run
+from a2ibench.bench.score import Score
 from a2ibench.contracts import DatasetSpec, Simulation, Volume
 from a2ibench.data.writing.whole import write_whole
 from a2ibench.errors import InputError

@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 
 from a2ibench.bench.gate.compare import Comparison
 from a2ibench.bench.gate.rules import Difference
-from a2ibench.bench.record import Failure, Record, Score
+from a2ibench.bench.record import Failure, Record
 from a2ibench.bench.run import Run
+from a2ibench.bench.score import Score
 from a2ibench.reporting.step_summary import (
     MOST_BYTES,
     append_summary,

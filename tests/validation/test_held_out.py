@@ -94,6 +94,30 @@ def test_planes_become_as_noisy_as_asked_for_and_are_always_the_same() -> None:
     np.testing.assert_array_equal(planes.data, degraded_planes(volume, noise=0.05)[0].data)
 
 
+@pytest.mark.parametrize("levels", [(4.0, 9.0), (9.0, 4.0)])
+def test_planes_are_as_noisy_as_what_the_method_trains_on(levels: tuple[float, float]) -> None:
+    # Networks remove noise from 6 grey levels on; what is held out need not be on their side of that.
+    training, held_out = (
+        replace(
+            stack(4, 96, 96), data=np.random.default_rng(1).normal(120, level, (4, 96, 96)).astype(np.uint8)
+        )
+        for level in levels
+    )
+    clean, _ = degraded_planes(held_out, noise=0.0)
+    planes, _ = degraded_planes(held_out, like=training)
+    seen: list[np.ndarray] = []
+
+    class Watching(Cubic):
+        def reconstruct_planes(self, volume: Volume, grid: AxialGrid, ctx: Context) -> np.ndarray:
+            seen.append(volume.data)
+            return super().reconstruct_planes(volume, grid, ctx)
+
+    restore_held_out(Watching(), held_out, None, Context(), training)
+    np.testing.assert_array_equal(seen[0], planes.data)
+    added = (planes.data.astype(float) - clean.data).std()
+    assert added == (0 if levels[0] < 6 else pytest.approx(levels[0], rel=0.1))
+
+
 def test_large_planes_are_looked_at_in_the_middle() -> None:
     planes, reference = degraded_planes(stack(2, 600, 700))
     assert reference.shape == (MOST_SIDE // 3 * 3, 4, MOST_SIDE // 3 * 3)

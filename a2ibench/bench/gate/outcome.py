@@ -7,14 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from a2ibench.bench.record import (
-    STATUSES,
-    Calibration,
-    Score,
-    read_calibration,
-    read_score,
-    without_empty_settings,
-)
+from a2ibench.bench.record import STATUSES, Calibration, read_calibration
+from a2ibench.bench.score import Score, read_score, without_empty_settings
 from a2ibench.errors import InputError, one_line
 from a2ibench.values import Reader, boolean, each, fields, number, one_of, show, text, whole, within
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from a2ibench.bench.groups import Group
 from a2ibench.bench.record import Record
-from a2ibench.bench.run import Group, phase_order
+from a2ibench.bench.run import phase_order
 from a2ibench.reporting.layout import ABSENT, count_text, seconds_text
 from a2ibench.reporting.summary import Row, summarise
 

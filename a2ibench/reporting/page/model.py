@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from a2ibench import __version__
-from a2ibench.bench.run import Group, Run
+from a2ibench.bench.groups import Group
+from a2ibench.bench.run import Run
 from a2ibench.bench.standings import Standings
 from a2ibench.errors import printable
 from a2ibench.files import plain

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from a2ibench.bench.run import Group, Run
+from a2ibench.bench.groups import Group
+from a2ibench.bench.run import Run
 from a2ibench.errors import counted, one_line
 from a2ibench.reporting.citations import Citation, entry
 from a2ibench.reporting.layout import ABSENT, heading, metric_spec, metric_text

@@ -6,9 +6,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from a2ibench.bench.groups import Group
 from a2ibench.bench.merge import RUN_COLUMN
 from a2ibench.bench.record import Record
-from a2ibench.bench.run import Group, Run
+from a2ibench.bench.run import Run
 from a2ibench.bench.standings import Standings
 from a2ibench.errors import A2IBenchError
 from a2ibench.registry import host

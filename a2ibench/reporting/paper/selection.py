@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from a2ibench.bench.groups import Group, group
 from a2ibench.bench.record import Record
-from a2ibench.bench.run import Group, Run, group
+from a2ibench.bench.run import Run
 from a2ibench.errors import InputError, OptionError, UnknownNameError, one_line
 from a2ibench.reporting.captions import versions_told
 from a2ibench.reporting.layout import in_tables

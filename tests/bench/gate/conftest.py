@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.record import Calibration, Record, Score, write_record
+from a2ibench.bench.record import Calibration, Record, write_record
+from a2ibench.bench.score import Score
 from a2ibench.files import plain
 
 USUAL = Calibration(1, "torch", 0.01, 0.005)

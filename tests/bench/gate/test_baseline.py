@@ -17,8 +17,9 @@ from a2ibench.bench.gate.compare import compare
 from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome, parse
 from a2ibench.bench.gate.records import with_directions
-from a2ibench.bench.record import Calibration, Score
+from a2ibench.bench.record import Calibration
 from a2ibench.bench.run import read_run
+from a2ibench.bench.score import Score
 from a2ibench.errors import InputError
 from a2ibench.files import plain
 

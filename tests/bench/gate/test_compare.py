@@ -14,7 +14,8 @@ from a2ibench.bench.gate.compare import Comparison, find_differences
 from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.bench.gate.rules import Difference
-from a2ibench.bench.record import Calibration, Score
+from a2ibench.bench.record import Calibration
+from a2ibench.bench.score import Score
 from a2ibench.errors import InputError
 
 Job = Callable[..., Outcome]

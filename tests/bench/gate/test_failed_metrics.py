@@ -11,7 +11,7 @@ import pytest
 from a2ibench.bench.gate.compare import compare
 from a2ibench.bench.gate.limits import Thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.record import Score
+from a2ibench.bench.score import Score
 
 Job = Callable[..., Outcome]
 Run = Callable[..., RunOutcome]

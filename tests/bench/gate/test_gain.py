@@ -16,7 +16,7 @@ from a2ibench.bench.gate.compare import Comparison, find_differences
 from a2ibench.bench.gate.limits import Names, Thresholds, read_thresholds
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
 from a2ibench.bench.gate.rules import Difference
-from a2ibench.bench.record import Score
+from a2ibench.bench.score import Score
 
 REFERENCE = Path(__file__).parents[3] / "reports" / "reference"
 LEARNED = {"params": 7.0}

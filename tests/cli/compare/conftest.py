@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from a2ibench.bench.gate.outcome import Outcome, RunOutcome
-from a2ibench.bench.record import Calibration, Score
+from a2ibench.bench.record import Calibration
+from a2ibench.bench.score import Score
 from a2ibench.files import write_json
 
 Completed = subprocess.CompletedProcess[str]

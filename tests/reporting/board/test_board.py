@@ -12,7 +12,8 @@ import pytest
 
 from a2ibench.bench.bundle.writing import write_bundle
 from a2ibench.bench.growth import fingerprint
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
+from a2ibench.bench.score import Score
 from a2ibench.errors import InputError
 from a2ibench.reporting.board.board import write_board
 from a2ibench.reporting.board.entries import read_entries

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from a2ibench.bench.record import Calibration, Failure, Record, Score
+from a2ibench.bench.record import Calibration, Failure, Record
 from a2ibench.bench.run import Run
+from a2ibench.bench.score import Score
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTED = "\"onload='alert(2)' x=\"</script><img src=x onerror=alert(3)>"

@@ -12,8 +12,9 @@ import pytest
 import a2ibench
 from a2ibench.bench.kept_planes import save_planes
 from a2ibench.bench.paths import RunFiles
-from a2ibench.bench.record import Record, Score, write_record
+from a2ibench.bench.record import Record, write_record
 from a2ibench.bench.run import Run
+from a2ibench.bench.score import Score
 from a2ibench.contracts import Volume
 from a2ibench.reporting.page.viewer import viewer_assets
 
