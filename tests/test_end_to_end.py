@@ -20,13 +20,13 @@ STACK = Path(__file__).parents[2] / "shared" / "data" / "vnc_sstem_stack1.tif"
 CATALOGUE = """
 [small]
 title = "a small phantom"
-phantom = {size = 48, seed = 1}
+phantom = {size = 36, seed = 1}
 voxel_size = [15.0, 15.0, 15.0]
 simulate = {ratio = 3.0, degradation = "slab-average"}
 
 [odd]
 title = "a ratio that is no integer"
-phantom = {size = 45, seed = 2}
+phantom = {size = 35, seed = 2}
 voxel_size = [15.0, 15.0, 15.0]
 simulate = {ratio = 3.3333333, degradation = "gaussian", gaussian = 0.01}
 """
