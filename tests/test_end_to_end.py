@@ -166,6 +166,7 @@ def test_plugins_that_fail_take_nothing_else_with_them(
     assert "SIGKILL" in record["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_and_ends_like_an_uninterrupted_one(
     catalogue: Path, whole: Path, tmp_path: Path
 ) -> None:

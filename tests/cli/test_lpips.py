@@ -44,6 +44,7 @@ def record_in(folder: str) -> Record:
     return record
 
 
+@pytest.mark.slow
 def test_every_file_of_weights_is_a_run_of_its_own(prepared: Callable[..., Completed]) -> None:
     done = apart("first.safetensors", "--out", "first")
     assert (done.returncode, "LPIPS" in done.stdout) == (0, True), done.stderr

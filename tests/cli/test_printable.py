@@ -78,7 +78,7 @@ def test_a_figure_takes_it_for_a_text(text):
 TITLE = "ü \u4e2d ± \U0001f9e0"
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow), "utf-8"])
 def test_a_terminal_of_any_encoding_is_served(catalogue, environment, monkeypatch, encoding):
     def cli(*words):
         command = [sys.executable, "-m", "a2ibench", *map(str, words)]

@@ -164,7 +164,7 @@ def test_a_run_of_a_hostile_plugin(
         ("ascii", "list methods", 0),
         ("latin-1", "list datasets --catalogue c.toml", 0),
         ("ascii", "run --dry-run --methods cubic --datasets d --catalogue c.toml --out 皮質", 0),
-        ("latin-1", "reconstruct 皮質\x1b[2J.tif o.tif --debug", 2),
+        pytest.param("latin-1", "reconstruct 皮質\x1b[2J.tif o.tif --debug", 2, marks=pytest.mark.slow),
         ("ascii", "reconstruct 皮質\x1b[2J.tif o.tif", 2),
     ],
 )

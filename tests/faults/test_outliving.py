@@ -55,7 +55,11 @@ def lives(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a process group is all there is")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=str)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGTERM, signal.SIGINT))],
+    ids=str,
+)
 def test_a_worker_in_c_code_and_its_daemon_end_with_the_command(install_plugin, tmp_path, number) -> None:
     install_plugin("clinging", HOOKS, files={"deep.py": METHOD})
     (tmp_path / "datasets.toml").write_text(CATALOGUE)

@@ -50,15 +50,9 @@ def fork():
     return start
 
 
-@pytest.mark.parametrize(
-    ("case", "kills"),
-    [
-        ("cubic", SOME),
-        pytest.param("network", SOME, marks=pytest.mark.slow),
-        pytest.param("matched", SOME, marks=pytest.mark.slow),
-        *(pytest.param(case, MANY, marks=pytest.mark.slow) for case in CASES),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [SOME, MANY])
+@pytest.mark.parametrize("case", CASES)
 def test_killed_again_and_again(fork, stack, tmp_path, content, case, kills) -> None:
     method, name, options = CASES[case]
     options = options | {"voxel_size": (40.0, 10.0, 10.0)}

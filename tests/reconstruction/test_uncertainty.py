@@ -142,7 +142,7 @@ BEGUN, WRITTEN, PUBLISHED, FINISHED = (
     ("name", "other", "crop", "moments"),
     [
         ("o.tif", "u.tif", ((0, 2), (0, 140), (0, 64)), (WRITTEN, PUBLISHED, FINISHED)),
-        ("o.ome.zarr", "u.h5", ((0, 2), (0, 264), (0, 24)), (BEGUN,)),
+        pytest.param("o.ome.zarr", "u.h5", ((0, 2), (0, 264), (0, 24)), (BEGUN,), marks=pytest.mark.slow),
     ],
 )
 def test_killed_at_some_moments_in_turn(stack, tmp_path, content, name, other, crop, moments) -> None:

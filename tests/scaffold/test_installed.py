@@ -106,6 +106,7 @@ def test_the_gate_of_each_kind_runs_what_it_is_for(installed: tuple[Path, dict[s
     assert 'degradation = "new-degradation"' in simulated
 
 
+@pytest.mark.slow
 def test_the_gate_of_a_new_method_has_something_to_guard(installed: tuple[Path, dict[str, str]]) -> None:
     gate = "method/gate"
     _python(installed, "a2ibench", "run", f"{gate}/run.toml", "--executor", "inline", "--out", "reports/gate")
