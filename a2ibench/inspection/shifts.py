@@ -35,8 +35,8 @@ def slice_shifts(stack: Stack) -> Finding:
     runs at a slant shifts slices as well, by as much as the spacing between them, but alike in consecutive
     pairs, so that it falls out of the second; a drift of the stack falls out with it.
 
-    `LIMIT` applies to the lower end of the 95 % interval of the median: a few slices of aligned tissue may lie
-    above it by chance.
+    `LIMIT` applies to the lower end of the 95 % interval of the median: a few slices of aligned tissue may
+    lie above it by chance.
     """
     first = stack.tiles(0)
     if min(first.shape[1:]) < _LEAST:
@@ -66,7 +66,7 @@ def slice_shifts(stack: Stack) -> Finding:
 
 
 def _median(values: ArrayLike) -> tuple[float, float]:
-    """Return the median, and the lower end of its 95 % interval, an order statistic (normal approximation)."""
+    """Return the median, and the lower end of its 95 % interval: an order statistic, by normal theory."""
     ordered = np.sort(np.ravel(values))
     place = math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered)))
     return float(np.median(ordered)), float(ordered[max(0, place)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from a2ibench.bench.groups import Group
@@ -102,9 +102,7 @@ def _tables(group: Group, content: TableContent, shown: Collection[str]) -> list
         ]
         order = next((place for place in scored if found[place] and not columns[place]["more"]), None)
         if order is not None:
-            # Controls, which stand last, stay there.
-            by_rank = {block.of[index].method: rank for index, rank in found[order].items()}
-            rows.sort(key=lambda row: (row["control"], by_rank.get(row["name"], math.inf)))
+            rows.sort(key=_in_order(list(kept).index(order), columns[order]["higher"]))
         tables.append(
             {
                 "dataset": block.dataset,
@@ -119,6 +117,18 @@ def _tables(group: Group, content: TableContent, shown: Collection[str]) -> list
             }
         )
     return tables
+
+
+def _in_order(place: int, higher: bool) -> Callable[[Mapping[str, Any]], tuple[bool, float]]:
+    """Return a key that sorts rows by a cell as its heading does; controls, which stand last, stay there."""
+
+    def key(row: Mapping[str, Any]) -> tuple[bool, float]:
+        value = row["cells"][place]["value"]
+        if row["control"] or value is None:
+            return row["control"], math.inf
+        return False, -value if higher else value
+
+    return key
 
 
 def _columns(content: TableContent) -> list[dict[str, Any]]:

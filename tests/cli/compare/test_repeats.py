@@ -105,6 +105,7 @@ def test_a_method_twice_as_slow_is_caught(
     assert record["calibration"]["kernel"] == {"steady": "numpy", "broad": "torch"}[method]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_processes_with_other_threads_and_another_order_raise_no_alarm(
     bench: Write, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
