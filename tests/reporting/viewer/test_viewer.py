@@ -129,6 +129,7 @@ def test_the_scroller_goes_through_slices(page: Any) -> None:
 
 def test_blinking_swaps_the_two(page: Any) -> None:
     page.get_by_role("radio", name="Blink").check()
+    settle(page)
     title = page.locator(".a2i-titles span")
     before = title.inner_text()
     page.wait_for_function(
