@@ -18,7 +18,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, MaxNLocator, NullLocator
 
 from a2ibench.errors import one_line, printable
 from a2ibench.reporting.canvas import drawable, own_style
@@ -185,11 +185,12 @@ def _dress(axes: Axes, chart: Chart) -> None:
         if axis.get_scale() == "log":
             low, high = axis.get_view_interval()
             axis.set_major_formatter(_Plain())
-            # Within one decade its ends alone would tell too little; ticks without a number cost time.
+            # Ticks without a number cost time.
+            axis.set_minor_locator(NullLocator())
+            # Within one decade its ends alone would tell too little, and all of its numbers would overlap.
             if high / low < 12:
-                axis.set_minor_formatter(_Plain(minor_thresholds=(1.5, 0.8)))
-            else:
-                axis.set_minor_locator(NullLocator())
+                axis.set_major_locator(MaxNLocator(4))
+                axis.set_major_formatter(FuncFormatter(_number))
 
 
 def _frequency(value: float, _: int | None = None) -> str:
@@ -200,7 +201,11 @@ class _Plain(LogFormatterSciNotation):
     """Ticks of a logarithmic axis as plain text, since mathematical text is many elements of SVG."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:,.6g}".replace("e+0", "e").replace("e-0", "e-") if super().__call__(x, pos) else ""
+        return _number(x) if super().__call__(x, pos) else ""
+
+
+def _number(value: float, _: int | None = None) -> str:
+    return f"{value:,.6g}".replace("e+0", "e").replace("e-0", "e-")
 
 
 def _legend_rows(labels: Sequence[str]) -> list[list[int]]:
