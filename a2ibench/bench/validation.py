@@ -15,7 +15,7 @@ from a2ibench.contracts import AxialGrid, Context, HeldOut, Method, Simulation, 
 from a2ibench.contracts.specs import EVALUATIONS
 from a2ibench.errors import InputError, one_line
 from a2ibench.protocol.blocks import tells_disagreement
-from a2ibench.validation.held_out import restore_held_out, split
+from a2ibench.validation.held_out import Split, restore_held_out, split
 from a2ibench.validation.reduced import check_depth, restore_reduced
 
 log = logging.getLogger("a2ibench")
@@ -101,7 +101,7 @@ class Validation:
             Of the job.
         """
         if self.held_out is not None and IN_PLANE in self.wanted:
-            self.planes = restore_held_out(method, self.held_out, self.simulation, ctx, self.training)
+            self.planes = restore_held_out(method, Split(self.training, self.held_out), self.simulation, ctx)
         if REDUCED in self.wanted:
             self.slices = restore_reduced(build, self.volume, self.simulation, replace(ctx, workdir=None))
 

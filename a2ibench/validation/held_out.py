@@ -154,26 +154,20 @@ def _noisy(planes: Volume, noise: float) -> Volume:
 
 
 def restore_held_out(
-    method: Method,
-    held_out: Volume,
-    simulation: Simulation | None,
-    ctx: Context,
-    training: Volume | None = None,
+    method: Method, divided: Split, simulation: Simulation | None, ctx: Context
 ) -> HeldOut | None:
     """Restore lateral planes that a method has not trained on.
 
     Parameters
     ----------
     method : Method
-        A method that was fitted to the rest of the volume.
-    held_out : Volume, shape (slices, y, x)
-        The planes, as `split` gives them.
+        A method that was fitted to what it is to train on.
+    divided : Split
+        The volume: planes are made as noisy as what the method trained on.
     simulation : Simulation, optional
         How the volume was made from an isotropic one; of an acquired volume the slab average is assumed.
     ctx : Context
         Device and precision.
-    training : Volume, optional
-        The rest of the volume, as noisy as which they are made.
 
     Returns
     -------
@@ -187,7 +181,7 @@ def restore_held_out(
     """
     if not hasattr(method, "reconstruct_planes"):
         return None
-    planes, reference = degraded_planes(held_out, simulation, like=training)
+    planes, reference = degraded_planes(divided.held_out, simulation, like=divided.training)
     grid = AxialGrid(planes.shape[0], planes.ratio)
     restored = method.reconstruct_planes(planes, grid, ctx)
     name = f"{type(method).__name__}.reconstruct_planes"

@@ -56,12 +56,12 @@ def scores(method: str, volume: Volume, reference: Volume, **settings: str) -> d
         made: Method = host().build("method", method, **settings)
         return made
 
-    training, held_out = split(volume)
+    divided = split(volume)
     fitted = build()
-    fitted.fit(training, CONTEXT)
+    fitted.fit(divided.training, CONTEXT)
     apart = np.zeros(reference.shape, np.float32)
     output = quantise(reconstruct_volume(fitted, volume, CONTEXT, apart=apart), volume)
-    held = restore_held_out(fitted, held_out, None, CONTEXT, training)
+    held = restore_held_out(fitted, divided, None, CONTEXT)
     pair = restore_reduced(build, volume, None, CONTEXT)
     known = ScoreContext(output, None, 255.0, (10.0,) * 3, volume, volume.ratio)
     return {
@@ -75,16 +75,16 @@ def scores(method: str, volume: Volume, reference: Volume, **settings: str) -> d
 
 
 def main() -> None:
-    """Print a row for each degradation, with cubic's scores and gains above them."""
+    """Print a row for each degradation and each way to train: gains above cubic, and what else is told."""
     spec = load_catalogue(Path(sys.argv[1]) if len(sys.argv) > 1 else CATALOGUE)["fib25-val"]
     stored = open_dataset(replace(spec, crop=((160, 288), (0, 128), (0, 128))))
     columns = (
         "true gain",
         "in-plane gain",
         "reduced gain",
-        "consistency, cubic",
         "consistency",
         "disagreement",
+        "axial power",
     )
     sys.stdout.write(f"| truth | noise | {' | '.join(columns)} |\n| --- | --- |{' ---: |' * len(columns)}\n")
     for name, simulation in TRUE.items():

@@ -14,7 +14,7 @@ from a2ibench.degradations.models import gaussian_psf, slab_average
 from a2ibench.errors import InputError, PluginError
 from a2ibench.metrics.psnr import psnr
 from a2ibench.protocol.resample import interpolate
-from a2ibench.validation.held_out import MOST_SIDE, degraded_planes, restore_held_out, split
+from a2ibench.validation.held_out import MOST_SIDE, Split, degraded_planes, restore_held_out, split
 from a2ibench.validation.reduced import reduced, restore_reduced
 
 
@@ -112,7 +112,7 @@ def test_planes_are_as_noisy_as_what_the_method_trains_on(levels: tuple[float, f
             seen.append(volume.data)
             return super().reconstruct_planes(volume, grid, ctx)
 
-    restore_held_out(Watching(), held_out, None, Context(), training)
+    restore_held_out(Watching(), Split(training, held_out), None, Context())
     np.testing.assert_array_equal(seen[0], planes.data)
     added = (planes.data.astype(float) - clean.data).std()
     assert added == (0 if levels[0] < 6 else pytest.approx(levels[0], rel=0.1))
@@ -127,7 +127,7 @@ def test_large_planes_are_looked_at_in_the_middle() -> None:
 def test_held_out_planes_are_restored_in_grey_levels() -> None:
     volume = stack(3)
     planes, reference = degraded_planes(volume)
-    held = restore_held_out(Cubic(), volume, None, Context())
+    held = restore_held_out(Cubic(), Split(volume, volume), None, Context())
     assert held is not None
     np.testing.assert_array_equal(held.reference, reference)
     expected = interpolate(planes.data.astype(np.float32), AxialGrid(planes.shape[0], 3.0))
@@ -138,7 +138,7 @@ def test_a_method_that_cannot_restore_planes_has_none() -> None:
     class Blocks:
         pass
 
-    assert restore_held_out(Blocks(), stack(3), None, Context()) is None  # type: ignore[arg-type]
+    assert restore_held_out(Blocks(), Split(stack(3), stack(3)), None, Context()) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_breaks_the_contract_is_named(wrong) -> None:
             return wrong(self.reconstruct(volume, grid, ctx))
 
     with pytest.raises(PluginError, match=r"Wrong\.reconstruct_planes returned"):
-        restore_held_out(Wrong(), stack(3), None, Context())
+        restore_held_out(Wrong(), Split(stack(3), stack(3)), None, Context())
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
