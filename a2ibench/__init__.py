@@ -55,7 +55,13 @@ if TYPE_CHECKING:
     from a2ibench.protocol.intensity import normalise
     from a2ibench.protocol.profiles import build_degradation
     from a2ibench.protocol.resample import interpolate, interpolation_matrix
-    from a2ibench.protocol.restoration import restore_block, restore_planes, upsample_block, upsample_planes
+    from a2ibench.protocol.restoration import (
+        fusion_weights,
+        restore_block,
+        restore_planes,
+        upsample_block,
+        upsample_planes,
+    )
     from a2ibench.protocol.sampling import PatchSampler, missing_noise, training_grid
     from a2ibench.protocol.slice_network import SliceNetwork
     from a2ibench.protocol.stages import Stage, TrainingStep
@@ -111,6 +117,7 @@ __all__ = [
     "Volume",
     "__version__",
     "build_degradation",
+    "fusion_weights",
     "hookimpl",
     "interpolate",
     "interpolation_matrix",
@@ -160,6 +167,7 @@ _LAZY = {
     "Trial": "a2ibench.bench.tuning",
     "Tuning": "a2ibench.bench.tuning",
     "build_degradation": "a2ibench.protocol.profiles",
+    "fusion_weights": "a2ibench.protocol.restoration",
     "interpolate": "a2ibench.protocol.resample",
     "interpolation_matrix": "a2ibench.protocol.resample",
     "load_catalogue": "a2ibench.data.catalogue",

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from a2ibench.contracts import Progress
 from a2ibench.contracts.planes import AXIAL, PLANES
 from a2ibench.errors import InputError
 from a2ibench.protocol import fourier_burst
+from a2ibench.protocol.frequency_fusion import WEIGHTS, fuse_by_frequency, grown
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 RunAt = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
@@ -89,6 +89,7 @@ def restore(
     progress: Progress,
     kept: tuple[slice, slice] | None = None,
     fusion: str = "frequency",
+    weights: tuple[float, ...] = WEIGHTS,
     rows: int | None = None,
     apart: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -112,7 +113,9 @@ def restore(
         Lateral voxels (y, x) to restore; the others are 0. By default all.
     fusion : {"frequency", "mean", "fourier-burst"}
         How two families become one volume: by `fuse_by_frequency`, by their mean, or by `fuse_by_bursts`.
-        As many voxels as `MARGINS` says are restored around those that are kept, too.
+        As many voxels as `margin_of` says are restored around those that are kept, too.
+    weights : tuple of float
+        Of `fuse_by_frequency`.
     rows : int, optional
         Rows of what `run` returns, where they are not those of `data`.
     apart : torch.Tensor, shape (z, y, x), or (rows, y, x), optional
@@ -129,9 +132,9 @@ def restore(
     InputError
         If there is no fusion of that name.
     """
-    if fusion not in MARGINS:
-        raise InputError(f"fusion: got {fusion!r}; choose one of {', '.join(MARGINS)}")
-    margin = MARGINS[fusion] if len(families) == len(AXIAL) else 0
+    margin = margin_of(fusion, weights)
+    if len(families) < len(AXIAL):
+        margin = 0
     separate = margin > 0 or (apart is not None and len(families) == len(AXIAL))
     out = data.new_zeros((data.shape[0] if rows is None else rows, *data.shape[1:]))
     others = torch.zeros_like(out) if separate else out
@@ -139,7 +142,7 @@ def restore(
     z, y, x = (slice(0, n) for n in data.shape)
     inside = kept or (y, x)
     # What is restored: planes, and columns of each.
-    box = (z, *(_grown(part, n, margin) for part, n in zip(inside, data.shape[1:], strict=True)))
+    box = (z, *(grown(part, n, margin) for part, n in zip(inside, data.shape[1:], strict=True)))
     axes = [PLANES[family] for family in families]
     planes = sum(_length(box[stacked]) for stacked, *_ in axes)
     # Planes of one family may be much wider than the other's, but each family covers the same voxels.
@@ -165,63 +168,26 @@ def restore(
     if apart is not None and separate:
         torch.sub(out[:, *inside], others[:, *inside], out=apart[:, *inside]).abs_()
     if margin:
-        fuse = fuse_by_frequency if fusion == "frequency" else fourier_burst.fuse_by_bursts
-        return fuse(out, others, inside)
+        if fusion == "frequency":
+            return fuse_by_frequency(out, others, inside, weights)
+        return fourier_burst.fuse_by_bursts(out, others, inside)
     return out.add_(others).div_(2) if separate else out
 
 
-FUSION_MARGIN = 1
-
-MARGINS = {"frequency": FUSION_MARGIN, "mean": 0, "fourier-burst": fourier_burst.MARGIN}
-"""Voxels around what is kept that a fusion reads."""
-
-LEAN = 0.75
+FUSIONS = ("frequency", "mean", "fourier-burst")
 
 
-def fuse_by_frequency(
-    xz: torch.Tensor, yz: torch.Tensor, kept: tuple[slice, slice], lean: float = LEAN
-) -> torch.Tensor:
-    """Fuse what was restored in xz and in yz planes, each trusted where its planes extend.
+def margin_of(fusion: str, weights: tuple[float, ...] = WEIGHTS) -> int:
+    """Return how many voxels around what is kept a fusion reads.
 
-    A family never sees frequencies across its planes, so its errors, and the noise that it leaves, are white
-    there, and their mean weaves a cross-hatch into xy planes. With D the difference of the two and L the
-    binomial low-pass [1 2 1] / 4 along an axis, the mean is corrected by half of
-    ``L_y (1 - L_x) D - L_x (1 - L_y) D``, which is ``L_y D - L_x D``, times `lean`: what is low along y and
-    high along x comes from xz planes, what is low along x and high along y from yz planes.
-
-    Parameters
-    ----------
-    xz, yz : torch.Tensor, shape (z, y, x)
-        By family, with `FUSION_MARGIN` voxels around what is kept, where there are any. `xz` is overwritten.
-    kept : tuple of slice
-        Lateral voxels (y, x) of the result; the others are 0.
-    lean : float
-        0 is the mean. 1 weakens the diagonals of noisy volumes as much as the mean weakens the axes.
-
-    Returns
-    -------
-    torch.Tensor, shape (z, y, x)
+    Raises
+    ------
+    InputError
+        If there is no fusion of that name.
     """
-    y, x = kept
-    rows, columns = xz.shape[1:]
-    (top, bottom), (left, right) = (
-        (p.start, p.stop) for p in (_grown(y, rows, FUSION_MARGIN), _grown(x, columns, FUSION_MARGIN))
-    )
-    # The nearest voxel stands in for those beyond the volume.
-    beyond = (left - x.start + 1, x.stop + 1 - right, top - y.start + 1, y.stop + 1 - bottom)
-    for section, other in zip(xz, yz, strict=True):
-        difference = section[top:bottom, left:right] - other[top:bottom, left:right]
-        around = F.pad(difference[None, None], beyond, mode="replicate")[0, 0]
-        fused = (section[y, x] + other[y, x]) / 2
-        # The centres of the two filters cancel.
-        fused += (around[:-2, 1:-1] + around[2:, 1:-1] - around[1:-1, :-2] - around[1:-1, 2:]) * (lean / 8)
-        section.zero_()
-        section[y, x] = fused
-    return xz
-
-
-def _grown(part: slice, length: int, margin: int) -> slice:
-    return slice(max(0, part.start - margin), min(length, part.stop + margin))
+    if fusion not in FUSIONS:
+        raise InputError(f"fusion: got {fusion!r}; choose one of {', '.join(FUSIONS)}")
+    return {"frequency": len(weights), "mean": 0, "fourier-burst": fourier_burst.MARGIN}[fusion]
 
 
 def _length(part: slice) -> int:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from a2ibench.contracts import AxialGrid, Context, Volume
-from a2ibench.contracts.planes import PLANE_CHOICES
+from a2ibench.contracts import AxialGrid, Context, Volume, silent
+from a2ibench.contracts.planes import AXIAL, PLANE_CHOICES
+from a2ibench.data.intensity_range import noise_level
+from a2ibench.protocol.frequency_fusion import WEIGHTS, estimated_weights
 from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
 from a2ibench.protocol.planes import Run, restore
 from a2ibench.protocol.resample import interpolate
+from a2ibench.protocol.sampling import NOISY
 from a2ibench.protocol.training import autocast, resolve
+
+# Voxels of the part of a volume on which weights are found, along z and laterally.
+_ROWS, _SIDE = 64, 192
 
 
 def restore_planes(
@@ -26,13 +35,14 @@ def restore_planes(
     align: int = 1,
     planes: str = "both",
     fusion: str = "frequency",
+    weights: tuple[float, ...] | None = None,
     bf16_on_cpu: bool = False,
 ) -> NDArray[np.float32]:
     """Interpolate a volume or a block of it, restore its axial planes, and fuse the plane families.
 
     What `SliceNetwork.reconstruct` does. The halo of the method has to cover `reach` and `align` output
-    voxels and two input slices along z, and `reach` voxels laterally, one more where families are fused by
-    frequency, and 15 more by Fourier bursts.
+    voxels and two input slices along z, and `reach` voxels laterally, as many more as there are `weights`
+    where families are fused by frequency (one where none are given), and 15 more by Fourier bursts.
 
     Parameters
     ----------
@@ -48,6 +58,8 @@ def restore_planes(
         Plane families to restore.
     fusion : {"frequency", "mean", "fourier-burst"}
         Of the two; with the last, the method's ``align`` has to be a multiple of 8.
+    weights : tuple of float, optional
+        Of the fusion by frequency: what `fusion_weights` returned after the training.
     bf16_on_cpu : bool
         As of `train_network`.
 
@@ -70,6 +82,7 @@ def restore_planes(
             progress=ctx.progress,
             kept=ctx.kept,
             fusion=fusion,
+            weights=weights or WEIGHTS,
         )
 
     return _reconstructed(restored, volume, grid, cover, ctx, bf16_on_cpu)
@@ -85,6 +98,7 @@ def upsample_planes(
     align: int = 1,
     planes: str = "both",
     fusion: str = "frequency",
+    weights: tuple[float, ...] | None = None,
     bf16_on_cpu: bool = False,
 ) -> NDArray[np.float32]:
     """Do what `restore_planes` does for a network that sees the input slices as they are.
@@ -94,7 +108,7 @@ def upsample_planes(
     run : callable
         Called with images (batch, 1, n_in, lateral) and the grid of the wanted rows; returns (batch, 1,
         n_out, lateral) of that grid. It begins at a multiple of `align` and covers all that the images do.
-    volume, grid, ctx, reach, align, planes, fusion, bf16_on_cpu
+    volume, grid, ctx, reach, align, planes, fusion, weights, bf16_on_cpu
         As of `restore_planes`; `reach` is in pixels along the lateral direction.
 
     Returns
@@ -114,10 +128,46 @@ def upsample_planes(
             progress=ctx.progress,
             kept=ctx.kept,
             fusion=fusion,
+            weights=weights or WEIGHTS,
             rows=cover.n_out,
         )
 
     return _reconstructed(restored, volume, grid, cover, ctx, bf16_on_cpu)
+
+
+def fusion_weights(
+    restored: Callable[[Volume, AxialGrid, Context, str], NDArray[np.floating[Any]]],
+    volume: Volume,
+    ctx: Context,
+) -> tuple[float, ...]:
+    """Return the weights by which the plane families of a volume are fused by frequency.
+
+    In a volume that has much noise they are its own; the protocol says how they are found. Call it at the
+    end of ``fit`` and keep what it returns with the network, so that blocks and later calls are alike.
+
+    Parameters
+    ----------
+    restored : callable
+        Called as `Method.reconstruct` is, with the middle of the volume, and with ``"xz"`` or ``"yz"``;
+        returns what the trained network makes of that family alone, on any linear scale of intensities.
+    volume, ctx
+        As `Method.fit` has them.
+
+    Returns
+    -------
+    tuple of float
+        One weight, the protocol's, where the volume has less noise than `missing_noise` adds, and else two.
+    """
+    if noise_level(replace(volume, intensity=volume.contrast or volume.intensity)) < NOISY:
+        return WEIGHTS
+    most = math.ceil(_ROWS / volume.ratio), _SIDE, _SIDE
+    starts = [max(0, (length - part) // 2) for length, part in zip(volume.shape, most, strict=True)]
+    middle = tuple(slice(start, start + part) for start, part in zip(starts, most, strict=True))
+    part = replace(volume, data=np.asarray(volume.data[middle]))
+    grid = AxialGrid(part.shape[0], volume.ratio)
+    quiet = replace(ctx, progress=silent)
+    xz, yz = (restored(part, grid, quiet, family) for family in AXIAL)
+    return estimated_weights(xz, yz, split_contrast(part, *contrast_fractions(part))[0])
 
 
 def restore_block(

@@ -21,13 +21,14 @@ from a2ibench.data.intensity_range import levelled
 from a2ibench.errors import InputError
 from a2ibench.protocol.brightness import waves
 from a2ibench.protocol.fourier_burst import HOP
+from a2ibench.protocol.frequency_fusion import WEIGHTS
 from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
 from a2ibench.protocol.network_checks import checked_images, multiply_adds
-from a2ibench.protocol.planes import MARGINS, MIRRORS, RunAt
+from a2ibench.protocol.planes import FUSIONS, MIRRORS, RunAt, margin_of
 from a2ibench.protocol.profiles import build_degradation, estimated_options
 from a2ibench.protocol.resample import interpolate
 from a2ibench.protocol.sampling import missing_noise
-from a2ibench.protocol.slice_restoration import brightness_added, positions_of, restore_slices
+from a2ibench.protocol.slice_restoration import brightness_added, positions_of, restore_slices, weights_of
 from a2ibench.protocol.slice_training import patch_grid, patch_sampler, placed_beside, train_slices
 from a2ibench.protocol.stages import Losses, Stage, TrainingStep
 from a2ibench.protocol.training import autocast, load_checkpoint, resolve, save_checkpoint, tensors_under
@@ -69,7 +70,7 @@ class SliceNetwork(Configurable):
     fusion: str = setting(
         "frequency",
         "of the plane families: each where its planes extend, their plain mean, or each where it is stronger",
-        choices=tuple(MARGINS),
+        choices=FUSIONS,
     )
     keep_mean: bool = setting(
         True, "take away the mean grey that the network adds to the volume's own axial planes"
@@ -172,7 +173,8 @@ class SliceNetwork(Configurable):
     def halo(self) -> tuple[int, int]:
         """Input slices and lateral voxels wanted around a block."""
         reach = self.reach * self._ratio if self.sees_slices else self.reach
-        return math.ceil((reach + self.align) / self._ratio) + 2, self.reach + MARGINS[self.fusion]
+        margin = margin_of(self.fusion, self._fusion_weights)
+        return math.ceil((reach + self.align) / self._ratio) + 2, self.reach + margin
 
     def fits(self, shape: tuple[int, int, int]) -> bool:
         """Whether axial planes of so large a block can be restored at once."""
@@ -191,6 +193,7 @@ class SliceNetwork(Configurable):
         self._estimated: dict[str, Value] = {}
         self._seen = (0.0, 1.0)
         self._mean_added = list(_NOTHING)
+        self._fusion_weights: tuple[float, ...] = WEIGHTS
         self._apart: NDArray[np.float32] | None = None
 
     def fit(self, volume: Volume, ctx: Context) -> None:
@@ -228,11 +231,12 @@ class SliceNetwork(Configurable):
             sampler = patch_sampler(self, volume, degrade, grid, noise, ctx)
             train_slices(self, network, self._auxiliary, sampler, ctx, self._autocast)
         self._network = network.eval()
-        if self.keep_mean:
-            # Without its contrast the volume is seen as in the training.
-            with torch.inference_mode(), self._autocast():
-                run = self._runner(ctx.device)
+        # Without its contrast the volume is seen as in the training.
+        with torch.inference_mode(), self._autocast():
+            run = self._runner(ctx.device)
+            if self.keep_mean:
                 self._mean_added = brightness_added(self, run, volume, self._seen, ctx.device)
+            self._fusion_weights = weights_of(self, run, volume, self._seen, ctx)
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Interpolate, restore every axial plane, and fuse the plane families.
@@ -252,8 +256,8 @@ class SliceNetwork(Configurable):
         """
         low, high = self._seen if volume.contrast is None else contrast_fractions(volume)
         seen, beyond = split_contrast(volume, low, high)
-        telling = self._apart is not None
-        wanted, apart = restore_slices(self, self._runner(ctx.device), seen, grid, ctx, apart=telling)
+        run, weights, telling = self._runner(ctx.device), self._fusion_weights, self._apart is not None
+        wanted, apart = restore_slices(self, run, seen, grid, ctx, weights=weights, apart=telling)
         wanted -= (waves(grid) @ self._mean_added)[:, None, None].astype(np.float32)
         if beyond is not None:
             wanted += interpolate(beyond, grid, self.slope)
@@ -303,6 +307,7 @@ class SliceNetwork(Configurable):
             "ratio": self._ratio,
             "contrast": list(self._seen),
             "mean_added": self._mean_added,
+            "fusion_weights": list(self._fusion_weights),
             "estimated": self._estimated,
             "settings": Configurable.configuration(self),
         }
@@ -324,6 +329,7 @@ class SliceNetwork(Configurable):
         low, high = state.get("contrast", (0.0, 1.0))
         self._seen = float(low), float(high)
         self._mean_added = list(state.get("mean_added", _NOTHING))
+        self._fusion_weights = tuple(state.get("fusion_weights", WEIGHTS))
         self._estimated = dict(state.get("estimated", {}))
         self._nominal = tensors_under(weights, "nominal")
         network = self.build(self._size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 from a2ibench.contracts import AxialGrid, Context, Volume
 from a2ibench.contracts.planes import AXIAL, PLANE_CHOICES
 from a2ibench.protocol.brightness import mean_added
+from a2ibench.protocol.frequency_fusion import WEIGHTS
 from a2ibench.protocol.intensity import split_contrast
 from a2ibench.protocol.planes import RunAt, mirrored, restore
 from a2ibench.protocol.resample import interpolate, interpolation_matrix
+from a2ibench.protocol.restoration import fusion_weights
 from a2ibench.protocol.training import autocast
 
 if TYPE_CHECKING:
@@ -44,7 +47,9 @@ def restore_slices(
     grid: AxialGrid,
     ctx: Context,
     *,
-    apart: bool,
+    families: Sequence[str] | None = None,
+    weights: tuple[float, ...] = WEIGHTS,
+    apart: bool = False,
 ) -> Restored:
     """Restore what a network sees of a volume, by the settings of its method.
 
@@ -60,12 +65,17 @@ def restore_slices(
         The wanted output slices.
     ctx : Context
         Device, precision, progress, and which part is kept.
+    families : sequence of str, optional
+        Plane families to restore, instead of the method's.
+    weights : tuple of float
+        Of the fusion by frequency.
     apart : bool
         Whether to tell how far the plane families are apart; a single family tells nothing.
     """
     cover = grid.covering(method.align)
     data, positions = shown(method, seen, cover), positions_of(method, cover, ctx.device)
-    families = PLANE_CHOICES[method.planes]
+    if families is None:
+        families = PLANE_CHOICES[method.planes]
     difference = None
     if apart and len(families) == len(AXIAL):
         # When it is filled, nothing is read any more from what is interpolated.
@@ -82,6 +92,7 @@ def restore_slices(
             progress=ctx.progress,
             kept=ctx.kept,
             fusion=method.fusion,
+            weights=weights,
             rows=cover.n_out,
             apart=difference,
         )
@@ -109,3 +120,15 @@ def brightness_added(
         return torch.from_numpy(matrix).to(seen) @ seen
 
     return mean_added(made, volume, images, interpolated)
+
+
+def weights_of(
+    method: SliceNetwork, run: RunAt, volume: Volume, ends: tuple[float, float], ctx: Context
+) -> tuple[float, ...]:
+    """Return the `fusion_weights` of a network that sees what lies between two fractions of intensity."""
+
+    def restored(part: Volume, grid: AxialGrid, ctx: Context, family: str) -> NDArray[np.float32]:
+        seen = split_contrast(part, *ends)[0]
+        return restore_slices(method, run, seen, grid, ctx, families=[family]).slices
+
+    return fusion_weights(restored, volume, ctx)

@@ -19,7 +19,7 @@ import torch
 
 from a2ibench import AxialGrid, Budget, Context, Simulation, Volume, open_volume
 from a2ibench.protocol.fourier_burst import fuse_by_bursts
-from a2ibench.protocol.planes import fuse_by_frequency
+from a2ibench.protocol.frequency_fusion import estimated_weights, fuse_by_frequency
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.simulate import simulate
 from a2ibench.registry import host
@@ -53,10 +53,12 @@ def scores(volume: Volume, reference: Volume, steps: int) -> Iterator[tuple[str,
         families.append(torch.from_numpy(method.reconstruct(volume, grid, ctx)))
     xz, yz = families
     whole = slice(0, xz.shape[1]), slice(0, xz.shape[2])
+    weights = estimated_weights(xz.numpy(), yz.numpy(), np.asarray(volume.data))
     ways = {
         "xz alone": lambda: xz,
         "mean": lambda: (xz + yz) / 2,
         "frequency": lambda: fuse_by_frequency(xz.clone(), yz, whole),
+        "frequency, weights of the volume": lambda: fuse_by_frequency(xz.clone(), yz, whole, weights),
     } | {f"burst, p = {p}": lambda p=p: fuse_by_bursts(xz.clone(), yz, whole, p) for p in POWERS}
     for name, way in ways.items():
         start = time.perf_counter()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import nn
 
 import a2ibench
@@ -71,14 +72,23 @@ def test_what_changes_nothing_gives_the_interpolation(
     np.testing.assert_allclose(result, wanted, atol=2e-6)
 
 
-def test_planes_are_restored_as_a_slice_network_restores_them() -> None:
-    method, volume = host().build("method", "plain", keep_mean=False, contrast=0.0), _volume(10 / 3)
+@pytest.mark.parametrize("sigma", [0.0, 30.0])
+def test_planes_are_restored_as_a_slice_network_restores_them(sigma: float) -> None:
+    draw, smooth = np.random.default_rng(0), gaussian_filter(_volume(10 / 3).data.astype(float), 2)
+    data = np.rint(smooth + draw.normal(0, sigma, smooth.shape)).clip(0, 255).astype(np.uint8)
+    volume = replace(_volume(10 / 3), data=data)
+    method = host().build("method", "plain", keep_mean=False, contrast=0.0)
     method.fit(volume, CTX)
     theirs = reconstruct_volume(method, volume, CTX)
-    ours = a2ibench.restore_planes(
-        method._network, volume, AxialGrid(9, 10 / 3), CTX, reach=method.reach, align=method.align
-    )
-    np.testing.assert_array_equal(ours, theirs)
+
+    def restored(part: Volume, grid: AxialGrid, ctx: Context, planes: str = "both") -> np.ndarray:
+        options = {"reach": method.reach, "align": method.align, "planes": planes, "weights": weights}
+        return a2ibench.restore_planes(method._network, part, grid, ctx, **options)
+
+    weights = None
+    weights = a2ibench.fusion_weights(restored, volume, CTX)
+    assert len(weights) == (2 if sigma else 1)
+    np.testing.assert_array_equal(restored(volume, AxialGrid(9, 10 / 3), CTX), theirs)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])

@@ -19,6 +19,7 @@ from a2ibench import (
     PatchSampler,
     Volume,
     build_degradation,
+    fusion_weights,
     load_checkpoint,
     missing_noise,
     precision_of,
@@ -40,6 +41,8 @@ _SLACK = 1.02
 _AFTER_TRAINING = ("planes", "fusion")
 # Pixels of an axial plane.
 _MOST_PLANE = 1 << 20
+# Voxels that the fusion of the plane families reads around a result, at most.
+_FUSION = 2
 
 
 class NIIV(Configurable):
@@ -80,13 +83,14 @@ class NIIV(Configurable):
         self._given = {name: values[name] for name in _AFTER_TRAINING if name in values}
         self._rate_given = "learning_rate" in values
         self._network: NIIVNet | None = None
+        self._weights: tuple[float, ...] = ()
         self._shape, self._ratio, self._side = shape_of(BLOCKS["small"], WORK["small"] / 2, 3.0), 3.0, 0
 
     @property
     def halo(self) -> tuple[int, int]:
         """Input slices and lateral voxels wanted around a block."""
         # The nearest slice and the next one are up to a slice and a half away.
-        return self._shape.reach + 2, self._shape.reach + 1
+        return self._shape.reach + 2, self._shape.reach + _FUSION
 
     def fits(self, shape: tuple[int, int, int]) -> bool:
         """Whether axial planes of so large a block can be restored at once."""
@@ -138,6 +142,7 @@ class NIIV(Configurable):
             bf16_on_cpu=self.bf16_on_cpu,
         )
         self._network = network.eval()
+        self._weights = fusion_weights(self._upsampled, volume, ctx)
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Decode every axial plane at the output slices, and fuse the plane families.
@@ -156,6 +161,7 @@ class NIIV(Configurable):
             "shape": asdict(self._shape),
             "ratio": self._ratio,
             "side": self._side,
+            "fusion_weights": list(self._weights),
             "settings": Configurable.configuration(self),
         }
         save_checkpoint(path, type(self).__name__, self._fitted().state_dict(), state)
@@ -168,6 +174,7 @@ class NIIV(Configurable):
         weights, state = load_checkpoint(path, type(self).__name__)
         Configurable.__init__(self, **state["settings"] | self._given)
         self._shape, self._ratio, self._side = Shape(**state["shape"]), state["ratio"], state["side"]
+        self._weights = tuple(state.get("fusion_weights", ()))
         network = self._placed()
         network.load_state_dict(weights)
         self._network = network.eval()
@@ -201,6 +208,7 @@ class NIIV(Configurable):
             reach=self._shape.reach,
             planes=planes,
             fusion=self.fusion,
+            weights=self._weights,
             bf16_on_cpu=self.bf16_on_cpu,
         )
 
