@@ -29,7 +29,7 @@ class NAFNetMethod(SliceNetwork):
     the harness's).
     """
 
-    learning_rate = 4e-3
+    learning_rate = 8e-3
     beta2 = 0.95
     reach: int = setting(
         0, "halo around a block; never less than the network sees", unit="output voxels", low=0
