@@ -221,7 +221,7 @@ class SliceNetwork(Configurable):
         self._size, self._ratio, self._side = ctx.size, volume.ratio, 0 if grid is None else grid.n_out
         if ctx.size == "full" and not self._rate_given:
             self.learning_rate = min(self.learning_rate, self.full_learning_rate)
-        self._seen = contrast_fractions(volume)
+        self._seen, self._fusion_weights = contrast_fractions(volume), WEIGHTS
         self._nominal = {name: value.float().cpu() for name, value in degrade.nominal(narrow).items()}
         network = self._placed(self.build(ctx.size), ctx.device).train()
         self._auxiliary = placed_beside(self, ctx.size, ctx.device)
@@ -236,7 +236,8 @@ class SliceNetwork(Configurable):
             run = self._runner(ctx.device)
             if self.keep_mean:
                 self._mean_added = brightness_added(self, run, volume, self._seen, ctx.device)
-            self._fusion_weights = weights_of(self, run, volume, self._seen, ctx)
+            if self.noise == "estimated":
+                self._fusion_weights = weights_of(self, run, volume, self._seen, ctx)
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Interpolate, restore every axial plane, and fuse the plane families.

@@ -187,15 +187,18 @@ def test_block_by_block_equals_the_whole_and_a_checkpoint_takes_either(tmp_path:
     assert np.abs(mean.reconstruct(volume, grid, ctx) - at_once).max() > 1e-3
 
 
-@pytest.mark.parametrize(("sigma", "noisy"), [(0.0, False), (30.0, True)])
+@pytest.mark.parametrize(
+    ("sigma", "noise", "noisy"),
+    [(0.0, "estimated", False), (30.0, "estimated", True), (30.0, "none", False)],
+)
 def test_weights_are_the_volume_s_own_where_it_is_noisy_and_stay_with_the_network(
-    sigma: float, noisy: bool, tmp_path: Path
+    sigma: float, noise: str, noisy: bool, tmp_path: Path
 ) -> None:
     smooth = gaussian_filter(np.random.default_rng(0).normal(size=(12, 48, 48)), 3)
     grey = 128 + 300 * smooth + np.random.default_rng(1).normal(0, sigma, smooth.shape)
     volume = Volume(np.clip(np.rint(grey), 0, 255).astype(np.uint8), (30.0, 10.0, 10.0), (0.0, 255.0))
     ctx = Context(device="cpu", precision="fp32", size="tiny", budget=Budget(steps=2), batch=2, patch=16)
-    method = Small()
+    method = Small(noise=noise)
     method.fit(volume, ctx)
     method.save(tmp_path)
     state = json.loads((tmp_path / "method.json").read_text(encoding="utf-8"))

@@ -142,7 +142,7 @@ class NIIV(Configurable):
             bf16_on_cpu=self.bf16_on_cpu,
         )
         self._network = network.eval()
-        self._weights = fusion_weights(self._upsampled, volume, ctx)
+        self._weights = fusion_weights(self._upsampled, volume, ctx) if self.noise == "estimated" else ()
 
     def reconstruct(self, volume: Volume, grid: AxialGrid, ctx: Context) -> NDArray[np.float32]:
         """Decode every axial plane at the output slices, and fuse the plane families.
