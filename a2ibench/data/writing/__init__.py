@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,9 @@ def create(
             if keep and partial.interrupted:
                 partial.release()
             else:
-                partial.remove()
+                # What failed first is told.
+                with suppress(OSError):
+                    partial.remove()
             raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -271,10 +272,21 @@ class Partial(Leftover):
 
     def remove(self) -> None:
         """Remove the folder, and release it."""
+        try:
+            # Where one of several writes of a library failed, another may still be under way in its thread.
+            for wait in (0.01, 0.1, 1.0):
+                try:
+                    return self._remove()
+                except OSError:
+                    time.sleep(wait)
+            self._remove()
+        finally:
+            self.release()
+
+    def _remove(self) -> None:
         self.clear()
         (self.folder / "lock").unlink(missing_ok=True)
         self.folder.rmdir()
-        self.release()
 
     def release(self) -> None:
         """Let other processes write this output."""

@@ -7,12 +7,16 @@ import os
 import resource
 import shutil
 import subprocess
+import threading
+import time
 from collections import namedtuple
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from written import IDENTITY, NAMES, NM, SHAPE, content, create, noise, write
 
+from a2ibench.data.formats.zarr_writer import OmeZarr
 from a2ibench.errors import InputError
 
 SMALL = noise((5, 6, 7), "uint8")
@@ -187,6 +191,28 @@ write(path, noise((65, 66, 67), "uint8"), overwrite=True)
 assert os.listdir(folder) == [name]
 """
     )
+
+
+def test_a_library_that_goes_on_writing_when_it_has_failed(tmp_path, monkeypatch):
+    others = []
+
+    def prepare(self):
+        def write_on():
+            for number in range(60):
+                with suppress(FileNotFoundError):
+                    (self.path / str(number)).touch()
+                time.sleep(0.002)
+
+        self.path.mkdir()
+        others.append(threading.Thread(target=write_on))
+        others[0].start()
+        time.sleep(0.02)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(OmeZarr, "prepare", prepare)
+    refused(tmp_path / "a.ome.zarr", "the disk is full; free some space")
+    others[0].join()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
