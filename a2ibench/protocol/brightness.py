@@ -64,7 +64,7 @@ def mean_added(
     """
     n_in = min(volume.shape[0], max(2, math.ceil(_SIDE / volume.ratio)))
     grid = AxialGrid(n_in, volume.ratio)
-    z, y, x = (_middle(n, most) for n, most in zip(volume.shape, (n_in, _SIDE, _SIDE), strict=True))
+    z, y, x = (middle(n, most) for n, most in zip(volume.shape, (n_in, _SIDE, _SIDE), strict=True))
     data = np.asarray(volume.data[z])
     families = (
         data[:, _spaced(volume.shape[1]), x],
@@ -84,7 +84,8 @@ def mean_added(
     return [float(amount) for amount in amounts]
 
 
-def _middle(length: int, most: int) -> slice:
+def middle(length: int, most: int) -> slice:
+    """Return at most so much of a length, around its middle."""
     start = max(0, (length - most) // 2)
     return slice(start, start + most)
 

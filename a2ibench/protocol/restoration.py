@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from a2ibench.contracts import AxialGrid, Context, Volume, silent
 from a2ibench.contracts.planes import AXIAL, PLANE_CHOICES
 from a2ibench.data.intensity_range import noise_level
+from a2ibench.protocol.brightness import middle
 from a2ibench.protocol.frequency_fusion import WEIGHTS, estimated_weights
 from a2ibench.protocol.intensity import contrast_fractions, from_contrast, split_contrast
 from a2ibench.protocol.planes import Run, restore
@@ -161,9 +162,8 @@ def fusion_weights(
     if noise_level(replace(volume, intensity=volume.contrast or volume.intensity)) < NOISY:
         return WEIGHTS
     most = math.ceil(_ROWS / volume.ratio), _SIDE, _SIDE
-    starts = [max(0, (length - part) // 2) for length, part in zip(volume.shape, most, strict=True)]
-    middle = tuple(slice(start, start + part) for start, part in zip(starts, most, strict=True))
-    part = replace(volume, data=np.asarray(volume.data[middle]))
+    box = tuple(middle(length, part) for length, part in zip(volume.shape, most, strict=True))
+    part = replace(volume, data=np.asarray(volume.data[box]))
     grid = AxialGrid(part.shape[0], volume.ratio)
     quiet = replace(ctx, progress=silent)
     xz, yz = (restored(part, grid, quiet, family) for family in AXIAL)
