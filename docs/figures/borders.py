@@ -1,7 +1,8 @@
 """Look for seams at window and block borders, drift of the mean, and ringing at the first and last slices.
 
-Run as ``python docs/figures/borders.py [--catalogue FILE --dataset NAME] [--run DIR] [--output FILE]``. With
-a finished run of that dataset its networks are taken; without one they are trained, in the quick profile.
+Run as ``python docs/figures/borders.py [--methods A,B] [--catalogue FILE --dataset NAME] [--run DIR]
+[--output FILE]``. With a finished run of that dataset its networks are taken; without one they are trained,
+in the quick profile. The last of the methods is a plain network, beside which the windows of others show.
 """
 
 from __future__ import annotations
@@ -50,12 +51,13 @@ from a2ibench.registry import host
 
 METHODS = ("a2i-3dem", "swinir", "pssr", "srmd")
 SHOWN, ROWS, DIFFERENCE = 2, 80, 0.2
-COLOURS = {name: f"C{k}" for k, name in enumerate(METHODS)} | {"cubic": "0.4"}
+CUBIC = "0.4"
 
 
 def main() -> None:
     """Print the table and write the figure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--methods", type=lambda text: text.split(","), default=METHODS, metavar="A,B")
     parser.add_argument("--catalogue", type=Path, help="by default the one that is shipped")
     parser.add_argument("--dataset", default="phantom", help="with a reference")
     parser.add_argument("--run", type=Path, help="folder of a finished run")
@@ -71,7 +73,7 @@ def main() -> None:
         volume, reference = simulate(open_dataset(spec), spec.simulate)
         looked = [
             look(name, fitted(name, volume, chosen.run, spec), volume, chosen.max_voxels)
-            for name in ("cubic", *METHODS)
+            for name in ("cubic", *chosen.methods)
         ]
     except A2IBenchError as error:
         parser.error(str(error))
@@ -163,11 +165,10 @@ def draw(looked: list[Looked], truth: Grey, name: str, output: Path) -> None:
     )
     window, slices, last = below.subplots(1, 3)
     draw_window(window, looked)
-    draw_ends(slices, [errors(each, truth) for each in looked], looked, "b  error of a slice (grey levels)")
+    draw_ends(slices, [errors(each, truth) for each in looked], "b  error of a slice (grey levels)")
     draw_ends(
         last,
         [contrast(each, truth) for each in looked],
-        looked,
         "c  contrast of a slice over the reference's",
     )
     below.legend(*window.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
@@ -198,7 +199,7 @@ def draw_plane(image: Axes, change: Axes, looked: Looked, truth: Grey, rows: int
 
 def draw_window(axes: Axes, looked: list[Looked]) -> None:
     """Draw the mean step at each place of the period, the border in the middle."""
-    for each in looked[1:]:
+    for number, each in enumerate(looked[1:]):
         places = seam(each, looked[0], looked[-1])
         half = len(places) // 2
         around = np.roll(places, half)
@@ -206,22 +207,22 @@ def draw_window(axes: Axes, looked: list[Looked]) -> None:
             (np.arange(len(places)) - half) / len(places),
             around,
             ".-",
-            color=COLOURS[each.name],
+            color=f"C{number}",
             label=each.name,
         )
     axes.axvline(0, color="red", linewidth=0.5)
-    axes.plot([], [], color=COLOURS["cubic"], label="cubic")
+    axes.plot([], [], color=CUBIC, label="cubic")
     axes.set(xlabel="place in the window's period (0: border)")
     axes.set_title(
         f"a  step between columns of what is added, over {looked[-1].name}", fontsize=9, loc="left"
     )
 
 
-def draw_ends(axes: Axes, values: list[NDArray[np.float64]], looked: list[Looked], title: str) -> None:
-    """Draw a value of the first and the last slices, and its interior mean as a line between."""
+def draw_ends(axes: Axes, values: list[NDArray[np.float64]], title: str) -> None:
+    """Draw a value of the first and the last slices, and its interior mean as a line between; cubic first."""
     places = np.arange(ENDS)
-    for each, profile in zip(looked, values, strict=True):
-        colour = COLOURS[each.name]
+    for number, profile in enumerate(values):
+        colour = f"C{number - 1}" if number else CUBIC
         axes.plot(places, profile[:ENDS], ".-", color=colour, linewidth=1)
         axes.plot(places + ENDS + 4, profile[-ENDS:], ".-", color=colour, linewidth=1)
         axes.plot([ENDS, ENDS + 3], [interior(profile)] * 2, "-", color=colour, linewidth=2)

@@ -34,7 +34,9 @@ class ChannelAttention(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return features of the same shape, (batch, channels, rows, columns)."""
-        return features * torch.sigmoid(self.excite(F.relu(self.squeeze(local_mean(features, self.window)))))
+        # A 1x1 convolution of means is the mean of its outputs, and those are fewer.
+        means = local_mean(self.squeeze(features), self.window)
+        return features * torch.sigmoid(self.excite(F.relu(means)))
 
 
 def local_mean(features: torch.Tensor, window: int) -> torch.Tensor:
