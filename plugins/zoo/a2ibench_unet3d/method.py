@@ -69,7 +69,7 @@ class UNet3D(Configurable):
         "network; auto: features by the work of the size; published: 32 on the finest level",
         choices=("auto", "published"),
     )
-    learning_rate: float = setting(2e-3, "peak learning rate of Adam", low=0)
+    learning_rate: float = setting(4e-3, "peak learning rate of Adam", low=0)
     weighted: bool = setting(True, "weigh squared errors by those of cubic interpolation, as published")
     bf16_on_cpu: bool = setting(True, "with precision auto, use bf16 on processors that have it")
 
