@@ -32,7 +32,7 @@ class ZSSR(SliceNetwork):
     cut when the error no longer falls, gradual steps of the ratio, and patches that are scaled and sheared.
     """
 
-    learning_rate = 4e-3
+    learning_rate = 8e-3
     reach = 8
     variant: str = setting("auto", "network; auto: of the size that is asked for", choices=("auto", *SIZES))
     ensemble: bool = setting(
