@@ -122,18 +122,18 @@ class Tuning:
     def best(self) -> Trial | None:
         """The trial to take; None if none is ok.
 
-        That with the largest gain, of equal ones that of the smallest value. Trials close to collapse count
-        only where there are no others, for their trainings may do otherwise with another seed.
+        That with the largest gain, of equal ones that of the smallest value. Trials that collapsed or are
+        close to it count only where there are no others: trainings may do otherwise with another seed.
         """
         known = self._known
         steady = [trial for trial in known if not self.close_to_collapse(trial)]
         return max(steady or known, key=lambda trial: trial.gain, default=None)
 
     def close_to_collapse(self, trial: Trial) -> bool:
-        """Return whether a value at most twice as large diverged, or gained less than half of the best."""
+        """Return whether it, or a value up to twice as large, diverged or gained less than half the best."""
         most = max((one.gain for one in self._known), default=0.0)
-        above = (one for one in self.trials if trial.value < one.value <= _STEP * trial.value)
-        return any(one.status == "diverged" or (most > 0 and one.gain < most / 2) for one in above)
+        near = (one for one in self.trials if trial.value <= one.value <= _STEP * trial.value)
+        return any(one.status == "diverged" or (most > 0 and one.gain < most / 2) for one in near)
 
     @property
     def _known(self) -> list[Trial]:

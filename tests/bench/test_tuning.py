@@ -103,11 +103,14 @@ def test_of_equal_ones_the_smallest_is_best() -> None:
 def test_a_value_next_to_one_that_collapsed_is_not_taken(above: float | str) -> None:
     tuning = tuned({0.002: 2.4, 0.004: 2.6, 0.008: 2.8, 0.016: above})
     assert tuning.best is tuning.trials[1]
-    assert [tuning.close_to_collapse(trial) for trial in tuning.trials] == [False, False, True, False]
+    assert [tuning.close_to_collapse(trial) for trial in tuning.trials] == [False, False, True, True]
     assert [*tuning_conclusions(tuning)] == [
         "best: learning_rate = 0.004, +2.60 dB over cubic interpolation",
         "0.008 gained +2.80 dB, but is too close to a value that collapsed",
     ]
+    # What collapsed is not taken itself where the grid leaves nothing else.
+    short = tuned({0.008: 2.8, 0.016: above})
+    assert (short.best, short.beyond) == (short.trials[0], "smaller")
     # Half of the best is no collapse, and neither is what lies further away than a step of the grid.
     assert tuned({0.002: 2.4, 0.004: 2.6, 0.008: 2.8, 0.016: 1.5}).best == tuning.trials[2]
     assert tuned({0.002: 2.4, 0.004: 2.6, 0.008: 2.8, 0.1: above}).best == tuning.trials[2]
