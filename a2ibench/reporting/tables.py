@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -130,6 +131,8 @@ def _comparisons(row: Row, standing: Mapping[str, Standing], compared: Sequence[
 
 def _costs(row: Row, phases: Sequence[str]) -> dict[str, Any]:
     out: dict[str, Any] = {name: row.model[name].mean for name in MODEL}
+    # A method may find in training how many it needs, another number with each seed.
+    out["params"] = np.rint(out["params"])
     for name in phases:
         sample = row.seconds.get(name, _NONE)
         out |= {f"{name}_seconds_mean": sample.mean, f"{name}_seconds_std": sample.std}
@@ -205,10 +208,10 @@ def summary_frame(run: Run) -> pd.DataFrame:
         where controls were scored, error_removed, the share of cubic's root mean squared error that is gone,
         and ``<metric>_share_of_ceiling``, how much of the way from cubic to the ceiling a mean goes, for
         metrics that are not in decibels and whose ceiling is finite;
-        voxels_per_second, params, macs_per_voxel; ``<phase>_seconds_mean`` and ``<phase>_seconds_std``;
-        metric_errors, the metrics that failed; where there is a finished volume, external, whether the row is
-        one, where a method began with weights from other volumes, pretrained, and of merged runs, run, that
-        which the row comes from. Records of different
+        voxels_per_second, params (the mean, rounded), macs_per_voxel; ``<phase>_seconds_mean`` and
+        ``<phase>_seconds_std``; metric_errors, the metrics that failed; where there is a finished volume,
+        external, whether the row is one, where a method began with weights from other volumes, pretrained,
+        and of merged runs, run, that which the row comes from. Records of different
         protocol or metric versions, or metric settings, stand in different rows. Controls follow the methods
         of their dataset, of status control and 0 jobs.
     """

@@ -256,6 +256,14 @@ def test_same_records_give_the_same_bytes(run):
     assert not list(run.glob(".*.tmp"))
 
 
+def test_a_method_that_trains_another_number_of_parameters_with_each_seed_has_their_mean(make_run):
+    counts = [2_860_032, 2_809_856, 2_809_856]
+    jobs = [make_run.job("a-set", "net", seed, model={"params": n}) for seed, n in enumerate(counts)]
+    run = make_run(*jobs, datasets=["a-set"], methods=["net"])
+    write_tables(read_run(run))
+    assert pd.read_csv(run / "table.csv")["params"].tolist() == [2_826_581]
+
+
 def test_timing_has_one_row_for_each_job(run):
     write_tables(read_run(run))
     table = pd.read_csv(run / "timing.csv")
