@@ -117,7 +117,9 @@ def brightness_added(
 
     def interpolated(seen: torch.Tensor) -> torch.Tensor:
         matrix = interpolation_matrix(AxialGrid(seen.shape[2], volume.ratio), method.slope)
-        return torch.from_numpy(matrix).to(seen) @ seen
+        # Weights that are rounded to bf16 do not sum to one.
+        with torch.autocast(seen.device.type, enabled=False):
+            return torch.from_numpy(matrix).to(seen) @ seen
 
     return mean_added(made, volume, images, interpolated)
 

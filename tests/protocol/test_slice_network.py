@@ -23,7 +23,7 @@ from a2ibench import (
     Volume,
 )
 from a2ibench.protocol.blocks import reconstruct_volume
-from a2ibench.protocol.resample import interpolate
+from a2ibench.protocol.resample import interpolate, interpolation_matrix
 
 CTX = Context(budget=Budget(steps=4), batch=4, patch=24, precision="fp32")
 
@@ -319,6 +319,21 @@ def test_a_network_on_slices_learns_its_mean_and_tells_its_disagreement(tmp_path
     inner = slice(6, 21)
     wanted = interpolate(volume.data, grid)[inner].mean() / 255
     assert fused[inner].mean() == pytest.approx(wanted, abs=2e-3)
+
+
+class Interpolating(OnSlices):
+    """Interpolates the acquired slices, in single precision whatever the network runs in."""
+
+    def forward(self, network, degraded):
+        matrix = torch.from_numpy(interpolation_matrix(AxialGrid(degraded.image.shape[2], 3.0))).float()
+        with torch.autocast("cpu", enabled=False):
+            return matrix @ degraded.image.float() + 0 * network(degraded.image.float()).mean()
+
+
+def test_a_network_on_slices_that_adds_nothing_adds_no_mean_in_bf16_either() -> None:
+    method = Interpolating()
+    method.fit(_volume(ratio=3.0), replace(CTX, precision="bf16"))
+    np.testing.assert_allclose(method._mean_added, 0, atol=1e-6)
 
 
 def test_the_work_of_a_network_on_slices_is_that_of_its_output_voxels() -> None:
