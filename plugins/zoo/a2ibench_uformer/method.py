@@ -30,7 +30,7 @@ class Uformer(SliceNetwork):
     the harness's), and stochastic depth.
     """
 
-    learning_rate = 4e-3
+    learning_rate = 8e-3
     reach: int = setting(
         0, "halo around a block; never less than the network sees", unit="output voxels", low=0
     )
