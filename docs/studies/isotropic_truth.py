@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from a2ibench import Budget, Context, InputError, Method, load_catalogue
+from a2ibench import Budget, Context, Method, load_catalogue
 from a2ibench.data.catalogue import find_dataset
 from a2ibench.data.opening import open_dataset
 from a2ibench.protocol.block_sampling import BlockSampler
@@ -37,7 +37,7 @@ def main() -> None:
     chosen = parser.parse_args()
     spec = find_dataset(chosen.dataset, load_catalogue(chosen.catalogue))
     if spec.simulate is None:
-        raise InputError(f"{spec.name}: has no reference; choose a dataset with a simulate table")
+        parser.error(f"{spec.name}: has no reference; choose a dataset with a simulate table")
     volume, reference = simulate(open_dataset(spec), spec.simulate)
     quick = PROFILES["quick"]
     ctx = Context(size=quick.size, budget=Budget(steps=chosen.steps), batch=quick.batch, patch=quick.patch)
