@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from a2ibench.protocol.block_sampling import BlockSampler
     from a2ibench.protocol.fitting import precision_of, train_network
     from a2ibench.protocol.intensity import normalise
-    from a2ibench.protocol.profiles import build_degradation
+    from a2ibench.protocol.profiles import MULTIPLY_ADDS, build_degradation
     from a2ibench.protocol.resample import interpolate, interpolation_matrix
     from a2ibench.protocol.restoration import (
         fusion_weights,
@@ -73,6 +73,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "API_VERSION",
+    "MULTIPLY_ADDS",
     "PROTOCOL_VERSION",
     "A2IBenchError",
     "AxialDegradation",
@@ -151,6 +152,7 @@ __all__ = [
 
 # These bring in torch or NumPy and resolve on first use, so that importing a2ibench stays fast.
 _LAZY = {
+    "MULTIPLY_ADDS": "a2ibench.protocol.profiles",
     "AxialDegradation": "a2ibench.degradations.models",
     "BlockSampler": "a2ibench.protocol.block_sampling",
     "Finding": "a2ibench.inspection.finding",

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from a2ibench import (
+    MULTIPLY_ADDS,
     AxialGrid,
     Configurable,
     Context,
@@ -33,8 +34,6 @@ from a2ibench_niiv.network import NIIVNet, Shape, shape_of
 
 log = logging.getLogger("a2ibench")
 
-WORK = {"tiny": 26_300, "small": 156_300, "full": 2_090_000}
-"""Multiply-adds per output voxel, of both plane families, of the methods that a size is compared with."""
 BLOCKS = {"tiny": 2, "small": 4, "full": 16}
 PUBLISHED = Shape(64, 16, 256)
 _SLACK = 1.02
@@ -84,7 +83,8 @@ class NIIV(Configurable):
         self._rate_given = "learning_rate" in values
         self._network: NIIVNet | None = None
         self._weights: tuple[float, ...] = ()
-        self._shape, self._ratio, self._side = shape_of(BLOCKS["small"], WORK["small"] / 2, 3.0), 3.0, 0
+        self._shape = shape_of(BLOCKS["small"], MULTIPLY_ADDS["small"] / 2, 3.0)
+        self._ratio, self._side = 3.0, 0
 
     @property
     def halo(self) -> tuple[int, int]:
@@ -101,7 +101,7 @@ class NIIV(Configurable):
         """Return a new network of a size, with the work of that size at a ratio."""
         self._ratio, self._shape = ratio, PUBLISHED
         if self.variant == "auto":
-            self._shape = shape_of(BLOCKS[size], _SLACK * WORK[size] / 2, ratio)
+            self._shape = shape_of(BLOCKS[size], _SLACK * MULTIPLY_ADDS[size] / 2, ratio)
         return self._placed()
 
     def fit(self, volume: Volume, ctx: Context) -> None:

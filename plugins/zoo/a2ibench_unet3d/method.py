@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from a2ibench import (
+    MULTIPLY_ADDS,
     AxialGrid,
     BlockSampler,
     Configurable,
@@ -41,8 +42,6 @@ from a2ibench_unet3d.network import (
 
 log = logging.getLogger("a2ibench")
 
-WORK = {"tiny": 26_300, "small": 156_300, "full": 2_090_000}
-"""Multiply-adds per output voxel of the methods that a size is compared with."""
 PUBLISHED = 32
 """Features of the finest level."""
 _SLACK = 1.02
@@ -206,7 +205,7 @@ class UNet3D(Configurable):
     def _widths(self) -> list[int]:
         base = float(PUBLISHED)
         if self.variant == "auto":
-            base = base_width(_SLACK * WORK.get(self._size, WORK["small"]), self._ratio)
+            base = base_width(_SLACK * MULTIPLY_ADDS.get(self._size, MULTIPLY_ADDS["small"]), self._ratio)
         return level_widths(base, upsampling_steps(self._ratio))
 
     def _fitted(self) -> UNet3DNet:

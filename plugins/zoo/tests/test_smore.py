@@ -10,9 +10,8 @@ from scipy.ndimage import uniform_filter
 from torch import nn
 
 import a2ibench_smore
-from a2ibench import AxialGrid, Budget, Context, InputError, MethodSpec, Volume
+from a2ibench import MULTIPLY_ADDS, AxialGrid, Budget, Context, InputError, MethodSpec, Volume
 from a2ibench.protocol.blocks import reconstruct_volume
-from a2ibench.protocol.profiles import MULTIPLY_ADDS
 from a2ibench_smore.method import SMORE
 from a2ibench_smore.network import ChannelAttention, SMORENet, local_mean
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from a2ibench import Budget, Context, SliceNetwork
-from a2ibench.protocol.profiles import MULTIPLY_ADDS
+from a2ibench import MULTIPLY_ADDS, Budget, Context, SliceNetwork
 from a2ibench.registry import host
 from a2ibench.testing import checks
 from a2ibench.testing.volumes import scene
