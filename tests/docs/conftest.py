@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -128,3 +130,18 @@ def site(built: tuple[str, Path]) -> Site:
 def build() -> Callable[[Path, Path, str], subprocess.CompletedProcess[str]]:
     """Builds a site with warnings as errors: ``build(source, target, builder)``."""
     return sphinx
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a script of the documentation: ``script("studies/noise")``."""
+
+    def load(name: str) -> ModuleType:
+        path = DOCS / name
+        monkeypatch.syspath_prepend(str(path.parent))
+        return importlib.import_module(path.name)
+
+    yield load
+    for name, module in [*sys.modules.items()]:
+        if DOCS in Path(getattr(module, "__file__", None) or "").parents:
+            del sys.modules[name]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,16 +11,10 @@ import pytest
 from a2ibench.bench.tuning import Outcome, Trial, Tuning, plan_tuning
 from a2ibench.bench.tuning_options import TuneOptions
 
-STUDIES = Path(__file__).parents[2] / "docs" / "studies"
-
 
 @pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(STUDIES))
-    import learning_rates
-
-    yield learning_rates
-    del sys.modules["learning_rates"]
+def study(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("studies/learning_rates")
 
 
 def test_it_takes_the_methods_that_learn(study: ModuleType) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,16 +14,10 @@ from a2ibench.data.opening import open_dataset
 from a2ibench.protocol.profiles import PROFILES
 from a2ibench.protocol.simulate import simulate
 
-STUDIES = Path(__file__).parents[2] / "docs" / "studies"
-
 
 @pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(STUDIES))
-    import noise
-
-    yield noise
-    del sys.modules["noise"]
+def study(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("studies/noise")
 
 
 def test_stripes_along_the_axes_raise_the_ratio_of_their_band_alone(study: ModuleType) -> None:

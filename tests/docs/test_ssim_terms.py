@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -13,14 +12,12 @@ from skimage.metrics import structural_similarity
 
 from a2ibench.metrics.ssim import ssim, ssim_3d
 
-STUDIES = Path(__file__).parents[2] / "docs" / "studies"
 PLANES = {"xy": (0,), "xz+yz": (1, 2)}
 
 
 @pytest.fixture
-def terms(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(STUDIES))
-    return importlib.import_module("ssim_terms")
+def terms(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("studies/ssim_terms")
 
 
 def _pair() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
