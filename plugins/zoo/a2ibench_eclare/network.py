@@ -35,6 +35,12 @@ class Block(nn.Module):
         return restored
 
 
+def work(channels: int, blocks: int, factor: int) -> int:
+    """Return the multiply-adds of an acquired pixel."""
+    wide, narrow = channels * EXPANSION, int(channels * LINEAR)
+    return blocks * (channels * wide + wide * narrow + 9 * narrow * channels) + 9 * channels * (1 + factor)
+
+
 class EclareNet(nn.Module):
     """Make the rows of an axial plane from the acquired ones; begins as their cubic interpolation.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -12,11 +13,19 @@ from torch import nn
 from torch.nn import functional as F
 
 import a2ibench_eclare
-from a2ibench import AxialGrid, Budget, Context, InputError, MethodSpec, Volume, interpolation_matrix
+from a2ibench import (
+    MULTIPLY_ADDS,
+    AxialGrid,
+    Budget,
+    Context,
+    InputError,
+    MethodSpec,
+    Volume,
+    interpolation_matrix,
+)
 from a2ibench.protocol.blocks import reconstruct_volume
-from a2ibench.protocol.profiles import MULTIPLY_ADDS
-from a2ibench_eclare.method import PUBLISHED, SIZES, Eclare
-from a2ibench_eclare.network import EclareNet, sampled, shuffled
+from a2ibench_eclare.method import PUBLISHED, SIZES, Eclare, width
+from a2ibench_eclare.network import EclareNet, sampled, shuffled, work
 
 CTX = Context(size="tiny", budget=Budget(steps=2), batch=2, patch=24, precision="fp32")
 RATIOS = [3.0, 10 / 3, 8.0]
@@ -70,17 +79,46 @@ def test_the_published_network_has_15_million_parameters_at_ratio_4() -> None:
     assert count == expected_parameters(*PUBLISHED.values(), 4) == 15_092_420
 
 
-@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("ratio", [1.5, *RATIOS])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_work_of_a_voxel_falls_with_the_ratio(size: str, ratio: float) -> None:
-    method = Eclare()
+def test_is_as_wide_as_the_work_of_the_methods_it_is_compared_with_allows(size: str, ratio: float) -> None:
+    n, most = SIZES[size]["blocks"], MULTIPLY_ADDS[size]
+    c = width(most, n, ratio)
+    method = Eclare(channels=c)
     method._ratio = ratio
     method._network = method.build(size)
-    c, n = SIZES[size].values()
     pixel = n * (4 * c * c + 4 * c * int(0.8 * c) + 9 * int(0.8 * c) * c) + 9 * c * (1 + math.ceil(ratio))
     grid = AxialGrid(round(288 / ratio), ratio)
     assert method.macs_per_voxel() == pytest.approx(2 * pixel * grid.n_in / grid.n_out)
-    assert method.macs_per_voxel() < 1.025 * MULTIPLY_ADDS[size]
+    assert 2 * pixel / ratio <= most < 2 * work(c + 1, n, math.ceil(ratio)) / ratio
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_width_that_old_checkpoints_have_is_that_of_ratio_3(size: str) -> None:
+    assert width(MULTIPLY_ADDS[size], SIZES[size]["blocks"], 3.0) == SIZES[size]["channels"]
+
+
+def test_is_trained_in_the_width_of_the_ratio() -> None:
+    method = Eclare()
+    method.fit(drawn(8.0), CTX)
+    assert method.configuration()["channels"] == method._fitted().head.out_channels == 42
+    method.fit(drawn(3.0), CTX)
+    assert method._fitted().head.out_channels == 26
+    given = Eclare(channels=8)
+    given.fit(drawn(8.0), CTX)
+    assert given._fitted().head.out_channels == 8
+
+
+def test_a_checkpoint_without_a_width_has_that_of_ratio_3(tmp_path: Path) -> None:
+    volume, method = drawn(8.0), Eclare(channels=26)
+    method.fit(volume, CTX)
+    method.save(tmp_path)
+    state = json.loads((tmp_path / "method.json").read_text())
+    state["settings"]["channels"] = 0
+    (tmp_path / "method.json").write_text(json.dumps(state))
+    loaded, grid = Eclare(), AxialGrid(8, 8.0)
+    loaded.load(tmp_path)
+    assert np.array_equal(loaded.reconstruct(volume, grid, CTX), method.reconstruct(volume, grid, CTX))
 
 
 def test_the_shuffle_makes_rows_of_channels() -> None:
