@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 ENDS = 10
 """Slices at either side that do not count as interior."""
+LEAST_WINDOW = 8
+"""Voxels; a shorter period is a stride, not a window."""
 
 Grey = NDArray[np.float32]
 
@@ -66,7 +68,7 @@ def seam(looked: Looked, cubic: Looked, even: Looked) -> NDArray[np.float64]:
 
     What is added hides little of a seam, and both networks add nearly the same tissue.
     """
-    period = max(looked.period, 8)
+    period = max(looked.period, LEAST_WINDOW)
     return relative(looked.whole - cubic.whole, period) / relative(even.whole - cubic.whole, period)
 
 

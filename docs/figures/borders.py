@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from border_measures import (
     ENDS,
+    LEAST_WINDOW,
     Grey,
     Looked,
     alternation,
@@ -135,7 +136,7 @@ def table(looked: list[Looked], volume: Volume, truth: Grey) -> list[str]:
         if each is cubic:
             cells += [""] * 6
         else:
-            period, places = max(each.period, 8), seam(each, cubic, even)
+            period, places = max(each.period, LEAST_WINDOW), seam(each, cubic, even)
             plain = relative(each.whole, period) / relative(truth, period)
             cells += [f"{each.period}", f"{plain[0]:.3f}", f"{places[0]:.3f}"]
             cells += [f"{places[1:].min():.3f} to {places[1:].max():.3f}"]
@@ -188,8 +189,9 @@ def draw_plane(image: Axes, change: Axes, looked: Looked, truth: Grey, rows: int
         f"{looked.name}, blocks minus whole; full colour: {DIFFERENCE:g} grey levels", fontsize=8, loc="left"
     )
     for axes in (image, change):
-        axes.set_xticks(np.arange(0, truth.shape[2], looked.period) - 0.5, [])
-        axes.set_yticks(np.arange(0, rows, looked.period) - 0.5, [])
+        for axis, length in ((axes.xaxis, truth.shape[2]), (axes.yaxis, rows)):
+            windows = np.arange(0, length if looked.period >= LEAST_WINDOW else 0, looked.period)
+            axis.set_ticks(windows - 0.5, [])
         for cut in looked.cuts[2]:
             axes.axvline(cut - 0.5, color="red", linewidth=0.5, ymin=0.85)
         for cut in looked.cuts[0]:
